@@ -1,0 +1,67 @@
+"""authapp keeps people's accounts."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from authapp import api, cli, web
+from authapp.config import Settings, load
+from authapp.delivery.mail import mailer
+from authapp.models.base import db, engine_options, open_sqlite
+from authapp.token_cache import token_cache
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def create_app(environ: Mapping[str, str] | None = None) -> Flask:
+    """Make the application from an environment; raises ConfigError for one that is unsafe."""
+    settings = load(os.environ if environ is None else environ)
+    app = Flask(
+        __name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
+    )
+    app.extensions["settings"] = settings
+    app.config.update(_flask_config(settings))
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    db.init_app(app)
+    _open_database(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
+    token_cache.init_app(app)
+    mailer.init_app(app)
+    for skin in (web, api, cli):
+        skin.init_app(app)
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, Any]:
+    """Say to Flask and its extensions, in their words, what our settings say."""
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SECRET_KEY_FALLBACKS": settings.secret_key_fallbacks,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            **engine_options(settings),
+            "pool_size": settings.database_pool_size,
+        },
+        "MAIL_SERVER": settings.mail_server,
+        "MAIL_PORT": settings.mail_port,
+        "MAIL_USE_TLS": settings.mail_security == "starttls",
+        "MAIL_USE_SSL": settings.mail_security == "tls",
+        "MAIL_USERNAME": settings.mail_username or None,
+        "MAIL_PASSWORD": settings.mail_password or None,
+        "MAIL_DEFAULT_SENDER": settings.mail_default_sender,
+        "MAX_CONTENT_LENGTH": 256 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 256 * 1024,
+    }
+
+
+def _open_database(app: Flask) -> None:
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            open_sqlite(db.engine)

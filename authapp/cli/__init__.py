@@ -1,0 +1,12 @@
+"""The `flask` commands, one module a group."""
+
+from flask import Flask
+
+from authapp.cli.keys import keys_group
+from authapp.cli.outbox import outbox_group
+
+
+def init_app(app: Flask) -> None:
+    """Register every group."""
+    for group in (keys_group, outbox_group):
+        app.cli.add_command(group)

@@ -1,0 +1,25 @@
+"""A command group that says a refusal in one line and exits with 1."""
+
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from authapp.errors import DomainError
+
+
+class OneLineGroup(AppGroup):
+    """Turns domain errors and an unready database into one line each."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DomainError as error:
+            raise click.ClickException(str(error)) from error
+        except (OperationalError, ProgrammingError) as error:
+            reason = str(error.orig).splitlines()[0]
+            raise click.ClickException(
+                f"the database does not answer as it should ({reason}); is DATABASE_URL right,"
+                " and has `flask db upgrade` been run?"
+            ) from error

@@ -1,0 +1,243 @@
+"""Every setting: its environment name, unit, default and refusal.
+
+`load` turns an environment into Settings, or refuses with one line that names the setting and says
+what to do. docs/configuration.md lists the same settings; a test holds the two
+against each other.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import current_app
+
+from authapp.errors import ConfigError
+
+DEVELOPMENT: Final = "development"
+PRODUCTION: Final = "production"
+
+MINIMUM_SECRET_CHARACTERS: Final = 32
+SEALING_KEY_BYTES: Final = 32
+
+NEW_SECRET: Final = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
+NEW_SEALING_KEY: Final = (
+    'python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
+)
+
+
+class _Refused(ValueError):
+    """What is wrong with one value, and what to do about it."""
+
+
+def text(raw: str) -> str:
+    return raw
+
+
+def secret(raw: str) -> str:
+    if len(raw) < MINIMUM_SECRET_CHARACTERS:
+        raise _Refused(
+            f"is shorter than {MINIMUM_SECRET_CHARACTERS} characters; make one with: {NEW_SECRET}"
+        )
+    if len(set(raw)) < 12 or re.search(r"change[-_ ]?me|secret[-_ ]?key|default", raw, re.I):
+        raise _Refused(f"looks like a default or a placeholder; make one with: {NEW_SECRET}")
+    return raw
+
+
+def secrets(raw: str) -> list[str]:
+    return [secret(part.strip()) for part in raw.split(",") if part.strip()]
+
+
+def sealing_keys(raw: str) -> list[bytes]:
+    """Read comma-separated keys: the first one seals, all of them open."""
+    return [_sealing_key(part.strip()) for part in raw.split(",") if part.strip()]
+
+
+def _sealing_key(part: str) -> bytes:
+    hint = f"make one with: {NEW_SEALING_KEY}"
+    try:
+        key = base64.b64decode(part, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise _Refused(f"is not URL-safe base64; {hint}") from None
+    if len(key) != SEALING_KEY_BYTES:
+        raise _Refused(f"holds a key of {len(key)} bytes, not {SEALING_KEY_BYTES}; {hint}")
+    if len(set(key)) < 8:
+        raise _Refused(f"looks like a default or a placeholder; {hint}")
+    return key
+
+
+def flag(raw: str) -> bool:
+    try:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
+            raw.lower()
+        ]
+    except KeyError:
+        raise _Refused("must be true or false") from None
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    def read(raw: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", raw) or not least <= int(raw) <= most:
+            raise _Refused(f"must be a whole number from {least} to {most}")
+        return int(raw)
+
+    return read
+
+
+def duration(least: int, most: int, unit: timedelta) -> Callable[[str], timedelta]:
+    number = whole(least, most)
+
+    def read(raw: str) -> timedelta:
+        return number(raw) * unit
+
+    return read
+
+
+SECOND: Final = timedelta(seconds=1)
+MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if raw not in allowed:
+            raise _Refused(f"must be one of: {', '.join(allowed)}")
+        return raw
+
+    return read
+
+
+def pattern(expression: str, meaning: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if not re.fullmatch(expression, raw):
+            raise _Refused(f"must be {meaning}")
+        return raw
+
+    return read
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if not raw:
+            return raw
+        try:
+            parts = urlsplit(raw)
+            parts.port  # noqa: B018 - reading it is what checks it
+        except ValueError:
+            raise _Refused("is not a URL") from None
+        if parts.scheme not in schemes:
+            raise _Refused(f"must start with one of: {', '.join(s + '://' for s in schemes)}")
+        return raw
+
+    return read
+
+
+def origin(raw: str) -> str:
+    """Read the address at which people reach the pages, without a path."""
+    parts = urlsplit(url("http", "https")(raw))
+    if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise _Refused("must be an origin such as https://accounts.example.org, without a path")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def database(raw: str) -> str:
+    """Read an SQLAlchemy URL; PostgreSQL is always reached through psycopg."""
+    raw = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", raw)
+    if raw.startswith("sqlite:") and raw in ("sqlite://", "sqlite:///:memory:"):
+        raise _Refused("must name a file: an SQLite database in memory has only one connection")
+    return url("sqlite", "postgresql+psycopg")(raw)
+
+
+def setting(read: Callable[[str], Any], default: str | None, about: str, *, unit: str = "") -> Any:
+    """Declare a setting; its environment name is the field's, in capitals.
+
+    `default` is the text that stands in when the variable is missing or empty; None means that
+    it must be given.
+    """
+    return field(metadata={"read": read, "default": default, "about": about, "unit": unit})
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting, read and checked."""
+
+    environment: str = setting(choice(PRODUCTION, DEVELOPMENT), PRODUCTION, "`development` shows the outbox page and lets mail stay unsent; nothing else differs.")
+    secret_key: str = setting(secret, None, "Signs cookies and derives the keys of refresh tokens and codes.")
+    secret_key_fallbacks: list[str] = setting(secrets, "", "Former values of SECRET_KEY that are still accepted, comma-separated.")
+    key_encryption_keys: list[bytes] = setting(sealing_keys, None, "Seal the private signing keys in the database; comma-separated, the first one seals.")
+    cache_sealing_keys: list[bytes] = setting(sealing_keys, None, "Seal every value in Redis; comma-separated, the first one seals.")
+    database_url: str = setting(database, None, "SQLAlchemy URL of PostgreSQL or of an SQLite file.")
+    redis_url: str = setting(text, "", "`redis://`, `rediss://` or `unix://` URL of Redis or Valkey; empty runs without a cache.")
+    public_url: str = setting(origin, None, "Origin at which people reach the pages; links in mail start with it.")
+    app_name: str = setting(pattern(r"[^\x00-\x1f\x7f<>]{1,60}", "1 to 60 printable characters"), "authapp", "The product's name, in pages and mail.")
+    trusted_proxies: int = setting(whole(0, 5), "0", "How many reverse proxies in front set X-Forwarded-For and -Proto.", unit="proxies")
+    jwt_algorithm: str = setting(choice("RS256", "ES256", "EdDSA"), "RS256", "Algorithm of the next signing key that is made.")
+    jwt_issuer: str = setting(text, "", "`iss` of access tokens; empty means PUBLIC_URL.")
+    jwt_audience: str = setting(text, "", "`aud` of access tokens; empty means PUBLIC_URL.")
+    access_token_lifetime: timedelta = setting(duration(30, 3600, SECOND), "600", "How long an access token is valid.", unit="seconds")
+    session_idle_lifetime: timedelta = setting(duration(60, 7_776_000, SECOND), "1209600", "A session that is kept signed in ends when unused for this long.", unit="seconds")
+    session_absolute_lifetime: timedelta = setting(duration(60, 31_536_000, SECOND), "7776000", "A session that is kept signed in ends this long after the sign-in.", unit="seconds")
+    session_brief_lifetime: timedelta = setting(duration(60, 604_800, SECOND), "43200", "A session that is not kept signed in ends this long after the sign-in.", unit="seconds")
+    refresh_overlap: timedelta = setting(duration(0, 600, SECOND), "60", "How long the previous refresh token still yields the same successor.", unit="seconds")
+    jwks_max_age: timedelta = setting(duration(0, 86_400, SECOND), "300", "How long other programs may keep the published keys.", unit="seconds")
+    api_token_prefix: str = setting(pattern(r"[a-z][a-z0-9]{1,9}", "2 to 10 small letters and digits"), "aut", "First part of every API token, for secret scanners.")
+    email_verification_lifetime: timedelta = setting(duration(60, 604_800, SECOND), "1800", "How long a link that verifies an e-mail address works.", unit="seconds")
+    password_min_length: int = setting(whole(8, 64), "15", "Shortest password; NIST SP 800-63B-4 asks for 15 where it is the only factor.", unit="characters")
+    cache_key_prefix: str = setting(pattern(r"[A-Za-z0-9:_.-]{0,64}", "up to 64 letters, digits and :_.-"), "", "Stands before every key in Redis, for a server that is shared.")
+    cache_timeout: timedelta = setting(duration(5, 5_000, MILLISECOND), "100", "How long one answer of Redis is waited for.", unit="milliseconds")
+    cache_connect_timeout: timedelta = setting(duration(5, 5_000, MILLISECOND), "50", "How long a connection to Redis is waited for.", unit="milliseconds")
+    cache_trust: timedelta = setting(duration(20, 5_000, MILLISECOND), "250", "How long one check of Redis and of the journal is good for.", unit="milliseconds")
+    cache_loaders: int = setting(whole(1, 100), "4", "Most requests of one process that ask the database in place of Redis at once.", unit="connections")
+    database_pool_size: int = setting(whole(1, 100), "8", "Most database connections of one process for everything else.", unit="connections")
+    database_timeout: timedelta = setting(duration(1, 60, SECOND), "3", "How long a connection to the database, or a turn to use one, is waited for.", unit="seconds")
+    mail_server: str = setting(text, "", "SMTP server; must be set in production.")
+    mail_port: int = setting(whole(1, 65_535), "587", "Port of the SMTP server.")
+    mail_security: str = setting(choice("starttls", "tls", "none"), "starttls", "How the connection to the SMTP server is protected.")
+    mail_username: str = setting(text, "", "Name to sign in to the SMTP server with; empty does not sign in.")
+    mail_password: str = setting(text, "", "Password to sign in to the SMTP server with.")
+    mail_default_sender: str = setting(pattern(r"[^\x00-\x1f\x7f]+@[^\x00-\x1f\x7f]+", "an e-mail address"), "no-reply@localhost.localdomain", "Address that mail comes from.")
+# fmt: on
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read every setting from `environ`.
+
+    Raises ConfigError, one line, for the first setting that is missing, malformed or unsafe.
+    """
+    values = {each.name: _read(each, environ) for each in fields(Settings)}
+    if values["environment"] == PRODUCTION and not values["mail_server"]:
+        raise ConfigError("MAIL_SERVER is missing: name the SMTP server that delivers mail")
+    if values["session_idle_lifetime"] > values["session_absolute_lifetime"]:
+        raise ConfigError("SESSION_IDLE_LIFETIME must not exceed SESSION_ABSOLUTE_LIFETIME")
+    values["jwt_issuer"] = values["jwt_issuer"] or values["public_url"]
+    values["jwt_audience"] = values["jwt_audience"] or values["public_url"]
+    return Settings(**values)
+
+
+def current_settings() -> Settings:
+    """Return the settings of the application that is at work."""
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def _read(declared: Field[Any], environ: Mapping[str, str]) -> Any:
+    name = declared.name.upper()
+    raw = environ.get(name, "").strip() or declared.metadata["default"]
+    if raw is None:
+        raise ConfigError(f"{name} is missing: {_how_to_make(declared)}")
+    try:
+        return declared.metadata["read"](raw)
+    except _Refused as refusal:
+        raise ConfigError(f"{name} {refusal}") from None
+
+
+def _how_to_make(declared: Field[Any]) -> str:
+    if declared.metadata["read"] is secret:
+        return f"make one with: {NEW_SECRET}"
+    if declared.metadata["read"] is sealing_keys:
+        return f"make one with: {NEW_SEALING_KEY}"
+    return str(declared.metadata["about"])

@@ -1,0 +1,103 @@
+"""The errors that the product raises on purpose.
+
+    AuthappError
+    ├── ConfigError             a setting is missing, malformed or unsafe
+    └── DomainError             a use case said no; web, api and cli say it to the person
+        ├── InputRefused        one field's input is not acceptable
+        ├── CredentialsRefused  the e-mail address or the password is wrong
+        ├── NotFound            no such thing, or not this person's
+        ├── NotAllowed          known, but may not do this
+        ├── Conflict            the thing is not in a state that allows this
+        ├── TooManyAttempts     a limit was reached; try again later
+        ├── TokenRefused        a token, link or code does not work
+        │   ├── TokenInvalid    malformed, forged, unknown or meant for something else
+        │   ├── TokenExpired    too old
+        │   ├── TokenUsed       worked once already
+        │   └── TokenRevoked    taken back, with the reason
+        └── Unavailable         neither the cache nor the database can answer
+
+Services raise; `web`, `api` and `cli` each turn these into an answer in one place.
+"""
+
+from datetime import timedelta
+
+
+class AuthappError(Exception):
+    """The root of this package's errors."""
+
+
+class ConfigError(AuthappError):
+    """A setting that the application refuses to start with; the message is one line."""
+
+
+class DomainError(AuthappError):
+    """A use case that was refused."""
+
+
+class InputRefused(DomainError):
+    """One field's input, refused for a reason that its writer can mend.
+
+    `reason` is a stable code (`too_short`, `common`, ...) that the skins word.
+    """
+
+    def __init__(self, field: str, reason: str, **details: object) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+        self.details = details
+
+
+class CredentialsRefused(DomainError):
+    """Sign-in refused; never says which half was wrong."""
+
+
+class NotFound(DomainError):
+    """The thing does not exist, or is not this person's to see."""
+
+
+class NotAllowed(DomainError):
+    """The caller is known but may not do this."""
+
+
+class Conflict(DomainError):
+    """The thing is not in a state that allows this."""
+
+
+class TooManyAttempts(DomainError):
+    """A limit was reached."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(f"too many attempts; retry after {retry_after}")
+        self.retry_after = retry_after
+
+
+class TokenRefused(DomainError):
+    """A token, link or code that does not work."""
+
+
+class TokenInvalid(TokenRefused):
+    """Malformed, forged, unknown, or meant for something else."""
+
+
+class TokenExpired(TokenRefused):
+    """Too old."""
+
+
+class TokenUsed(TokenRefused):
+    """A one-use token that was used already."""
+
+
+class TokenRevoked(TokenRefused):
+    """Taken back before it expired; `reason` is a stable code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Unavailable(DomainError):
+    """Nothing that could answer is reachable: an outage, never a refusal."""
+
+    def __init__(self, retry_after: timedelta = timedelta(seconds=5)) -> None:
+        super().__init__("neither the cache nor the database can answer")
+        self.retry_after = retry_after

@@ -1,0 +1,27 @@
+"""The tables, one a file. Importing this package registers them all with `db`."""
+
+from authapp.models.base import db
+from authapp.models.cache_journal import CacheCounter, CacheJournal, CacheState
+from authapp.models.jwt_key import JWTKey, KeyState
+from authapp.models.outbox_message import Channel, OutboxMessage
+from authapp.models.refresh_token import EndReason, RefreshToken
+from authapp.models.token import Token
+from authapp.models.user import User
+from authapp.models.verification_token import VerificationToken, VerificationType
+
+__all__ = [
+    "CacheCounter",
+    "CacheJournal",
+    "CacheState",
+    "Channel",
+    "EndReason",
+    "JWTKey",
+    "KeyState",
+    "OutboxMessage",
+    "RefreshToken",
+    "Token",
+    "User",
+    "VerificationToken",
+    "VerificationType",
+    "db",
+]

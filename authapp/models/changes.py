@@ -1,0 +1,99 @@
+"""Which cached rows a transaction changes, noted in one place for every kind of write.
+
+Objects are noted as the session flushes them; conditional UPDATEs and DELETEs go through
+`update_where` and `delete_where`, and the session refuses any other. Whoever keeps copies of rows
+(the token cache) reads the notes just before COMMIT.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, event, update
+from sqlalchemy.orm import InstrumentedAttribute, ORMExecuteState, Session
+from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
+
+from authapp.models.base import db
+
+_NOTES = "changed_rows"
+_NOTED = "changes_are_noted"
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """One cached row that a transaction inserts, updates or deletes.
+
+    `owner` holds the columns, other than the id, that say in whose list the row stands.
+    """
+
+    table: str
+    id: UUID
+    owner: tuple[Any, ...]
+    is_new: bool = False
+
+
+class CachedRow:
+    """Mixed into every model whose rows are served from the cache."""
+
+    __tablename__: ClassVar[str]
+    id: Any
+    owner_columns: ClassVar[tuple[str, ...]] = ()
+
+    def as_change(self, *, is_new: bool) -> ChangedRow:
+        owner = tuple(getattr(self, name) for name in self.owner_columns)
+        return ChangedRow(self.__tablename__, self.id, owner, is_new)
+
+
+def changed_rows(session: Session) -> set[ChangedRow]:
+    """Return the notes of the session's transaction, to read or to clear."""
+    return cast(set[ChangedRow], session.info.setdefault(_NOTES, set()))
+
+
+def update_where(
+    model: type[CachedRow], *conditions: ColumnElement[bool], **values: Any
+) -> list[UUID]:
+    """UPDATE cached rows on conditions, and return the ids of the rows that met them.
+
+    What may happen once is claimed this way: the row count names the winner.
+    """
+    return _run(model, update(model).where(*conditions).values(**values).returning(*_key(model)))
+
+
+def delete_where(model: type[CachedRow], *conditions: ColumnElement[bool]) -> list[UUID]:
+    """DELETE cached rows on conditions, and return the ids of the rows that met them."""
+    return _run(model, delete(model).where(*conditions).returning(*_key(model)))
+
+
+def _run(
+    model: type[CachedRow], statement: ReturningUpdate[Any] | ReturningDelete[Any]
+) -> list[UUID]:
+    options = {_NOTED: True, "synchronize_session": False}
+    rows = db.session.execute(statement, execution_options=options).all()
+    # An object loaded earlier must not shadow what the statement wrote.
+    db.session.expire_all()
+    notes = changed_rows(db.session())
+    notes.update(ChangedRow(model.__tablename__, row[0], tuple(row[1:])) for row in rows)
+    return [row[0] for row in rows]
+
+
+def _key(model: type[CachedRow]) -> list[InstrumentedAttribute[Any]]:
+    return [getattr(model, name) for name in ("id", *model.owner_columns)]
+
+
+@event.listens_for(db.session, "after_flush")
+def _note_objects(session: Session, _context: object) -> None:
+    for objects, is_new in ((session.new, True), (session.dirty, False), (session.deleted, False)):
+        for row in objects:
+            if isinstance(row, CachedRow):
+                changed_rows(session).add(row.as_change(is_new=is_new))
+
+
+@event.listens_for(db.session, "do_orm_execute")
+def _refuse_unnoted_writes(state: ORMExecuteState) -> None:
+    if not (state.is_update or state.is_delete) or state.execution_options.get(_NOTED):
+        return
+    mapper = state.bind_mapper
+    if mapper is not None and issubclass(mapper.class_, CachedRow):
+        raise RuntimeError(
+            f"{mapper.class_.__name__} is cached: change it with update_where or delete_where"
+        )

@@ -1,0 +1,40 @@
+"""Mail and text messages that wait to be delivered, written in the transaction they report."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from authapp import clock
+from authapp.models.base import Id, db
+
+
+class Channel(StrEnum):
+    """How a message travels."""
+
+    MAIL = "mail"
+    SMS = "sms"
+
+
+class OutboxMessage(db.Model):
+    """One message, ready to send; its bodies are wiped once it is sent or too old to matter."""
+
+    __tablename__ = "outbox_messages"
+    __table_args__ = (Index(None, "sent_at", "dead_at", "due_at"),)
+
+    id: Mapped[Id]
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    channel: Mapped[str] = mapped_column(String(10))
+    recipient: Mapped[str] = mapped_column(String(320))
+    message: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str] = mapped_column(String(255))
+    body: Mapped[str] = mapped_column(Text)
+    html: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    due_at: Mapped[datetime] = mapped_column(default=clock.now)
+    attempts: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str | None] = mapped_column(String(255))
+    sent_at: Mapped[datetime | None]
+    dead_at: Mapped[datetime | None]

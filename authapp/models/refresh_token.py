@@ -1,0 +1,50 @@
+"""Sessions: one row a sign-in, whose refresh token is derived and never kept."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from authapp import clock
+from authapp.models.base import Id, db
+from authapp.models.changes import CachedRow
+
+
+class EndReason(StrEnum):
+    """Why a session ended before its time."""
+
+    SIGNED_OUT = "signed_out"
+    SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere"
+    PASSWORD_CHANGED = "password_changed"
+    REUSE_SEEN = "reuse_seen"
+    DISABLED = "disabled"
+
+
+class RefreshToken(CachedRow, db.Model):
+    """One session's renewal chain.
+
+    `generation` counts rotations and `rotated_at` is when the latest was made; `expires_at` is
+    the earlier of the idle and the absolute limit.
+    """
+
+    __tablename__ = "refresh_tokens"
+    owner_columns: ClassVar[tuple[str, ...]] = ("user_id",)
+
+    id: Mapped[Id]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    generation: Mapped[int] = mapped_column(default=0)
+    rotated_at: Mapped[datetime] = mapped_column(default=clock.now)
+    remember: Mapped[bool] = mapped_column(default=False)
+    auth_time: Mapped[datetime] = mapped_column(default=clock.now)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    created_address: Mapped[str] = mapped_column(String(45))
+    last_used_at: Mapped[datetime] = mapped_column(default=clock.now)
+    last_used_address: Mapped[str] = mapped_column(String(45))
+    user_agent: Mapped[str] = mapped_column(String(400))
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    absolute_expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(String(40))

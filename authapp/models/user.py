@@ -1,0 +1,39 @@
+"""People's accounts."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from authapp import clock
+from authapp.models.base import Id, db
+
+
+class User(db.Model):
+    """One person's account.
+
+    `email` is kept as it was written; `email_key` is the folded form that is unique. A missing
+    phone number is NULL, and a number can be verified by one account only.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = (
+        Index(
+            "uq_users_verified_phone",
+            "phone",
+            unique=True,
+            sqlite_where=text("phone_verified_at IS NOT NULL"),
+            postgresql_where=text("phone_verified_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    email: Mapped[str] = mapped_column(String(320))
+    email_key: Mapped[str] = mapped_column(String(320), unique=True)
+    email_verified_at: Mapped[datetime | None]
+    phone: Mapped[str | None] = mapped_column(String(16))
+    phone_verified_at: Mapped[datetime | None]
+    password_hash: Mapped[str] = mapped_column(String(255))
+    password_changed_at: Mapped[datetime] = mapped_column(default=clock.now)
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -1,0 +1,40 @@
+"""One-use links and codes."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from authapp import clock
+from authapp.models.base import Id, db
+from authapp.models.changes import CachedRow
+
+
+class VerificationType(StrEnum):
+    """What a link or code is for; one made for one purpose never serves another."""
+
+    EMAIL_VERIFICATION = "email_verification"
+    PHONE_VERIFICATION = "phone_verification"
+    PASSWORD_RESET = "password_reset"
+
+
+class VerificationToken(CachedRow, db.Model):
+    """A link or code that works once, for one purpose, for one address or number (`target`)."""
+
+    __tablename__ = "verification_tokens"
+    __table_args__ = (Index(None, "user_id", "type"),)
+    owner_columns: ClassVar[tuple[str, ...]] = ("user_id", "type")
+
+    id: Mapped[Id]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    type: Mapped[str] = mapped_column(String(40))
+    target: Mapped[str] = mapped_column(String(320))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

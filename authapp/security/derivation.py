@@ -1,0 +1,14 @@
+"""Keys for separate purposes, derived from one secret so that none can stand in for another."""
+
+from functools import lru_cache
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+
+@lru_cache(maxsize=64)
+def derive_key(secret: str, purpose: str) -> bytes:
+    """Return the 32-byte key for `purpose` (HKDF-SHA-256, RFC 5869)."""
+    return HKDF(SHA256(), 32, salt=None, info=f"authapp {purpose}".encode()).derive(
+        secret.encode("utf-8", "surrogateescape")
+    )

@@ -1,0 +1,27 @@
+"""E-mail addresses: which are acceptable, and which are the same."""
+
+from typing import Final
+
+from email_validator import EmailNotValidError, validate_email
+
+from authapp.errors import InputRefused
+
+LONGEST: Final = 254
+"""RFC 5321 section 4.5.3.1.3, less the angle brackets."""
+
+
+def parse_email(raw: str) -> str:
+    """Return an address as it is kept; raises InputRefused for what cannot be one."""
+    trimmed = raw.strip()
+    if len(trimmed) > LONGEST:
+        raise InputRefused("email", "too_long")
+    try:
+        # Whether a domain takes mail is learnt by sending to it, not by asking DNS in a request.
+        return validate_email(trimmed, check_deliverability=False).normalized
+    except (EmailNotValidError, UnicodeError) as error:
+        raise InputRefused("email", "not_an_address") from error
+
+
+def email_key(email: str) -> str:
+    """Return the form under which spellings of one address are the same account."""
+    return email.casefold()

@@ -1,0 +1,189 @@
+"""Signing keys: staged before they sign, retired before they go, revoked at once."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from authapp import clock
+from authapp.config import current_settings
+from authapp.errors import Conflict, NotFound, Unavailable
+from authapp.models import JWTKey, KeyState, db
+from authapp.models.changes import delete_where, update_where
+from authapp.security import jwt, keyring
+from authapp.security.sealing import Sealer
+from authapp.token_cache import token_cache
+from authapp.token_cache.records import JWTKeyRecord, stands
+
+SIGNING_SLACK: Final = timedelta(minutes=1)
+"""For a token that was being signed at the moment its key was retired."""
+
+
+def list_keys() -> list[JWTKey]:
+    """Return every key, oldest first, revoked ones included."""
+    return list(db.session.scalars(select(JWTKey).order_by(JWTKey.created_at)))
+
+
+def published() -> list[JWTKeyRecord]:
+    """Return the keys whose public halves other programs may verify with."""
+    return token_cache.get_active_jwt_keys()
+
+
+def verifies(key: JWTKeyRecord) -> bool:
+    """Tell whether a token that this key signed may be believed."""
+    return stands(key) and key.state in (KeyState.ACTIVE, KeyState.RETIRED)
+
+
+@dataclass(frozen=True)
+class Signer:
+    """The active key, opened: signing with it asks nobody anything."""
+
+    kid: str
+    algorithm: str
+    private_der: bytes
+
+    def sign(self, claims: jwt.AccessClaims) -> str:
+        settings = current_settings()
+        return jwt.sign(
+            claims,
+            key=keyring.parse_private(self.private_der),
+            kid=self.kid,
+            algorithm=self.algorithm,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+        )
+
+
+def signer() -> Signer:
+    """Return the active key, ready to sign; raises Unavailable where there is none."""
+    active = [key for key in token_cache.get_active_jwt_keys() if key.state == KeyState.ACTIVE]
+    if not active:
+        raise Unavailable
+    key = active[0]
+    private_der = _sealer().open(key.private_sealed, bound_to=key.kid.encode())
+    return Signer(key.kid, key.algorithm, private_der)
+
+
+def ensure_active() -> None:
+    """Make the first keys where there are none; several processes may try at once."""
+    if _in_state(KeyState.ACTIVE) is not None:
+        return
+    if _in_state(KeyState.NEXT) is None:
+        _add(KeyState.NEXT)
+    try:
+        rotate()
+    except IntegrityError:
+        db.session.rollback()
+
+
+def stage() -> str:
+    """Publish the next key, which does not sign yet, and return its kid.
+
+    Raises Conflict if one is staged already.
+    """
+    if _in_state(KeyState.NEXT) is not None:
+        raise Conflict("a next key is staged already")
+    kid = _add(KeyState.NEXT).kid
+    db.session.commit()
+    return kid
+
+
+def rotate() -> str:
+    """Let the staged key sign, retire the active one, stage another; return the new active kid.
+
+    Tokens that the retired key signed verify until the last of them has expired.
+    """
+    now = clock.now()
+    next_key = _in_state(KeyState.NEXT)
+    if next_key is None:
+        next_key = _add(KeyState.NEXT)
+    _retire_active(now)
+    _promote(next_key.id, now)
+    _add(KeyState.NEXT)
+    kid = next_key.kid
+    db.session.commit()
+    return kid
+
+
+def revoke(kid: str) -> None:
+    """Trust a key no more, from the next request on; another takes over at once if it signed.
+
+    Raises NotFound for a kid that is not ours, Conflict for one that is revoked already.
+    """
+    key = db.session.scalars(select(JWTKey).where(JWTKey.kid == kid)).one_or_none()
+    if key is None:
+        raise NotFound(f"no key has the kid {kid}")
+    if key.state == KeyState.REVOKED:
+        raise Conflict(f"the key {kid} is revoked already")
+    now, was_active = clock.now(), key.state == KeyState.ACTIVE
+    update_where(JWTKey, JWTKey.id == key.id, state=KeyState.REVOKED, revoked_at=now)
+    successor = _in_state(KeyState.NEXT) or _add(KeyState.NEXT)
+    if was_active:
+        _promote(successor.id, now)
+        _add(KeyState.NEXT)
+    db.session.commit()
+
+
+def prune() -> list[str]:
+    """Delete the keys that can verify nothing any more and return their kids."""
+    now = clock.now()
+    gone = [key for key in list_keys() if key.state == KeyState.REVOKED or _is_over(key, now)]
+    if gone:
+        delete_where(JWTKey, JWTKey.id.in_([key.id for key in gone]))
+    kids = [key.kid for key in gone]
+    db.session.commit()
+    return kids
+
+
+def _is_over(key: JWTKey, now: datetime) -> bool:
+    return key.expires_at is not None and key.expires_at <= now
+
+
+def _in_state(state: KeyState) -> JWTKey | None:
+    return db.session.scalars(select(JWTKey).where(JWTKey.state == state)).one_or_none()
+
+
+def _add(state: KeyState) -> JWTKey:
+    pair = keyring.generate(current_settings().jwt_algorithm)
+    key = JWTKey(
+        kid=pair.kid,
+        algorithm=pair.algorithm,
+        state=state,
+        public_jwk=pair.public_jwk,
+        private_sealed=_sealer().seal(pair.private_der, bound_to=pair.kid.encode()),
+    )
+    db.session.add(key)
+    db.session.flush()
+    return key
+
+
+def _retire_active(now: datetime) -> None:
+    """Retire the active key; it verifies for as long as a token that it signed may live."""
+    update_where(
+        JWTKey,
+        JWTKey.state == KeyState.ACTIVE,
+        state=KeyState.RETIRED,
+        retired_at=now,
+        expires_at=now + current_settings().access_token_lifetime + SIGNING_SLACK,
+    )
+
+
+def _promote(id: UUID, now: datetime) -> None:
+    """Make the staged key the active one; the loser of a race changes nothing."""
+    won = update_where(
+        JWTKey,
+        JWTKey.id == id,
+        JWTKey.state == KeyState.NEXT,
+        state=KeyState.ACTIVE,
+        activated_at=now,
+    )
+    if not won:
+        db.session.rollback()
+        raise Conflict("somebody else is rotating the keys; list them and try again")
+
+
+def _sealer() -> Sealer:
+    return Sealer(current_settings().key_encryption_keys)

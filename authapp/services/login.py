@@ -1,0 +1,34 @@
+"""Signing in with an e-mail address and a password."""
+
+from sqlalchemy import select
+
+from authapp.errors import CredentialsRefused, InputRefused
+from authapp.models import User, db
+from authapp.security.passwords import hash_password, needs_rehash, verify_password
+from authapp.services import sessions
+from authapp.services.email_addresses import email_key, parse_email
+from authapp.services.origin import Origin
+from authapp.services.sessions import SignedIn
+
+
+def sign_in(email: str, password: str, *, remember: bool, origin: Origin) -> SignedIn:
+    """Begin a session.
+
+    Raises CredentialsRefused for a wrong password, an unknown address and a disabled account
+    alike, in the same time (ASVS 6.3.8).
+    """
+    user = _find(email)
+    kept = user.password_hash if user is not None else None
+    if not verify_password(kept, password) or user is None or user.disabled_at is not None:
+        raise CredentialsRefused("the address or the password is wrong")
+    if needs_rehash(user.password_hash):
+        user.password_hash = hash_password(password)
+    return sessions.begin(user.id, remember=remember, origin=origin)
+
+
+def _find(email: str) -> User | None:
+    try:
+        key = email_key(parse_email(email))
+    except InputRefused:
+        return None
+    return db.session.scalars(select(User).where(User.email_key == key)).one_or_none()

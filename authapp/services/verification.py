@@ -1,0 +1,97 @@
+"""Issuing and claiming one-use links, whatever they are for.
+
+The cache finds a link; the database decides, by one conditional UPDATE, who may use it.
+"""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from authapp import clock
+from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked, TokenUsed
+from authapp.models import User, VerificationToken, VerificationType, db
+from authapp.models.changes import update_where
+from authapp.security.opaque_tokens import (
+    digest,
+    make_link_token,
+    matches,
+    new_secret,
+    parse_link_token,
+)
+from authapp.token_cache import token_cache
+from authapp.token_cache.records import VerificationTokenRecord, stands
+
+
+def issue(user: User, type: VerificationType, *, target: str, lifetime: timedelta) -> str:
+    """Add a link for one purpose to the transaction, void its predecessors, and return its value."""
+    void(user.id, type)
+    id, secret = uuid4(), new_secret()
+    db.session.add(
+        VerificationToken(
+            id=id,
+            user_id=user.id,
+            type=type,
+            target=target,
+            digest=digest(secret),
+            expires_at=clock.now() + lifetime,
+        )
+    )
+    return make_link_token(id, secret)
+
+
+def void(user_id: UUID, type: VerificationType) -> None:
+    """Revoke all of a user's links of one type that still stand."""
+    update_where(
+        VerificationToken,
+        VerificationToken.user_id == user_id,
+        VerificationToken.type == type,
+        VerificationToken.used_at.is_(None),
+        VerificationToken.revoked_at.is_(None),
+        revoked_at=clock.now(),
+    )
+
+
+def require(value: str, type: VerificationType) -> VerificationTokenRecord:
+    """Return the link that a value proves, if it may still be used.
+
+    Raises TokenInvalid, TokenExpired, TokenUsed or TokenRevoked.
+    """
+    record = token_cache.get_verification_token_by_value(value)
+    if record is None or record.type != type or not stands(record):
+        raise _why_refused(value, type)
+    return record
+
+
+def claim(value: str, type: VerificationType) -> VerificationTokenRecord:
+    """Use a link up, in the caller's transaction, and return it as it was.
+
+    Raises TokenInvalid, TokenExpired, TokenRevoked, or TokenUsed on a second claim.
+    Source: OWASP Forgot Password Cheat Sheet, single use.
+    """
+    record = require(value, type)
+    now = clock.now()
+    won = update_where(
+        VerificationToken,
+        VerificationToken.id == record.id,
+        VerificationToken.used_at.is_(None),
+        VerificationToken.revoked_at.is_(None),
+        VerificationToken.expires_at > now,
+        used_at=now,
+    )
+    if not won:
+        raise _why_refused(value, type)
+    return record
+
+
+def _why_refused(value: str, type: VerificationType) -> Exception:
+    """Ask the database why a link does not work; only its holder learns more than 'invalid'."""
+    claimed = parse_link_token(value)
+    row = db.session.get(VerificationToken, claimed.id) if claimed else None
+    if claimed is None or row is None or row.type != type:
+        return TokenInvalid("no such link")
+    if not matches(claimed.secret, row.digest):
+        return TokenInvalid("no such link")
+    if row.used_at is not None:
+        return TokenUsed("the link was used before")
+    if row.revoked_at is not None:
+        return TokenRevoked("replaced")
+    return TokenExpired("the link is too old")

@@ -1,0 +1,44 @@
+"""The token cache: every token model from Redis first, and from the database when it cannot answer.
+
+A cache that cannot lie: docs/coherence.md states its protocol and proves it. Writers need not know
+that it exists; the session's events keep it right.
+"""
+
+from flask import Flask
+from flask_caching import Cache
+
+from authapp.config import Settings
+from authapp.token_cache.jwt_keys import JWTKeyOperations
+from authapp.token_cache.parts import assemble
+from authapp.token_cache.refresh_tokens import RefreshTokenOperations
+from authapp.token_cache.store import SealedRedisCache
+from authapp.token_cache.tokens import TokenOperations
+from authapp.token_cache.verification_tokens import VerificationTokenOperations
+
+__all__ = ["TokenCache", "token_cache"]
+
+
+class TokenCache(
+    TokenOperations, VerificationTokenOperations, RefreshTokenOperations, JWTKeyOperations
+):
+    """The extension: the seed's operations, under the seed's names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cache_extension = Cache()
+
+    def init_app(self, app: Flask) -> None:
+        """Give an application a cache of its own, over Flask-Caching's Redis backend."""
+        settings: Settings = app.extensions["settings"]
+        app.extensions["token_cache"] = assemble(settings)
+        backend = f"{SealedRedisCache.__module__}.{SealedRedisCache.__name__}"
+        self._cache_extension.init_app(app, config={"CACHE_TYPE": backend})
+
+    @property
+    def store(self) -> SealedRedisCache:
+        """The seed's cache service of the application at work."""
+        store: SealedRedisCache = self._cache_extension.cache
+        return store
+
+
+token_cache = TokenCache()

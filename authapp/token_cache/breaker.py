@@ -1,0 +1,47 @@
+"""A circuit breaker: after a few failures nobody waits for Redis until a probe says it is back."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+OPENS_AFTER: Final = 3
+PROBE_SECONDS: Final = (0.2, 0.5)
+
+
+class Breaker:
+    """Closed: Redis is asked. Open: it is not, and one thread off the request path probes it."""
+
+    def __init__(self, probe: Callable[[], bool]) -> None:
+        self._probe = probe
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._open = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+    def failed(self, error: Exception) -> None:
+        """Count a failure; the last straw opens the breaker and starts the probe."""
+        with self._lock:
+            self._failures += 1
+            if self._open or self._failures < OPENS_AFTER:
+                return
+            self._open = True
+        log.warning("Redis is away, the database answers in its place: %s", error)
+        threading.Thread(target=self._until_it_is_back, name="redis-probe", daemon=True).start()
+
+    def succeeded(self) -> None:
+        self._failures = 0
+
+    def _until_it_is_back(self) -> None:
+        pause = threading.Event()
+        while not self._probe():
+            pause.wait(random.uniform(*PROBE_SECONDS))  # noqa: S311 - spreads probes, no secret
+        with self._lock:
+            self._failures, self._open = 0, False
+        log.warning("Redis is back and is asked again")

@@ -1,0 +1,87 @@
+"""How often what happened, counted in this process and added up in the database over all of them."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Engine, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from authapp.models import CacheCounter
+
+log = logging.getLogger(__name__)
+
+HIT: Final = "hit"
+MISS: Final = "miss"
+FILL: Final = "fill"
+REFRESH: Final = "refresh"
+FENCE: Final = "fence"
+WRITE: Final = "write"
+JOURNAL: Final = "journal"
+REPLAY: Final = "replay"
+BROKEN_SEAL: Final = "broken_seal"
+UNKNOWN: Final = "unknown"
+DATABASE: Final = "database"
+
+FLUSH_AFTER: Final = timedelta(seconds=5)
+
+
+class Counters:
+    """Counts by event and kind; a timer that only runs while there is news takes them home."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._timer: threading.Timer | None = None
+
+    def count(self, event: str, kind: str, number: int = 1) -> None:
+        """Add to a count; costs a lock and no round trip."""
+        with self._lock:
+            self._counts[event, kind] += number
+            if self._timer is None:
+                self._timer = threading.Timer(FLUSH_AFTER.total_seconds(), self.flush)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def flush(self) -> None:
+        """Add what was counted to the totals; a database that is away gets it the next time."""
+        with self._lock:
+            counts, self._counts, self._timer = self._counts, Counter(), None
+        if not counts:
+            return
+        try:
+            with self._engine.begin() as connection:
+                # In one order everywhere, so that two processes cannot deadlock.
+                for (event, kind), number in sorted(counts.items()):
+                    connection.execute(_addition(connection.dialect.name, event, kind, number))
+        except SQLAlchemyError as error:
+            log.warning("cache counters could not be stored: %s", type(error).__name__)
+            with self._lock:
+                self._counts.update(counts)
+
+    def totals(self) -> Iterator[tuple[str, str, int]]:
+        """Yield event, kind and total, as all processes have stored them."""
+        with self._engine.connect() as connection:
+            for row in connection.execute(select(_table)):
+                yield row.event, row.kind, row.total
+
+
+_table: Table = CacheCounter.__table__  # type: ignore[assignment]
+
+
+def _addition(
+    dialect: str, event: str, kind: str, number: int
+) -> "sqlite.Insert | postgresql.Insert":
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return (
+        insert(_table)
+        .values(event=event, kind=kind, total=number)
+        .on_conflict_do_update(
+            index_elements=["event", "kind"], set_={"total": _table.c.total + number}
+        )
+    )

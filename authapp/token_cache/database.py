@@ -1,0 +1,144 @@
+"""What the cache asks the database: rows to fill with, the journal, the epoch.
+
+It has connections of its own, so that a request that holds one never waits for itself. The
+number of loaders bounds how many requests fall to the database at once when Redis is cold or away.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    Engine,
+    Select,
+    Table,
+    create_engine,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from authapp import clock
+from authapp.config import Settings
+from authapp.errors import Unavailable
+from authapp.models import CacheJournal, CacheState
+from authapp.models.base import engine_options, open_sqlite
+from authapp.token_cache.records import Kind, R
+
+REPLAY_BATCH: Final = 500
+# SQLite has one writer: a request that is writing must not wait here for itself.
+HOUSEKEEPING_WAIT_SECONDS: Final = 0.1
+# No cached value outlives this, so an older journal entry has nothing left to guard.
+JOURNAL_KEPT: Final = timedelta(hours=25)
+
+_journal: Table = CacheJournal.__table__  # type: ignore[assignment]
+_state: Table = CacheState.__table__  # type: ignore[assignment]
+
+
+class State(NamedTuple):
+    """The cache's state as the database has it."""
+
+    epoch: int
+    servers: str
+    journal_waits: bool
+
+
+class JournalEntry(NamedTuple):
+    """A key that changed while Redis could not be told."""
+
+    id: int
+    key: str
+
+
+class CacheDatabase:
+    """Reads that begin after they are asked for: every statement is a transaction of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._loaders = _engine(settings, settings.cache_loaders)
+        self.housekeeping = _engine(settings, 1, sqlite_wait_seconds=HOUSEKEEPING_WAIT_SECONDS)
+
+    def load(self, kind: Kind[R], ids: Sequence[UUID]) -> dict[UUID, R]:
+        """Return the committed rows with these ids, as records.
+
+        Raises Unavailable when the database cannot answer, or has no turn to give in time.
+        """
+        if not ids:
+            return {}
+        rows = self._rows(select(*kind.columns()).where(kind.table.c.id.in_(ids)))
+        return {row["id"]: kind.from_row(row) for row in rows}
+
+    def list_ids(self, kind: Kind[R], owner: Sequence[Any]) -> list[UUID]:
+        """Return the ids that belong in an owner's list, oldest first."""
+        listed = _of(kind, owner).where(kind.listed(clock.now()))
+        rows = self._rows(listed.order_by(kind.table.c.created_at, kind.table.c.id))
+        return [row["id"] for row in rows]
+
+    def state(self) -> State:
+        """Return the epoch, the servers that it belongs to, and whether the journal holds any."""
+        waits = exists(select(_journal.c.id)).label("journal_waits")
+        with self.housekeeping.connect() as connection:
+            row = connection.execute(select(_state.c.epoch, _state.c.servers, waits)).one()
+            return State(row.epoch, row.servers, bool(row.journal_waits))
+
+    def raise_epoch(self, seen: int, servers: str | None = None) -> None:
+        """Begin another epoch, unless somebody else did since `seen`."""
+        values: dict[str, Any] = {"epoch": _state.c.epoch + 1}
+        if servers is not None:
+            values["servers"] = servers
+        with self.housekeeping.begin() as connection:
+            connection.execute(update(_state).where(_state.c.epoch == seen).values(**values))
+
+    def journal(self) -> list[JournalEntry]:
+        """Return the oldest entries of the journal, a batch at most."""
+        batch = select(_journal.c.id, _journal.c.key).order_by(_journal.c.id).limit(REPLAY_BATCH)
+        with self.housekeeping.connect() as connection:
+            return [JournalEntry(row.id, row.key) for row in connection.execute(batch)]
+
+    def add_to_journal(self, keys: Sequence[str]) -> None:
+        """Note keys that no transaction changes but Redis could not be told to remove."""
+        with self.housekeeping.begin() as connection:
+            write_journal(connection, keys)
+
+    def ids_of(self, kind: Kind[R], owner: Sequence[Any]) -> list[UUID]:
+        """Return the ids of all rows of an owner, those that no list shows any more included."""
+        return [row["id"] for row in self._rows(_of(kind, owner))]
+
+    def forget_journal(self, ids: Sequence[int]) -> None:
+        """Remove entries that Redis was told of."""
+        with self.housekeeping.begin() as connection:
+            connection.execute(delete(_journal).where(_journal.c.id.in_(ids)))
+
+    def _rows(self, statement: Any) -> Sequence[Any]:
+        try:
+            with self._loaders.connect() as connection:
+                return connection.execute(statement).mappings().all()
+        except (OperationalError, PoolTimeout) as error:
+            raise Unavailable from error
+
+
+def write_journal(session: Any, keys: Sequence[str]) -> None:
+    """Note keys in the journal, in the caller's own transaction."""
+    session.execute(insert(_journal), [{"key": key, "created_at": clock.now()} for key in keys])
+
+
+def _of(kind: Kind[Any], owner: Sequence[Any]) -> Select[tuple[UUID]]:
+    owned = zip(kind.owner_columns, owner, strict=True)
+    return select(kind.table.c.id).where(*(kind.table.c[name] == value for name, value in owned))
+
+
+def _engine(
+    settings: Settings, connections: int, sqlite_wait_seconds: float | None = None
+) -> Engine:
+    options = engine_options(settings)
+    if sqlite_wait_seconds is not None and "timeout" in options["connect_args"]:
+        options["connect_args"]["timeout"] = sqlite_wait_seconds
+    options.update(pool_size=connections, max_overflow=0, isolation_level="AUTOCOMMIT")
+    engine = create_engine(settings.database_url, **options)
+    if engine.dialect.name == "sqlite":
+        open_sqlite(engine)
+    return engine

@@ -1,0 +1,181 @@
+"""When Redis may be believed: the breaker, the journal's replay and the epoch behind one gate.
+
+Redis is believed for a moment only (CACHE_TRUST) after a check that began at its start. The check
+asks the database whether a change is journaled that Redis was not told of, and replays it first;
+and it asks Redis whether it is still the same server, and raises the epoch if not. A writer that
+had to journal waits that moment out before it reports success, so whoever reads after the report
+has checked after the commit. docs/coherence.md has the proof.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from authapp.token_cache import counters, keys, scripts
+from authapp.token_cache.breaker import Breaker
+from authapp.token_cache.counters import Counters
+from authapp.token_cache.database import CacheDatabase, State
+from authapp.token_cache.wire import NotBelieved, RedisAway, Step, Wire
+
+log = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS: Final = 0.3
+_LOOKS: Final = 3
+
+
+class Ticket(NamedTuple):
+    """Leave to believe Redis: the epoch to open values in, and the connections known by then."""
+
+    epoch: int
+    connections: int
+
+
+class Gate:
+    """Stands between this process and Redis."""
+
+    def __init__(
+        self, wire: Wire, database: CacheDatabase, tally: Counters, trust: timedelta
+    ) -> None:
+        self.trust_seconds = trust.total_seconds()
+        self.breaker = Breaker(self._probe)
+        self._wire = wire
+        self._database = database
+        self._tally = tally
+        self._checking = threading.Lock()
+        self._asking: threading.Thread | None = None
+        self._epoch = 0
+        self._servers = ""
+        self._believed_until = 0.0
+        self._connections_checked = 0
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch to seal values in; None until the first check has told it."""
+        return self._epoch or None
+
+    def enter(self) -> Ticket | None:
+        """Return leave to believe Redis, or None when it must not be asked or believed."""
+        if self.breaker.is_open:
+            return None
+        left = self._seconds_left()
+        if left < self.trust_seconds / 2:
+            # Ahead of time whoever comes first checks; too late everybody waits for a check.
+            self._check_in_turn(wait=left <= 0)
+        return Ticket(self._epoch, self._wire.connections) if self._seconds_left() > 0 else None
+
+    def still_holds(self, ticket: Ticket) -> bool:
+        """Tell whether no new connection, and no failure, came between a ticket and its use."""
+        return ticket.connections == self._wire.connections and self._believed_until > 0
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Count how talking to Redis went; after a failure it is checked before it is believed."""
+        try:
+            yield
+        except NotBelieved:
+            raise
+        except RedisAway as error:
+            self._believed_until = 0.0
+            self.breaker.failed(error)
+            raise
+        self.breaker.succeeded()
+
+    def check(self) -> None:
+        """Make sure that Redis is the server we know and was told of every change.
+
+        Raises RedisAway when it cannot be made sure of.
+        """
+        began = time.monotonic()
+        was_believed = self._believed_until > 0
+        state = self._ask_database()
+        servers, connections = self._look()
+        if state is None and not (was_believed and servers == self._servers):
+            raise NotBelieved("it was away, and the database cannot tell what it missed")
+        if state is not None:
+            try:
+                self._epoch = self._settle_state(state, servers)
+            except SQLAlchemyError as error:
+                raise NotBelieved("the database cannot tell what it missed") from error
+        self._servers, self._connections_checked = servers, connections
+        self._believed_until = began + self.trust_seconds
+
+    def _seconds_left(self) -> float:
+        if self._wire.connections != self._connections_checked:
+            return 0.0
+        return self._believed_until - time.monotonic()
+
+    def _check_in_turn(self, *, wait: bool) -> None:
+        if not self._checking.acquire(timeout=_PATIENCE_SECONDS if wait else 0):
+            return
+        try:
+            if self._seconds_left() < self.trust_seconds / 2:
+                with self.watch():
+                    self.check()
+        except RedisAway as error:
+            log.debug("Redis is not believed: %s", error)
+        finally:
+            self._checking.release()
+
+    def _probe(self) -> bool:
+        try:
+            with self._checking:
+                self.check()
+        except RedisAway as error:
+            log.debug("Redis is still away: %s", error)
+            return False
+        return True
+
+    def _look(self) -> tuple[str, int]:
+        """Return the servers' fingerprint, seen after every connection that is counted."""
+        for _ in range(_LOOKS):
+            connections = self._wire.connections
+            servers = self._wire.servers()
+            if connections == self._wire.connections:
+                return servers, connections
+        raise RedisAway("connections keep changing")
+
+    def _settle_state(self, state: State, servers: str) -> int:
+        """Raise the epoch for another server, replay the journal, and return the epoch to use."""
+        if state.servers != servers:
+            log.warning("Redis is another server than before: older entries open no more")
+            self._database.raise_epoch(state.epoch, servers)
+            state = self._database.state()
+        if state.journal_waits:
+            self.replay()
+        return state.epoch
+
+    def replay(self) -> int:
+        """Tell Redis of every journaled change, and return how many there were."""
+        replayed = 0
+        while entries := self._database.journal():
+            self._wire.run([Step(scripts.INVALIDATE, entry.key) for entry in entries])
+            self._database.forget_journal([entry.id for entry in entries])
+            for entry in entries:
+                self._tally.count(counters.REPLAY, keys.family(entry.key))
+            replayed += len(entries)
+        return replayed
+
+    def _ask_database(self) -> State | None:
+        """Return the state, or None when the database does not answer soon.
+
+        A thread asks, because a database that hangs must not hang what Redis can answer.
+        """
+        if self._asking is not None and self._asking.is_alive():
+            return None
+        answer: list[Any] = []
+        self._asking = threading.Thread(target=self._ask, args=(answer,), daemon=True)
+        self._asking.start()
+        self._asking.join(_PATIENCE_SECONDS)
+        return answer[0] if answer else None
+
+    def _ask(self, answer: list[Any]) -> None:
+        try:
+            answer.append(self._database.state())
+        except SQLAlchemyError as error:
+            log.warning("the cache's state cannot be read: %s", type(error).__name__)

@@ -1,0 +1,43 @@
+"""The eight key patterns, and no others."""
+
+from typing import Final
+from uuid import UUID
+
+JWT_KEYS: Final = "jwt_keys"
+
+
+def token(id: UUID) -> str:
+    return f"token:{id}"
+
+
+def tokens(user_id: UUID) -> str:
+    return f"tokens:user:{user_id}"
+
+
+def jwt_key(id: UUID) -> str:
+    return f"jwt_key:{id}"
+
+
+def jwt_keys() -> str:
+    return JWT_KEYS
+
+
+def verification_token(id: UUID) -> str:
+    return f"verification_token:{id}"
+
+
+def verification_tokens(user_id: UUID, type: str) -> str:
+    return f"verification_tokens:user:{user_id}:type:{type}"
+
+
+def refresh_token(id: UUID) -> str:
+    return f"refresh_token:{id}"
+
+
+def refresh_tokens(user_id: UUID) -> str:
+    return f"refresh_tokens:user:{user_id}"
+
+
+def family(key: str) -> str:
+    """Return the first word of a key, which says what kind of thing it holds."""
+    return key.partition(":")[0]

@@ -1,0 +1,42 @@
+"""How one application's cache is put together."""
+
+from dataclasses import dataclass
+
+from authapp.config import Settings
+from authapp.security.sealing import Sealer
+from authapp.token_cache.counters import Counters
+from authapp.token_cache.database import CacheDatabase
+from authapp.token_cache.envelope import Envelope
+from authapp.token_cache.gate import Gate
+from authapp.token_cache.protocol import Protocol
+from authapp.token_cache.reader import Reader
+from authapp.token_cache.transactions import Writer
+from authapp.token_cache.wire import Wire
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts; `wire` and `protocol` are None where no Redis is configured."""
+
+    settings: Settings
+    database: CacheDatabase
+    tally: Counters
+    wire: Wire | None
+    protocol: Protocol | None
+    reader: Reader
+    writer: Writer
+
+
+def assemble(settings: Settings) -> Parts:
+    """Put the parts together for one application; connects to nothing yet."""
+    database = CacheDatabase(settings)
+    tally = Counters(database.housekeeping)
+    wire = protocol = None
+    if settings.redis_url:
+        wire = Wire(settings)
+        gate = Gate(wire, database, tally, settings.cache_trust)
+        envelope = Envelope(Sealer(settings.cache_sealing_keys))
+        protocol = Protocol(wire, gate, envelope, tally)
+    reader = Reader(protocol, database, tally)
+    writer = Writer(protocol, database, reader.unknown, tally)
+    return Parts(settings, database, tally, wire, protocol, reader, writer)

@@ -1,0 +1,200 @@
+"""What a cache read returns: frozen records, one a model, and what sets their kinds apart."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Table, and_, or_
+
+from authapp import clock
+from authapp.models import JWTKey, KeyState, RefreshToken, Token, VerificationToken
+from authapp.token_cache import keys
+
+CACHE_DURATION_TOKEN: Final = timedelta(hours=1)
+CACHE_DURATION_JWT_KEY: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """An API token as it is committed."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    scopes: str
+    digest: bytes
+    last_four: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    revoke_reason: str | None
+
+
+@dataclass(frozen=True)
+class VerificationTokenRecord:
+    """A link or code as it is committed."""
+
+    id: UUID
+    user_id: UUID
+    type: str
+    target: str
+    digest: bytes
+    attempts: int
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RefreshTokenRecord:
+    """A session as it is committed."""
+
+    id: UUID
+    user_id: UUID
+    generation: int
+    rotated_at: datetime
+    remember: bool
+    auth_time: datetime
+    created_at: datetime
+    created_address: str
+    last_used_at: datetime
+    last_used_address: str
+    user_agent: str
+    expires_at: datetime
+    absolute_expires_at: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+
+
+@dataclass(frozen=True)
+class JWTKeyRecord:
+    """A signing key as it is committed; the private half is sealed a second time inside."""
+
+    id: UUID
+    kid: str
+    algorithm: str
+    state: str
+    public_jwk: str
+    private_sealed: bytes
+    created_at: datetime
+    activated_at: datetime | None
+    retired_at: datetime | None
+    revoked_at: datetime | None
+    expires_at: datetime | None
+
+
+Record = TokenRecord | VerificationTokenRecord | RefreshTokenRecord | JWTKeyRecord
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[R]):
+    """One kind of cached row: where it lies, how long it may, and what its list holds."""
+
+    name: str
+    record: type[R]
+    table: Table
+    duration: timedelta
+    key: Callable[[UUID], str]
+    list_key: Callable[..., str]
+    listed: Callable[[datetime], ColumnElement[bool]]
+    owner_columns: tuple[str, ...]
+
+    def from_row(self, row: Mapping[str, Any]) -> R:
+        return self.record(**{field.name: row[field.name] for field in fields(self.record)})
+
+    def columns(self) -> list[ColumnElement[Any]]:
+        return [self.table.c[field.name] for field in fields(self.record)]
+
+
+def lives(record: Record) -> bool:
+    """Tell whether a record's own time has not run out; says nothing about revocation."""
+    return record.expires_at is None or record.expires_at > clock.now()
+
+
+def stands(record: Record) -> bool:
+    """Tell whether a record lives and was not used, ended or revoked."""
+    if isinstance(record, VerificationTokenRecord):
+        over = record.used_at is not None or record.revoked_at is not None
+    elif isinstance(record, RefreshTokenRecord):
+        over = record.ended_at is not None
+    else:
+        over = record.revoked_at is not None
+    return lives(record) and not over
+
+
+def time_to_live(kind: Kind[R], record: R) -> timedelta:
+    """Return the seed's duration or the time that the record has left, whichever is less."""
+    if record.expires_at is None:
+        return kind.duration
+    return min(kind.duration, record.expires_at - clock.now())
+
+
+def _table(model: type[Any]) -> Table:
+    table: Table = model.__table__
+    return table
+
+
+_tokens = _table(Token).c
+_verification_tokens = _table(VerificationToken).c
+_refresh_tokens = _table(RefreshToken).c
+_jwt_keys = _table(JWTKey).c
+
+TOKEN: Final = Kind(
+    "token",
+    TokenRecord,
+    _table(Token),
+    CACHE_DURATION_TOKEN,
+    keys.token,
+    keys.tokens,
+    lambda now: and_(
+        _tokens.revoked_at.is_(None),
+        or_(_tokens.expires_at.is_(None), _tokens.expires_at > now),
+    ),
+    Token.owner_columns,
+)
+VERIFICATION_TOKEN: Final = Kind(
+    "verification_token",
+    VerificationTokenRecord,
+    _table(VerificationToken),
+    CACHE_DURATION_TOKEN,
+    keys.verification_token,
+    keys.verification_tokens,
+    lambda now: and_(
+        _verification_tokens.used_at.is_(None),
+        _verification_tokens.revoked_at.is_(None),
+        _verification_tokens.expires_at > now,
+    ),
+    VerificationToken.owner_columns,
+)
+REFRESH_TOKEN: Final = Kind(
+    "refresh_token",
+    RefreshTokenRecord,
+    _table(RefreshToken),
+    CACHE_DURATION_TOKEN,
+    keys.refresh_token,
+    keys.refresh_tokens,
+    lambda now: and_(_refresh_tokens.ended_at.is_(None), _refresh_tokens.expires_at > now),
+    RefreshToken.owner_columns,
+)
+JWT_KEY: Final = Kind(
+    "jwt_key",
+    JWTKeyRecord,
+    _table(JWTKey),
+    CACHE_DURATION_JWT_KEY,
+    keys.jwt_key,
+    keys.jwt_keys,
+    lambda now: and_(
+        _jwt_keys.state != KeyState.REVOKED,
+        or_(_jwt_keys.expires_at.is_(None), _jwt_keys.expires_at > now),
+    ),
+    JWTKey.owner_columns,
+)
+
+KINDS: Final[dict[str, Kind[Any]]] = {
+    kind.table.name: kind for kind in (TOKEN, VERIFICATION_TOKEN, REFRESH_TOKEN, JWT_KEY)
+}

@@ -1,0 +1,41 @@
+"""API tokens through the cache."""
+
+from uuid import UUID
+
+from authapp.security.opaque_tokens import matches, parse_api_token
+from authapp.token_cache.operations import Operations
+from authapp.token_cache.records import TOKEN, TokenRecord
+
+
+class TokenOperations(Operations):
+    """The seed's six operations on API tokens."""
+
+    def get_token_by_id(self, id: UUID) -> TokenRecord | None:
+        """Return a token; None if it does not exist or has expired."""
+        return self._get(TOKEN, id)
+
+    def get_token_by_value(self, value: str) -> TokenRecord | None:
+        """Return the token that a value proves; None for any other value.
+
+        A value of the wrong shape or checksum costs no look-up. Whether the token was revoked is
+        the record's to say.
+        """
+        claim = parse_api_token(self.parts.settings.api_token_prefix, value)
+        record = self._get(TOKEN, claim.id) if claim else None
+        return record if claim and record and matches(claim.secret, record.digest) else None
+
+    def get_tokens_by_user(self, user_id: UUID) -> list[TokenRecord]:
+        """Return a user's tokens that still stand, oldest first."""
+        return self._get_all(TOKEN, user_id)
+
+    def cache_token(self, id: UUID) -> None:
+        """See to it that a token is in the cache, as it is committed."""
+        self._cache(TOKEN, id)
+
+    def invalidate_token(self, id: UUID) -> None:
+        """Remove one token's entry."""
+        self._invalidate(TOKEN, id)
+
+    def invalidate_user_tokens(self, user_id: UUID) -> None:
+        """Remove the entries of all of a user's tokens, and their list."""
+        self._invalidate_all(TOKEN, user_id)

@@ -1,0 +1,43 @@
+"""One-use links and codes through the cache."""
+
+from uuid import UUID
+
+from authapp.models import VerificationType
+from authapp.security.opaque_tokens import matches, parse_link_token
+from authapp.token_cache.operations import Operations
+from authapp.token_cache.records import VERIFICATION_TOKEN, VerificationTokenRecord
+
+
+class VerificationTokenOperations(Operations):
+    """The seed's six operations on verification tokens."""
+
+    def get_verification_token_by_id(self, id: UUID) -> VerificationTokenRecord | None:
+        """Return a link or code; None if it does not exist or has expired."""
+        return self._get(VERIFICATION_TOKEN, id)
+
+    def get_verification_token_by_value(self, value: str) -> VerificationTokenRecord | None:
+        """Return the link that a value proves; None for any other value.
+
+        What it is for, and whether it was used or revoked, is the record's to say.
+        """
+        claim = parse_link_token(value)
+        record = self._get(VERIFICATION_TOKEN, claim.id) if claim else None
+        return record if claim and record and matches(claim.secret, record.digest) else None
+
+    def get_verification_tokens_by_user(
+        self, user_id: UUID, type: VerificationType
+    ) -> list[VerificationTokenRecord]:
+        """Return a user's links or codes of one type that still stand, oldest first."""
+        return self._get_all(VERIFICATION_TOKEN, user_id, type)
+
+    def cache_verification_token(self, id: UUID) -> None:
+        """See to it that a link or code is in the cache, as it is committed."""
+        self._cache(VERIFICATION_TOKEN, id)
+
+    def invalidate_verification_token(self, id: UUID) -> None:
+        """Remove one link's or code's entry."""
+        self._invalidate(VERIFICATION_TOKEN, id)
+
+    def invalidate_user_verification_tokens(self, user_id: UUID, type: VerificationType) -> None:
+        """Remove the entries of all of a user's links or codes of one type, and their list."""
+        self._invalidate_all(VERIFICATION_TOKEN, user_id, type)

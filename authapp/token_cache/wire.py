@@ -1,0 +1,142 @@
+"""Every word that is spoken with Redis, and the one error for when it does not answer well."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Final, NamedTuple, cast
+
+from redis import Redis
+from redis.cluster import RedisCluster
+from redis.exceptions import RedisError, ResponseError
+
+from authapp.config import Settings
+from authapp.token_cache.connection import connect
+
+log = logging.getLogger(__name__)
+
+SCAN_BATCH: Final = 1000
+
+# What redis-py lets escape when a server, or something that is none, answers with garbage.
+_GARBAGE: Final = (ValueError, TypeError, LookupError, AttributeError)
+
+
+class RedisAway(Exception):
+    """Redis did not answer in time, or not as Redis does."""
+
+
+class NotBelieved(RedisAway):
+    """Redis may answer, but nobody can tell now whether its answers are right."""
+
+
+class Step(NamedTuple):
+    """One script to run on one key."""
+
+    script: str
+    key: str
+    arguments: tuple[bytes | str | int, ...] = ()
+
+
+class Wire:
+    """A Redis client that knows one error, runs single-key steps, and reads primaries only.
+
+    `connections` counts the connections that were ever made: another one may lead to another
+    server.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.connections = 0
+        self._settings = settings
+        self._prefix = settings.cache_key_prefix
+
+    @cached_property
+    def client(self) -> Any:
+        """The client; a cluster's asks for the cluster's shape at once, so it is made late."""
+        return connect(self._settings, self._connected)
+
+    def _connected(self) -> None:
+        self.connections += 1
+
+    def read(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return what each key holds, in one round trip; a key of another type holds nothing."""
+        names = [self._prefix + key for key in keys]
+        try:
+            if isinstance(self.client, RedisCluster):
+                return cast(list[bytes | None], self.client.mget_nonatomic(names))
+            return cast(list[bytes | None], self.client.mget(names))
+        except (RedisError, OSError, *_GARBAGE) as error:
+            raise RedisAway(_in_one_line(error)) from error
+
+    def run(self, steps: Sequence[Step]) -> list[Any]:
+        """Run the steps in one round trip and return their answers.
+
+        Each step is a transaction of its own. Raises RedisAway if any of them failed: the others
+        may or may not have run.
+        """
+        try:
+            with self.client.pipeline(transaction=False) as pipeline:
+                for script, key, arguments in steps:
+                    # Not `.eval`, which redis-py refuses in a cluster's pipeline.
+                    pipeline.execute_command("EVAL", script, 1, self._prefix + key, *arguments)
+                answers: list[Any] = pipeline.execute(raise_on_error=False)
+        except (RedisError, OSError, *_GARBAGE) as error:
+            raise RedisAway(_in_one_line(error)) from error
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise RedisAway(_in_one_line(answer)) from answer
+        return answers
+
+    def place_if_absent(self, key: str, value: bytes, milliseconds: int) -> bool:
+        """SET NX with a TTL, in one command."""
+        try:
+            return bool(self.client.set(self._prefix + key, value, nx=True, px=milliseconds))
+        except (RedisError, OSError, *_GARBAGE) as error:
+            raise RedisAway(_in_one_line(error)) from error
+
+    def time_left(self, key: str) -> int:
+        """Return the milliseconds that a key has left; negative when it is absent or endless."""
+        try:
+            return int(self.client.pttl(self._prefix + key))
+        except (RedisError, OSError, *_GARBAGE) as error:
+            raise RedisAway(_in_one_line(error)) from error
+
+    def scan(self, pattern: str) -> Iterator[list[str]]:
+        """Walk the keys that match a glob, in batches, over every primary; never KEYS."""
+        try:
+            for server in self._primaries():
+                yield from self._scan_one(server, pattern)
+        except (RedisError, OSError, *_GARBAGE) as error:
+            raise RedisAway(_in_one_line(error)) from error
+
+    def information(self, section: str) -> list[dict[str, Any]]:
+        """Return INFO of every primary."""
+        try:
+            return [server.info(section) for server in self._primaries()]
+        except (RedisError, OSError, *_GARBAGE) as error:
+            raise RedisAway(_in_one_line(error)) from error
+
+    def servers(self) -> str:
+        """Return the fingerprint of the servers behind this client: their run ids, sorted."""
+        found = sorted(str(each.get("run_id", "")) for each in self.information("server"))
+        if not all(found):
+            raise RedisAway("the server does not tell its run id")
+        return " ".join(found)
+
+    def _primaries(self) -> Iterable[Any]:
+        if not isinstance(self.client, RedisCluster):
+            return [self.client]
+        return [self.client.get_redis_connection(node) for node in self.client.get_primaries()]
+
+    def _scan_one(self, server: "Redis[bytes]", pattern: str) -> Iterator[list[str]]:
+        cursor = 0
+        while True:
+            cursor, found = server.scan(cursor, match=self._prefix + pattern, count=SCAN_BATCH)
+            if found:
+                cut = len(self._prefix)
+                yield [name.decode("utf-8", "surrogateescape")[cut:] for name in found]
+            if cursor == 0:
+                return
+
+
+def _in_one_line(error: Exception) -> str:
+    kind = "refused" if isinstance(error, ResponseError) else type(error).__name__
+    return f"{kind}: {error}".splitlines()[0][:200]

@@ -1,0 +1,39 @@
+"""Run the migrations on the application's own database."""
+
+from typing import Any
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import Connection
+
+db = current_app.extensions["migrate"].db
+
+
+def run_on(connection: Connection) -> None:
+    """Run what is due; SQLite changes a table by copying it (batch mode)."""
+    options: dict[str, Any] = dict(current_app.extensions["migrate"].configure_args)
+    options.setdefault("render_as_batch", connection.dialect.name == "sqlite")
+    context.configure(
+        connection=connection,
+        target_metadata=db.metadata,
+        compare_server_default=True,
+        transaction_per_migration=True,
+        **options,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_as_sql() -> None:
+    """Print the SQL instead of running it (`flask db upgrade --sql`)."""
+    url = db.engine.url.render_as_string(hide_password=False)
+    context.configure(url=url, target_metadata=db.metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    run_as_sql()
+else:
+    with db.engine.connect() as engine_connection:
+        run_on(engine_connection)
