@@ -64,6 +64,14 @@ class Counters:
             with self._lock:
                 self._counts.update(counts)
 
+    def close(self) -> None:
+        """Store what was counted, now, and stop the timer."""
+        with self._lock:
+            timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            self.flush()
+
     def totals(self) -> Iterator[tuple[str, str, int]]:
         """Yield event, kind and total, as all processes have stored them."""
         with self._engine.connect() as connection:

@@ -62,6 +62,11 @@ class CacheDatabase:
         self._loaders = _engine(settings, settings.cache_loaders)
         self.housekeeping = _engine(settings, 1, sqlite_wait_seconds=HOUSEKEEPING_WAIT_SECONDS)
 
+    def close(self) -> None:
+        """Let every connection go."""
+        self._loaders.dispose()
+        self.housekeeping.dispose()
+
     def load(self, kind: Kind[R], ids: Sequence[UUID]) -> dict[UUID, R]:
         """Return the committed rows with these ids, as records.
 

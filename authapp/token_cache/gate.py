@@ -143,7 +143,8 @@ class Gate:
     def _settle_state(self, state: State, servers: str) -> int:
         """Raise the epoch for another server, replay the journal, and return the epoch to use."""
         if state.servers != servers:
-            log.warning("Redis is another server than before: older entries open no more")
+            if state.servers:
+                log.warning("Redis is another server than before: older entries open no more")
             self._database.raise_epoch(state.epoch, servers)
             state = self._database.state()
         if state.journal_waits:

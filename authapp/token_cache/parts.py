@@ -26,6 +26,13 @@ class Parts:
     reader: Reader
     writer: Writer
 
+    def close(self) -> None:
+        """Store what was counted and let every connection go."""
+        self.tally.close()
+        self.database.close()
+        if self.wire is not None:
+            self.wire.close()
+
 
 def assemble(settings: Settings) -> Parts:
     """Put the parts together for one application; connects to nothing yet."""

@@ -53,6 +53,11 @@ class Wire:
         """The client; a cluster's asks for the cluster's shape at once, so it is made late."""
         return connect(self._settings, self._connected)
 
+    def close(self) -> None:
+        """Let every connection go."""
+        if "client" in self.__dict__:
+            self.client.close()
+
     def _connected(self) -> None:
         self.connections += 1
 

@@ -1,0 +1,14 @@
+"""The start page."""
+
+from flask import Blueprint, g, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+home = Blueprint("home", __name__)
+
+
+@home.get("/")
+def show() -> ResponseReturnValue:
+    """Show the way in, or to the account."""
+    if g.identity:
+        return redirect(url_for("account.show"))
+    return render_template("home/show.html")

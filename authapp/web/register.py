@@ -1,0 +1,40 @@
+"""The registration page."""
+
+from flask import Blueprint, g, redirect, render_template, session, url_for
+from flask.typing import ResponseReturnValue
+
+from authapp.config import current_settings
+from authapp.errors import InputRefused
+from authapp.services import register as service
+from authapp.web import authn
+from authapp.web.forms import RegisterForm, show_refusal
+
+register = Blueprint("register", __name__, url_prefix="/register")
+
+
+@register.get("")
+def show() -> ResponseReturnValue:
+    """Show the form."""
+    if g.identity:
+        return redirect(url_for("account.show"))
+    return _render(RegisterForm())
+
+
+@register.post("")
+def submit() -> ResponseReturnValue:
+    """Register; the answer is the same whether or not the address had an account."""
+    form = RegisterForm()
+    if not form.validate():
+        return _render(form), 422
+    try:
+        service.register(form.email.data, form.password.data, origin=authn.origin())
+    except InputRefused as refusal:
+        show_refusal(form, refusal)
+        return _render(form), 422
+    session["registered_email"] = form.email.data.strip()
+    return redirect(url_for("verify_email.show"), 303)
+
+
+def _render(form: RegisterForm) -> str:
+    least = current_settings().password_min_length
+    return render_template("register/show.html", form=form, least=least)

@@ -1,0 +1,201 @@
+"""Fixtures: an application on real servers, and a real browser."""
+
+import base64
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from authapp import create_app
+from authapp.models import User, db
+from authapp.security.passwords import hash_password
+from authapp.services import keys
+from tests.servers import PostgresServer, RedisServer, free_port
+
+PASSWORD = "four unrelated words together"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def settings(database_url: str, redis_url: str) -> dict[str, str]:
+    """Return a complete environment for a development application."""
+    return {
+        "ENVIRONMENT": "development",
+        "SECRET_KEY": "Zk3jf9QwpLm2xVt8RyBn5HsGd7CaUe1T4oI6",
+        "KEY_ENCRYPTION_KEYS": base64.urlsafe_b64encode(bytes(range(32))).decode(),
+        "CACHE_SEALING_KEYS": base64.urlsafe_b64encode(bytes(range(32, 64))).decode(),
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PUBLIC_URL": "http://127.0.0.1:5000",
+    }
+
+
+@pytest.fixture(scope="session")
+def redis_process() -> Iterator[RedisServer]:
+    server = RedisServer().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def redis_server(redis_process: RedisServer) -> RedisServer:
+    """An empty server, whatever the test before did to it."""
+    redis_process.heal()
+    return redis_process
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    name = postgres.create()
+    _migrate(postgres.url(name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+def _migrate(url: str) -> None:
+    """Migrate a database, make its first signing keys, and let go of it."""
+    app = create_app(settings(url, ""))
+    with app.app_context():
+        flask_migrate.upgrade()
+        keys.ensure_active()
+    dispose(app)
+
+
+def dispose(app: Flask) -> None:
+    """Close an application's connections."""
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+        app.extensions["token_cache"].close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated database of the test's own, on each kind of server."""
+    if request.param == "sqlite":
+        file = tmp_path / "authapp.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
+        return
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    name = postgres.create(request.getfixturevalue("postgres_template"))
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def environ(database_url: str, redis_server: RedisServer) -> dict[str, str]:
+    return settings(database_url, redis_server.url)
+
+
+@pytest.fixture
+def make_app(environ: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+    """Make applications on the same servers: each stands for a process."""
+    made: list[Flask] = []
+
+    def make(**changes: str) -> Flask:
+        made.append(create_app({**environ, **changes}))
+        return made[-1]
+
+    yield make
+    for app in made:
+        dispose(app)
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    """The application's context, for a test that calls services."""
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def user(app: Flask) -> User:
+    """A verified person, whose password is PASSWORD."""
+    with app.app_context():
+        return add_user("somebody@example.org")
+
+
+def add_user(email: str) -> User:
+    user = User(email=email, email_key=email, password_hash=hash_password(PASSWORD))
+    db.session.add(user)
+    db.session.commit()
+    db.session.refresh(user)
+    db.session.expunge(user)
+    return user
+
+
+@pytest.fixture
+def live_server(environ: dict[str, str]) -> Iterator[str]:
+    """The application served in this process, so that a moved clock moves it too."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    app = create_app({**environ, "PUBLIC_URL": url})
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield url
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    dispose(app)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open pages, each in a browser context of its own."""
+    contexts = []
+
+    def open_page(**options: object) -> Page:
+        contexts.append(browser.new_context(**options))
+        return contexts[-1].new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()

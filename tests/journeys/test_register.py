@@ -1,0 +1,81 @@
+"""A person registers, follows the link in the mail, signs in, sees the account and signs out."""
+
+import json
+import re
+from collections.abc import Callable
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+SCREENS = {
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {"viewport": {"width": 360, "height": 740}},
+    "no-javascript": {"viewport": {"width": 360, "height": 740}, "java_script_enabled": False},
+}
+
+
+def newest_mail(server: str) -> dict[str, str]:
+    with urlopen(f"{server}/dev/outbox.json") as answer:
+        return json.load(answer)[0]
+
+
+def link_in(mail: dict[str, str]) -> str:
+    found = re.search(r"http://\S+", mail["body"])
+    assert found
+    return found[0]
+
+
+def register(page: Page, server: str, email: str) -> None:
+    page.goto(server)
+    page.get_by_role("main").get_by_role("link", name="Register").click()
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Register").click()
+
+
+def sign_in(page: Page, server: str, email: str) -> None:
+    page.goto(f"{server}/account")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_main_story(live_server: str, new_page: Callable[..., Page], screen: str) -> None:
+    page = new_page(**SCREENS[screen])
+
+    register(page, live_server, "new@example.org")
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    expect(page.get_by_text("new@example.org")).to_be_visible()
+
+    page.goto(link_in(newest_mail(live_server)))
+    page.get_by_role("button", name="Verify my address").click()
+    expect(page.get_by_role("heading", name="Your address is verified")).to_be_visible()
+
+    sign_in(page, live_server, "new@example.org")
+    expect(page).to_have_url(f"{live_server}/account")
+    expect(page.get_by_text("new@example.org")).to_be_visible()
+    expect(page.get_by_text("verified", exact=True)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    page.goto(f"{live_server}/account")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_an_address_that_exists_looks_like_success(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    first, second = new_page(), new_page()
+    register(first, live_server, "taken@example.org")
+
+    register(second, live_server, "Taken@Example.org")
+
+    expect(second.get_by_role("heading", name="Check your mail")).to_be_visible()
+    assert "already" in newest_mail(live_server)["subject"]
