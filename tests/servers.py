@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 class RedisServer:
-    """One Redis-protocol server on a port of its own; Valkey unless AUTHAPP_TEST_REDIS names another."""
+    """One server on a port of its own; Valkey, unless AUTHAPP_TEST_REDIS names a binary."""
 
     def __init__(self, *options: str) -> None:
         self.port = free_port()

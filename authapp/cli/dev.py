@@ -25,10 +25,10 @@ from authapp.services import keys
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Logs refusals and failures only."""
+    """Logs failures only: paths may bear secrets."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        if str(code) >= "400":
+        if str(code) >= "500":
             super().log_request(code, size)
 
 
@@ -55,7 +55,7 @@ def main() -> int:
         except (ConfigError, OSError) as error:
             print(f"authapp does not start: {error}", file=sys.stderr)
             return 1
-        _serve(app, server, has_cache=bool(redis_url))
+        _serve(app, server)
     return 0
 
 
@@ -79,7 +79,7 @@ def _prepare(app: Flask) -> None:
         keys.ensure_active()
 
 
-def _serve(app: Flask, server: BaseWSGIServer, *, has_cache: bool) -> None:
+def _serve(app: Flask, server: BaseWSGIServer) -> None:
     """Serve from a thread, so that a signal only has to end a wait."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

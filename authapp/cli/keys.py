@@ -51,5 +51,6 @@ def prune_command() -> None:
 
 
 def _row(key: JWTKey) -> str:
+    made = f"{key.created_at:%Y-%m-%d %H:%M:%S}"
     until = f"{key.expires_at:%Y-%m-%d %H:%M:%S}" if key.expires_at else "-"
-    return f"{key.kid:43}  {key.algorithm:9}  {key.state:7}  {key.created_at:%Y-%m-%d %H:%M:%S}  {until}"
+    return f"{key.kid:43}  {key.algorithm:9}  {key.state:7}  {made}  {until}"

@@ -1,1 +1,1 @@
-"""What is sent to people: rows of the outbox, written in the transaction they report, sent after."""
+"""What is sent to people: rows of the outbox, written in the transaction that they report."""

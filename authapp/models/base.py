@@ -2,11 +2,11 @@
 
 import sqlite3
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from uuid import UUID, uuid4
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, event
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, Table, event
 from sqlalchemy.orm import DeclarativeBase, mapped_column, registry
 from sqlalchemy.types import TypeDecorator, Uuid
 
@@ -55,6 +55,17 @@ class Model(DeclarativeBase):
 Id = Annotated[UUID, mapped_column(primary_key=True, default=uuid4)]
 
 db = SQLAlchemy(model_class=Model)
+
+# A type checker cannot follow the base class that the extension makes.
+if TYPE_CHECKING:
+    Base = Model
+else:
+    Base = db.Model
+
+
+def table_of(model: type[Any]) -> Table:
+    """Return a model's table, for statements that make no objects."""
+    return cast(Table, model.__table__)
 
 
 def open_sqlite(engine: Engine) -> None:

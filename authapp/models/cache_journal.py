@@ -6,12 +6,12 @@ from sqlalchemy import BigInteger, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
-from authapp.models.base import db
+from authapp.models.base import Base
 
 _Sequence = BigInteger().with_variant(Integer(), "sqlite")
 
 
-class CacheJournal(db.Model):
+class CacheJournal(Base):
     """A cache key that changed while Redis could not be told; removed once Redis was told."""
 
     __tablename__ = "cache_journal"
@@ -21,7 +21,7 @@ class CacheJournal(db.Model):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
-class CacheState(db.Model):
+class CacheState(Base):
     """The one row that says which epoch the cache is in, and which servers it was seen on.
 
     `servers` is the fingerprint of the run ids; another one raises the epoch.
@@ -34,7 +34,7 @@ class CacheState(db.Model):
     servers: Mapped[str] = mapped_column(Text)
 
 
-class CacheCounter(db.Model):
+class CacheCounter(Base):
     """How often something happened, over all processes: `event` by `kind` of entry."""
 
     __tablename__ = "cache_counters"

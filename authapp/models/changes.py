@@ -35,7 +35,7 @@ class ChangedRow:
 class CachedRow:
     """Mixed into every model whose rows are served from the cache."""
 
-    __tablename__: ClassVar[str]
+    __tablename__: Any
     id: Any
     owner_columns: ClassVar[tuple[str, ...]] = ()
 

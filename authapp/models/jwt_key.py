@@ -7,7 +7,7 @@ from sqlalchemy import Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
-from authapp.models.base import Id, db
+from authapp.models.base import Base, Id
 from authapp.models.changes import CachedRow
 
 
@@ -31,7 +31,7 @@ def _only_one(state: KeyState) -> Index:
     )
 
 
-class JWTKey(CachedRow, db.Model):
+class JWTKey(CachedRow, Base):
     """A signing key; `kid` is its RFC 7638 thumbprint and the private half is sealed."""
 
     __tablename__ = "jwt_keys"

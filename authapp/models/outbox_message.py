@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
-from authapp.models.base import Id, db
+from authapp.models.base import Base, Id
 
 
 class Channel(StrEnum):
@@ -18,7 +18,7 @@ class Channel(StrEnum):
     SMS = "sms"
 
 
-class OutboxMessage(db.Model):
+class OutboxMessage(Base):
     """One message, ready to send; its bodies are wiped once it is sent or too old to matter."""
 
     __tablename__ = "outbox_messages"

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
-from authapp.models.base import Id, db
+from authapp.models.base import Base, Id
 from authapp.models.changes import CachedRow
 
 
@@ -23,7 +23,7 @@ class EndReason(StrEnum):
     DISABLED = "disabled"
 
 
-class RefreshToken(CachedRow, db.Model):
+class RefreshToken(CachedRow, Base):
     """One session's renewal chain.
 
     `generation` counts rotations and `rotated_at` is when the latest was made; `expires_at` is

@@ -8,11 +8,11 @@ from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
-from authapp.models.base import Id, db
+from authapp.models.base import Base, Id
 from authapp.models.changes import CachedRow
 
 
-class Token(CachedRow, db.Model):
+class Token(CachedRow, Base):
     """An API token: a digest of its secret, its scopes, and its life.
 
     `scopes` is a space-separated list (RFC 6749 section 3.3).

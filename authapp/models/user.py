@@ -6,10 +6,10 @@ from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
-from authapp.models.base import Id, db
+from authapp.models.base import Base, Id
 
 
-class User(db.Model):
+class User(Base):
     """One person's account.
 
     `email` is kept as it was written; `email_key` is the folded form that is unique. A missing

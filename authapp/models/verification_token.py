@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
-from authapp.models.base import Id, db
+from authapp.models.base import Base, Id
 from authapp.models.changes import CachedRow
 
 
@@ -21,7 +21,7 @@ class VerificationType(StrEnum):
     PASSWORD_RESET = "password_reset"
 
 
-class VerificationToken(CachedRow, db.Model):
+class VerificationToken(CachedRow, Base):
     """A link or code that works once, for one purpose, for one address or number (`target`)."""
 
     __tablename__ = "verification_tokens"

@@ -1,4 +1,4 @@
-"""Access tokens: JWTs of RFC 9068, signed and checked with one key whose algorithm is ours to say."""
+"""Access tokens: JWTs of RFC 9068, checked with one key whose algorithm is ours to say."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ _REQUIRED: Final = ["iss", "aud", "sub", "sid", "iat", "exp", "jti", "auth_time"
 
 @dataclass(frozen=True)
 class AccessClaims:
-    """What an access token says: who, in which session, until when, and when they last proved it."""
+    """What an access token says: who, in which session, until when, and when last proven."""
 
     user_id: UUID
     session_id: UUID

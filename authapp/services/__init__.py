@@ -1,1 +1,1 @@
-"""The use cases, one module a feature: plain functions that commit once, last, and know no Flask."""
+"""The use cases, one module a feature: plain functions that commit once, last."""

@@ -1,6 +1,6 @@
 """Making an account."""
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from authapp.config import current_settings
@@ -8,11 +8,10 @@ from authapp.delivery import mail
 from authapp.models import User, db
 from authapp.services import verify_email
 from authapp.services.email_addresses import email_key, parse_email
-from authapp.services.origin import Origin
 from authapp.services.passwords import hash_new_password
 
 
-def register(email: str, password: str, *, origin: Origin) -> None:
+def register(email: str, password: str) -> None:
     """Make an account and mail the link that verifies its address.
 
     Says nothing of whether the address had an account before: its owner is told by mail, and the
@@ -21,28 +20,26 @@ def register(email: str, password: str, *, origin: Origin) -> None:
     """
     address = parse_email(email)
     password_hash = hash_new_password(password, field="password", context=[address])
-    if _exists(address):
-        _tell_owner(address)
-    else:
-        _make(address, password_hash)
+    owner = _find(address) or _make(address, password_hash)
+    if owner is not None:
+        _tell(owner)
+    db.session.commit()
 
 
-def _make(address: str, password_hash: str) -> None:
+def _make(address: str, password_hash: str) -> User | None:
+    """Make the account; return the owner of an account that was made at the same moment."""
     user = User(email=address, email_key=email_key(address), password_hash=password_hash)
     db.session.add(user)
     try:
         db.session.flush()
     except IntegrityError:
-        # Somebody registered the same address at the same moment.
         db.session.rollback()
-        _tell_owner(address)
-        return
+        return _find(address)
     verify_email.send(user)
-    db.session.commit()
+    return None
 
 
-def _tell_owner(address: str) -> None:
-    owner = db.session.scalars(_by_address(address)).one()
+def _tell(owner: User) -> None:
     public_url = current_settings().public_url
     mail.enqueue(
         "address_exists",
@@ -51,12 +48,8 @@ def _tell_owner(address: str) -> None:
         sign_in_link=f"{public_url}/login",
         reset_link=f"{public_url}/password/reset",
     )
-    db.session.commit()
 
 
-def _exists(address: str) -> bool:
-    return db.session.scalars(_by_address(address)).one_or_none() is not None
-
-
-def _by_address(address: str) -> Select[tuple[User]]:
-    return select(User).where(User.email_key == email_key(address))
+def _find(address: str) -> User | None:
+    found = select(User).where(User.email_key == email_key(address))
+    return db.session.scalars(found).one_or_none()

@@ -22,7 +22,7 @@ from authapp.token_cache.records import VerificationTokenRecord, stands
 
 
 def issue(user: User, type: VerificationType, *, target: str, lifetime: timedelta) -> str:
-    """Add a link for one purpose to the transaction, void its predecessors, and return its value."""
+    """Add a link to the transaction, void its predecessors, and return its value."""
     void(user.id, type)
     id, secret = uuid4(), new_secret()
     db.session.add(

@@ -4,6 +4,8 @@ A cache that cannot lie: docs/coherence.md states its protocol and proves it. Wr
 that it exists; the session's events keep it right.
 """
 
+from typing import cast
+
 from flask import Flask
 from flask_caching import Cache
 
@@ -37,8 +39,7 @@ class TokenCache(
     @property
     def store(self) -> SealedRedisCache:
         """The seed's cache service of the application at work."""
-        store: SealedRedisCache = self._cache_extension.cache
-        return store
+        return cast(SealedRedisCache, self._cache_extension.cache)
 
 
 token_cache = TokenCache()

@@ -1,4 +1,4 @@
-"""How often what happened, counted in this process and added up in the database over all of them."""
+"""How often what happened, counted in this process and added up in the database over all."""
 
 import logging
 import threading
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Engine, Table, select
+from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.models import CacheCounter
+from authapp.models.base import table_of
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Counters:
                 yield row.event, row.kind, row.total
 
 
-_table: Table = CacheCounter.__table__  # type: ignore[assignment]
+_table = table_of(CacheCounter)
 
 
 def _addition(

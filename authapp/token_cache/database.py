@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import (
     Engine,
     Select,
-    Table,
     create_engine,
     delete,
     exists,
@@ -27,7 +26,7 @@ from authapp import clock
 from authapp.config import Settings
 from authapp.errors import Unavailable
 from authapp.models import CacheJournal, CacheState
-from authapp.models.base import engine_options, open_sqlite
+from authapp.models.base import engine_options, open_sqlite, table_of
 from authapp.token_cache.records import Kind, R
 
 REPLAY_BATCH: Final = 500
@@ -36,8 +35,8 @@ HOUSEKEEPING_WAIT_SECONDS: Final = 0.1
 # No cached value outlives this, so an older journal entry has nothing left to guard.
 JOURNAL_KEPT: Final = timedelta(hours=25)
 
-_journal: Table = CacheJournal.__table__  # type: ignore[assignment]
-_state: Table = CacheState.__table__  # type: ignore[assignment]
+_journal = table_of(CacheJournal)
+_state = table_of(CacheState)
 
 
 class State(NamedTuple):

@@ -54,7 +54,7 @@ class JWTKeyOperations(Operations):
         self._invalidate_all(JWT_KEY)
 
     def _id_of(self, key_id: str) -> UUID | None:
-        """Return a kid's row id; a kid that is not in our list is nobody's key, and costs no query."""
+        """Return a kid's row id; a kid that is not in our list is nobody's key."""
         id = self._ids.get(key_id)
         if id is None:
             ids = {key.kid: key.id for key in self.get_active_jwt_keys()}

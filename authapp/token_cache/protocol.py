@@ -39,6 +39,11 @@ class Look(NamedTuple):
         return self.ends is not None
 
     @property
+    def time_left(self) -> timedelta:
+        """How long the value may still be used; nothing for what is no value."""
+        return self.ends - clock.now() if self.ends else timedelta()
+
+    @property
     def is_fence(self) -> bool:
         return self.raw[:1] == scripts.FENCE
 

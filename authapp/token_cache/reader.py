@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from authapp import clock
 from authapp.errors import Unavailable
 from authapp.token_cache import counters
 from authapp.token_cache.counters import Counters
@@ -137,11 +136,9 @@ class Reader:
         Source: Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede
         Prevention" (XFetch).
         """
-        assert look.ends is not None
-        left = look.ends - clock.now()
         ahead = -self._load_seconds * math.log(1.0 - random.random())  # noqa: S311 - no secret
         ends_with_its_row = isinstance(entry, RowEntry) and look.value.expires_at == look.ends
-        if left > timedelta(seconds=ahead) or ends_with_its_row:
+        if look.time_left > timedelta(seconds=ahead) or ends_with_its_row:
             return look.value
         loaded = self._load([entry])
         protocol.replace(ticket, look.raw, loaded)

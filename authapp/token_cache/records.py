@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Table, and_, or_
 
 from authapp import clock
 from authapp.models import JWTKey, KeyState, RefreshToken, Token, VerificationToken
+from authapp.models.base import table_of
 from authapp.token_cache import keys
 
 CACHE_DURATION_TOKEN: Final = timedelta(hours=1)
@@ -134,20 +135,15 @@ def time_to_live(kind: Kind[R], record: R) -> timedelta:
     return min(kind.duration, record.expires_at - clock.now())
 
 
-def _table(model: type[Any]) -> Table:
-    table: Table = model.__table__
-    return table
-
-
-_tokens = _table(Token).c
-_verification_tokens = _table(VerificationToken).c
-_refresh_tokens = _table(RefreshToken).c
-_jwt_keys = _table(JWTKey).c
+_tokens = table_of(Token).c
+_verification_tokens = table_of(VerificationToken).c
+_refresh_tokens = table_of(RefreshToken).c
+_jwt_keys = table_of(JWTKey).c
 
 TOKEN: Final = Kind(
     "token",
     TokenRecord,
-    _table(Token),
+    table_of(Token),
     CACHE_DURATION_TOKEN,
     keys.token,
     keys.tokens,
@@ -160,7 +156,7 @@ TOKEN: Final = Kind(
 VERIFICATION_TOKEN: Final = Kind(
     "verification_token",
     VerificationTokenRecord,
-    _table(VerificationToken),
+    table_of(VerificationToken),
     CACHE_DURATION_TOKEN,
     keys.verification_token,
     keys.verification_tokens,
@@ -174,7 +170,7 @@ VERIFICATION_TOKEN: Final = Kind(
 REFRESH_TOKEN: Final = Kind(
     "refresh_token",
     RefreshTokenRecord,
-    _table(RefreshToken),
+    table_of(RefreshToken),
     CACHE_DURATION_TOKEN,
     keys.refresh_token,
     keys.refresh_tokens,
@@ -184,7 +180,7 @@ REFRESH_TOKEN: Final = Kind(
 JWT_KEY: Final = Kind(
     "jwt_key",
     JWTKeyRecord,
-    _table(JWTKey),
+    table_of(JWTKey),
     CACHE_DURATION_JWT_KEY,
     keys.jwt_key,
     keys.jwt_keys,

@@ -5,7 +5,6 @@ which keep them right. A Redis that is away makes a read a miss and a write Fals
 must not fail quietly, so what cannot be removed is journaled.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -13,7 +12,6 @@ from typing import Any, Final
 from flask import Flask
 from flask_caching.backends.rediscache import RedisCache
 
-from authapp import clock
 from authapp.errors import InputRefused
 from authapp.token_cache.keys import family
 from authapp.token_cache.parts import Parts
@@ -46,7 +44,7 @@ class PlainEntry:
         return self.expiration
 
 
-class SealedRedisCache(RedisCache):  # type: ignore[misc]
+class SealedRedisCache(RedisCache):
     """Flask-Caching's Redis backend, over the token cache's protocol and seals."""
 
     def __init__(self, parts: Parts) -> None:
@@ -163,8 +161,7 @@ class SealedRedisCache(RedisCache):  # type: ignore[misc]
             return self._protocol.place(
                 PlainEntry(key, _as_duration(expiration)), number, only_if_absent=True
             )
-        assert look.ends is not None
-        entry = PlainEntry(key, look.ends - clock.now())
+        entry = PlainEntry(key, look.time_left)
         return self._protocol.replace(self._protocol.enter(), look.raw, {entry: number})[entry]
 
 

@@ -81,7 +81,7 @@ class Writer:
         for key in unit.new_keys:
             self._unknown.forget(key)
         if unit.is_fenced:
-            self._settle(unit, unit.values)
+            self._settle(unit.writer, unit.values)
         elif self._protocol is not None and unit.changes_existing:
             unit.reports_after = time.monotonic() + self._protocol.gate.trust_seconds
 
@@ -93,7 +93,7 @@ class Writer:
         """
         is_known = not (isinstance(error, DBAPIError) and error.connection_invalidated)
         if unit.is_fenced and is_known:
-            self._settle(unit, dict.fromkeys(unit.values))
+            self._settle(unit.writer, dict.fromkeys(unit.values))
 
     def invalidate(self, invalidated: Sequence[str]) -> None:
         """Remove entries now or, if Redis is away, before Redis is believed again."""
@@ -123,10 +123,11 @@ class Writer:
             threading.Event().wait(self._protocol.gate.trust_seconds)
         return seen
 
-    def _settle(self, unit: Unit, values: dict[str, tuple[Entry, Any] | None]) -> None:
-        assert self._protocol is not None
+    def _settle(self, writer: bytes, values: dict[str, tuple[Entry, Any] | None]) -> None:
+        if self._protocol is None:
+            return
         try:
-            self._protocol.settle(unit.writer, values)
+            self._protocol.settle(writer, values)
         except RedisAway as away:
             log.debug("fences are left to expire: %s", away)
 

@@ -36,7 +36,9 @@ def _http_error(error: HTTPException) -> Response:
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return make_response(error.get_response())
     status = HTTPStatus(error.code)
-    title, advice = _texts().get(status, (_("This request was refused"), _("Go back and try again.")))
+    title, advice = _texts().get(
+        status, (_("This request was refused"), _("Go back and try again."))
+    )
     response = _page(status, title, advice)
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = error.get_response().headers.get("Allow", "")

@@ -16,7 +16,12 @@ def email_field() -> Field:
     return EmailField(
         _l("E-mail address"),
         validators=[InputRequired(_l("Enter your e-mail address."))],
-        render_kw={"autocomplete": "username", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
+        render_kw={
+            "autocomplete": "username",
+            "inputmode": "email",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+        },
     )
 
 

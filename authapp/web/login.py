@@ -1,9 +1,19 @@
 """Signing in and out."""
 
-from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from werkzeug.wrappers import Response as BaseResponse
 
 from authapp.errors import CredentialsRefused
 from authapp.services import login as service
@@ -55,5 +65,5 @@ def _next() -> str:
     return local_path(request.args.get("next"), url_for("account.show"))
 
 
-def _see_other(target: str) -> BaseResponse:
-    return redirect(target, 303)
+def _see_other(target: str) -> Response:
+    return make_response(redirect(target, 303))

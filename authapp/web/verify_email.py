@@ -17,7 +17,9 @@ def show() -> ResponseReturnValue:
     """Show where the verification stands."""
     if g.identity is None:
         return render_template("verify_email/sent.html", email=session.get("registered_email"))
-    return render_template("verify_email/show.html", account=account.get_account(g.identity.user_id))
+    return render_template(
+        "verify_email/show.html", account=account.get_account(g.identity.user_id)
+    )
 
 
 @verify_email.post("")

@@ -1,19 +1,25 @@
 """What refusals are called in the reader's words."""
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext
+from flask_babel import lazy_gettext as _l
 
 from authapp.errors import InputRefused, TokenExpired, TokenRefused, TokenRevoked, TokenUsed
 
-
 _INPUT = {
-    ("email", "not_an_address"): lazy_gettext("Enter an e-mail address, like name@example.org."),
-    ("email", "too_long"): lazy_gettext("This e-mail address is too long."),
-    ("password", "too_short"): lazy_gettext("Use at least %(least)s characters."),
-    ("password", "too_long"): lazy_gettext("Use at most %(most)s characters."),
-    ("password", "too_guessable"): lazy_gettext(
+    ("email", "not_an_address"): _l("Enter an e-mail address, like name@example.org."),
+    ("email", "too_long"): _l("This e-mail address is too long."),
+    ("password", "too_short"): _l("Use at least %(least)s characters."),
+    ("password", "too_long"): _l("Use at most %(most)s characters."),
+    ("password", "too_guessable"): _l(
         "This password is easy to guess. Use several words that do not belong together."
     ),
+}
+
+
+_LINK = {
+    TokenUsed: _l("It was used already; each link works once."),
+    TokenExpired: _l("It is too old."),
+    TokenRevoked: _l("A newer link has taken its place."),
+    TokenRefused: _l("It is not complete, or not one of ours. Did the whole line get copied?"),
 }
 
 
@@ -24,10 +30,4 @@ def for_input(refusal: InputRefused) -> str:
 
 def for_link(refusal: TokenRefused) -> str:
     """Word why a link does not work."""
-    if isinstance(refusal, TokenUsed):
-        return _("It was used already; each link works once.")
-    if isinstance(refusal, TokenExpired):
-        return _("It is too old.")
-    if isinstance(refusal, TokenRevoked):
-        return _("A newer link has taken its place.")
-    return _("It is not complete, or not one of ours. Did the whole line get copied?")
+    return str(next(text for kind, text in _LINK.items() if isinstance(refusal, kind)))
