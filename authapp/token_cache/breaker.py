@@ -19,19 +19,24 @@ class Breaker:
         self._probe = probe
         self._lock = threading.Lock()
         self._failures = 0
-        self._open = False
+        self._closed = threading.Event()
+        self._closed.set()
 
     @property
     def is_open(self) -> bool:
-        return self._open
+        return not self._closed.is_set()
+
+    def wait_until_closed(self, seconds: float) -> bool:
+        """Wait until Redis is asked again; tell whether it is."""
+        return self._closed.wait(seconds)
 
     def failed(self, error: Exception) -> None:
         """Count a failure; the last straw opens the breaker and starts the probe."""
         with self._lock:
             self._failures += 1
-            if self._open or self._failures < OPENS_AFTER:
+            if self.is_open or self._failures < OPENS_AFTER:
                 return
-            self._open = True
+            self._closed.clear()
         log.warning("Redis is away, the database answers in its place: %s", error)
         threading.Thread(target=self._until_it_is_back, name="redis-probe", daemon=True).start()
 
@@ -43,5 +48,6 @@ class Breaker:
         while not self._probe():
             pause.wait(random.uniform(*PROBE_SECONDS))  # noqa: S311 - spreads probes, no secret
         with self._lock:
-            self._failures, self._open = 0, False
+            self._failures = 0
+            self._closed.set()
         log.warning("Redis is back and is asked again")

@@ -1,0 +1,34 @@
+"""What a browser does with forms and cookies, for tests that need no real one."""
+
+import re
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import PASSWORD
+
+
+def post(client: FlaskClient, path: str, page: str | None = None, **fields: str) -> TestResponse:
+    """Send a form as the page that holds it would: with its CSRF token."""
+    html = client.get(page or path).get_data(as_text=True)
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', html)
+    assert found, f"{page or path} has no form"
+    return client.post(path, data={**fields, "csrf_token": found[1]})
+
+
+def sign_in(client: FlaskClient, email: str = "somebody@example.org", **fields: str) -> None:
+    """Sign the client in."""
+    answer = post(client, "/login", email=email, password=PASSWORD, **fields)
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+
+
+def cookie(client: FlaskClient, name: str) -> str:
+    """Return a cookie's value."""
+    found = client.get_cookie(name)
+    assert found is not None
+    return found.value
+
+
+def is_signed_in(client: FlaskClient) -> bool:
+    """Tell whether the account page opens."""
+    return client.get("/account").status_code == 200
