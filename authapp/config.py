@@ -143,6 +143,14 @@ def origin(raw: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def redis(raw: str) -> str:
+    """Read the URL of one server, of Sentinels (several hosts, then the name), or of a cluster."""
+    # Several hosts are no URL: look at the last one, whose port is the URL's.
+    last_host = re.sub(r"(?<=//)[^/]*,", "", raw)
+    url("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")(last_host)
+    return raw
+
+
 def database(raw: str) -> str:
     """Read an SQLAlchemy URL; PostgreSQL is always reached through psycopg."""
     raw = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", raw)
@@ -171,7 +179,7 @@ class Settings:
     key_encryption_keys: list[bytes] = setting(sealing_keys, None, "Seal the private signing keys in the database; comma-separated, the first one seals.")
     cache_sealing_keys: list[bytes] = setting(sealing_keys, None, "Seal every value in Redis; comma-separated, the first one seals.")
     database_url: str = setting(database, None, "SQLAlchemy URL of PostgreSQL or of an SQLite file.")
-    redis_url: str = setting(text, "", "`redis://`, `rediss://` or `unix://` URL of Redis or Valkey; empty runs without a cache.")
+    redis_url: str = setting(redis, "", "URL of Redis or Valkey; empty runs without a cache. Every process must have the same.")
     public_url: str = setting(origin, None, "Origin at which people reach the pages; links in mail start with it.")
     app_name: str = setting(pattern(r"[^\x00-\x1f\x7f<>]{1,60}", "1 to 60 printable characters"), "authapp", "The product's name, in pages and mail.")
     trusted_proxies: int = setting(whole(0, 5), "0", "How many reverse proxies in front set X-Forwarded-For and -Proto.", unit="proxies")

@@ -4,16 +4,18 @@ import base64
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import flask_migrate
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from authapp import create_app
+from authapp import clock, create_app
 from authapp.models import User, db
 from authapp.security.passwords import hash_password
 from authapp.services import keys
@@ -111,6 +113,27 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
+def lose_database(
+    database_url: str, request: pytest.FixtureRequest, app: Flask
+) -> Callable[[], None]:
+    """Take the test's database away from under the application."""
+
+    def lose() -> None:
+        if database_url.startswith("sqlite"):
+            file = Path(database_url.removeprefix("sqlite:///"))
+            file.rename(file.with_suffix(".away"))
+            file.mkdir()
+            with app.app_context():
+                db.engine.dispose()
+            app.extensions["token_cache"].database.close()
+        else:
+            name = database_url.partition("@/")[2].partition("?")[0]
+            request.getfixturevalue("postgres").drop(name)
+
+    return lose
+
+
+@pytest.fixture
 def environ(database_url: str, redis_server: RedisServer) -> dict[str, str]:
     return settings(database_url, redis_server.url)
 
@@ -199,3 +222,13 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def move_time() -> Callable[..., time_machine.travel]:
+    """Move the clock on by so much, for the length of a `with` block."""
+
+    def move(**duration: float) -> time_machine.travel:
+        return time_machine.travel(clock.now() + timedelta(**duration), tick=True)
+
+    return move

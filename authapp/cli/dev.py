@@ -5,8 +5,10 @@
 
 import base64
 import os
+import re
 import secrets
 import signal
+import socket
 import sys
 import threading
 from contextlib import nullcontext
@@ -36,7 +38,11 @@ def main() -> int:
     """Serve until told to stop; return the exit code."""
     instance = Path(os.environ.get("AUTHAPP_INSTANCE") or ROOT / "instance")
     instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    port = int(os.environ.get("PORT") or 5000)
+    try:
+        listener = _listen(os.environ.get("PORT") or "5000")
+    except OSError as error:
+        return _refuse(str(error))
+    port = listener.getsockname()[1]
     defaults = {
         "ENVIRONMENT": DEVELOPMENT,
         "DATABASE_URL": f"sqlite:///{instance / 'authapp.db'}",
@@ -49,14 +55,33 @@ def main() -> int:
         try:
             app = create_app({**environ, "REDIS_URL": redis_url})
             _prepare(app)
-            server = make_server(
-                "127.0.0.1", port, app, threaded=True, request_handler=QuietHandler
-            )
         except (ConfigError, OSError) as error:
-            print(f"authapp does not start: {error}", file=sys.stderr)
-            return 1
+            return _refuse(str(error))
+        server = make_server(
+            "127.0.0.1",
+            port,
+            app,
+            threaded=True,
+            request_handler=QuietHandler,
+            fd=listener.fileno(),
+        )
         _serve(app, server)
     return 0
+
+
+def _listen(port: str) -> socket.socket:
+    """Take a port of this machine; raises OSError, in words, for one that cannot be had."""
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
+        raise OSError("PORT must be a whole number from 1 to 65535")
+    try:
+        return socket.create_server(("127.0.0.1", int(port)))
+    except OSError as error:
+        raise OSError(f"PORT {port} is taken or not ours to take; choose another") from error
+
+
+def _refuse(reason: str) -> int:
+    print(f"authapp does not start: {reason}", file=sys.stderr)
+    return 1
 
 
 def _kept_secrets(file: Path) -> dict[str, str]:

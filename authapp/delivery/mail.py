@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import current_app, render_template
-from flask_mail import Mail, Message
+from flask_mail import BadHeaderError, Mail, Message
 
 from authapp.config import current_settings
 from authapp.delivery import outbox
@@ -53,7 +53,7 @@ def send(message: OutboxMessage) -> None:
     mail.date = message.created_at.timestamp()
     try:
         mailer.send(mail)
-    except (SMTPException, OSError) as error:
+    except (SMTPException, OSError, BadHeaderError, ValueError) as error:
         raise DeliveryFailed(f"{type(error).__name__}: {error}") from error
 
 

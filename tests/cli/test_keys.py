@@ -1,0 +1,93 @@
+"""`flask keys`, and what other programs see of it."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from jwt import PyJWKClient
+
+from authapp.services import keys
+
+PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}
+
+
+def run(app: Flask, *arguments: str) -> tuple[int, str]:
+    ended = app.test_cli_runner().invoke(args=["keys", *arguments])
+    return ended.exit_code, ended.output
+
+
+def states(app: Flask) -> list[str]:
+    with app.app_context():
+        return sorted(key.state for key in keys.list_keys())
+
+
+def published(client: FlaskClient) -> list[dict[str, str]]:
+    answer = client.get("/.well-known/jwks.json")
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    return answer.get_json()["keys"]
+
+
+def test_a_key_goes_from_next_to_active_to_retired(app: Flask, client: FlaskClient) -> None:
+    assert states(app) == ["active", "next"]
+    before = {key["kid"] for key in published(client)}
+
+    code, output = run(app, "rotate")
+
+    assert code == 0
+    assert states(app) == ["active", "next", "retired"]
+    assert before < {key["kid"] for key in published(client)}
+    assert output.split()[0] in before
+
+
+def test_a_revoked_key_is_published_no_more(app: Flask, client: FlaskClient) -> None:
+    kid = published(client)[0]["kid"]
+
+    assert run(app, "revoke", kid)[0] == 0
+
+    assert kid not in {key["kid"] for key in published(client)}
+    assert len(published(client)) == 2
+
+
+def test_nothing_private_is_ever_published(app: Flask, client: FlaskClient) -> None:
+    for key in published(client):
+        assert not PRIVATE_MEMBERS & set(key)
+        assert key["use"] == "sig"
+        assert key["kid"]
+        assert key["alg"] == "RS256"
+
+
+def test_a_kid_is_the_thumbprint_of_its_key(app: Flask, client: FlaskClient) -> None:
+    for key in published(client):
+        assert keys.keyring.thumbprint(key) == key["kid"]
+
+
+def test_a_retired_key_is_pruned_once_its_tokens_are_over(app: Flask, move_time) -> None:
+    run(app, "rotate")
+    assert run(app, "prune") == (0, "")
+
+    with move_time(minutes=12):
+        assert "deleted" in run(app, "prune")[1]
+        assert states(app) == ["active", "next"]
+
+
+@pytest.mark.parametrize("arguments", [["revoke", "nobody"], ["stage"], ["revoke", "\x00\udcff"]])
+def test_a_refusal_is_one_line_and_exit_code_1(app: Flask, arguments: list[str]) -> None:
+    code, output = run(app, *arguments)
+
+    assert code == 1
+    assert output.startswith("Error: ")
+    assert len(output.splitlines()) == 1
+
+
+def test_an_unmigrated_database_is_named_in_one_line(make_app, tmp_path) -> None:
+    code, output = run(make_app(DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}"), "list")
+
+    assert code == 1
+    assert "flask db upgrade" in output
+    assert len(output.splitlines()) == 1
+
+
+def test_another_program_verifies_with_what_is_published(live_server: str, app: Flask) -> None:
+    fetched = PyJWKClient(f"{live_server}/.well-known/jwks.json").get_signing_keys()
+
+    with app.app_context():
+        assert {key.key_id for key in fetched} == {key.kid for key in keys.list_keys()}

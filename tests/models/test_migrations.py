@@ -1,0 +1,89 @@
+"""The migrations, on both kinds of database."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import flask_migrate
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from authapp.models import User, db
+from tests.conftest import add_user
+
+
+def test_the_migrated_schema_is_the_models(app: Flask) -> None:
+    with app.app_context(), db.engine.connect() as connection:
+        migrated = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(migrated, db.metadata) == []
+
+
+def test_migrations_go_down_and_up_again(app: Flask) -> None:
+    with app.app_context():
+        flask_migrate.downgrade(revision="base")
+        assert set(inspect(db.engine).get_table_names()) <= {"alembic_version"}
+
+        flask_migrate.upgrade()
+        assert set(db.metadata.tables) <= set(inspect(db.engine).get_table_names())
+
+
+def test_times_are_aware_and_utc(app: Flask) -> None:
+    noon_in_india = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    with app.app_context():
+        user = add_user("a@example.org")
+        db.session.get(User, user.id).disabled_at = noon_in_india
+        db.session.commit()
+        db.session.expire_all()
+
+        read = db.session.get(User, user.id).disabled_at
+
+        assert read == noon_in_india
+        assert read.tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_refused(app: Flask) -> None:
+    with app.app_context():
+        user = add_user("a@example.org")
+        db.session.get(User, user.id).disabled_at = datetime(2026, 1, 1)
+
+        with pytest.raises(StatementError, match="without a zone"):
+            db.session.commit()
+        db.session.rollback()
+
+
+def test_an_address_is_unique_whatever_its_case(client, app: Flask) -> None:
+    with app.app_context():
+        add_user("a@example.org")
+
+        with pytest.raises(IntegrityError):
+            add_user("a@example.org")
+        db.session.rollback()
+
+
+def test_many_people_may_have_no_phone(app: Flask) -> None:
+    with app.app_context():
+        add_user("a@example.org")
+        add_user("b@example.org")
+
+        phones = db.session.execute(text("SELECT phone FROM users")).scalars().all()
+
+        assert phones == [None, None]
+
+
+def test_one_number_is_verified_by_one_account_only(app: Flask) -> None:
+    with app.app_context():
+        for email in ("a@example.org", "b@example.org"):
+            user = db.session.get(User, add_user(email).id)
+            user.phone = "+12015550123"
+        db.session.commit()
+        now = datetime.now(UTC)
+
+        for user in db.session.query(User):
+            user.phone_verified_at = now
+
+        with pytest.raises(IntegrityError):
+            db.session.commit()
+        db.session.rollback()

@@ -1,0 +1,108 @@
+"""Settings: what is refused, and that the documentation lists them all."""
+
+import base64
+import os
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from authapp import ROOT
+from authapp.config import Settings, load
+from authapp.errors import ConfigError
+from tests.conftest import settings
+
+GOOD = settings("sqlite:////tmp/never-opened.db", "")
+SHORT_KEY = base64.urlsafe_b64encode(b"short").decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", ""),
+        ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "x" * 64),
+        ("SECRET_KEY", "change-me-please-0123456789-abcdefghij"),
+        ("SECRET_KEY_FALLBACKS", "short"),
+        ("KEY_ENCRYPTION_KEYS", ""),
+        ("KEY_ENCRYPTION_KEYS", "not base64!"),
+        ("KEY_ENCRYPTION_KEYS", SHORT_KEY),
+        ("CACHE_SEALING_KEYS", base64.urlsafe_b64encode(bytes(32)).decode()),
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "mysql://somewhere/db"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "\udcff\x00"),
+        ("REDIS_URL", "http://127.0.0.1:6379"),
+        ("REDIS_URL", "redis://127.0.0.1:nine"),
+        ("PUBLIC_URL", "https://example.org/path"),
+        ("PUBLIC_URL", "ftp://example.org"),
+        ("PUBLIC_URL", "http://[half"),
+        ("APP_NAME", "x" * 61),
+        ("ENVIRONMENT", "staging"),
+        ("MAIL_PORT", "0"),
+        ("MAIL_PORT", "٣"),
+        ("ACCESS_TOKEN_LIFETIME", "-5"),
+        ("SESSION_IDLE_LIFETIME", "7776000000"),
+        ("JWT_ALGORITHM", "HS256"),
+        ("API_TOKEN_PREFIX", "A_"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_line_that_names_the_setting(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load({**GOOD, name: value})
+
+    assert str(refusal.value).startswith(name)
+    assert "\n" not in str(refusal.value)
+
+
+def test_production_needs_a_mail_server() -> None:
+    with pytest.raises(ConfigError, match="MAIL_SERVER"):
+        load({**GOOD, "ENVIRONMENT": "production"})
+
+
+def test_production_is_the_default() -> None:
+    given = {name: value for name, value in GOOD.items() if name != "ENVIRONMENT"}
+
+    assert load({**given, "MAIL_SERVER": "smtp.example.org"}).environment == "production"
+
+
+def test_the_entry_point_refuses_in_one_line() -> None:
+    given = {name: value for name, value in os.environ.items() if name not in GOOD}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", "import wsgi"], cwd=ROOT, env=given, capture_output=True, text=True
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("authapp does not start: SECRET_KEY is missing")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_the_documentation_and_the_code_name_the_same_settings() -> None:
+    table = (ROOT / "docs" / "configuration.md").read_text()
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", table, re.MULTILINE))
+    declared = {field.name.upper(): field.metadata for field in fields(Settings)}
+
+    assert list(documented) == list(declared)
+    for name, default in documented.items():
+        expected = declared[name]["default"]
+        assert default == ("required" if expected is None else f"`{expected}`" if expected else "")
+
+
+def test_the_readme_names_only_targets_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *Path(ROOT / "docs").rglob("*.md")]
+    named = {t for page in pages for t in re.findall(r"`make ([a-z-]+)`", page.read_text())}
+
+    assert named
+    assert named <= targets
+
+
+def test_links_in_the_documentation_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *Path(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"

@@ -1,0 +1,161 @@
+"""Rules that hold on every page."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp.models import User, db
+from authapp.web.access import Access
+from authapp.web.navigation import local_path
+from tests.conftest import PASSWORD
+from tests.web.browsing import post, sign_in
+
+OPEN_TO_PROGRAMS = {"static", "health", "well_known"}
+LONE_SURROGATE = "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")
+HOSTILE = ["\x00", "a\x00@example.org", LONE_SURROGATE, "x" * 100_000, "a@" + "b." * 200 + "c",
+           "<script>", "%s%n", "\u202e@example.org", "@"]  # fmt: skip
+FORMS = ["/register", "/login", "/logout", "/verify/email", "/verify/email/x"]
+
+
+def test_every_route_has_a_rule(app: Flask) -> None:
+    ruled = set(app.extensions["access"]) | OPEN_TO_PROGRAMS
+
+    assert {rule.endpoint.split(".")[0] for rule in app.url_map.iter_rules()} == ruled
+
+
+def test_pages_for_the_signed_in_send_others_to_sign_in(app: Flask, client: FlaskClient) -> None:
+    access = app.extensions["access"]
+    pages = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if access.get(rule.endpoint.split(".")[0]) is Access.SIGNED_IN
+        and "GET" in (rule.methods or ())
+        and not rule.arguments
+    ]
+
+    assert pages
+    for page in pages:
+        answer = client.get(page)
+        assert answer.status_code == 303
+        assert answer.headers["Location"].startswith("/login?next=")
+
+
+def test_every_page_has_the_headers(client: FlaskClient) -> None:
+    for path in ("/", "/login", "/nope", "/healthz", "/static/app.css"):
+        with client.get(path) as answer:
+            headers = answer.headers
+        assert "'unsafe" not in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert ("no-store" in headers.get("Cache-Control", "")) == (not path.startswith("/static"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/register", "/login", "/logout", "/verify/email", "/verify/email/x"]
+)
+def test_a_form_without_its_token_is_refused(client: FlaskClient, path: str) -> None:
+    answer = client.post(path, data={"email": "a@example.org", "password": PASSWORD})
+
+    assert answer.status_code == 400
+    assert "can no longer be sent" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("path", ["/register", "/login"])
+def test_no_bytes_in_a_field_break_anything(client: FlaskClient, path: str, value: str) -> None:
+    answer = post(client, path, email=value, password=value)
+
+    assert answer.status_code in (413, 422)
+    assert "<script>" not in answer.get_data(as_text=True).replace('<script src="', "")
+
+
+def test_raw_bytes_in_a_form_break_nothing(client: FlaskClient) -> None:
+    for body in (b"\xff\xfe=\x00", b"email=%ff%00&csrf_token=%ff", b"=" * 100):
+        answer = client.post(
+            "/login", data=body, content_type="application/x-www-form-urlencoded; charset=\xff"
+        )
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("length", [22, 43, 66, 67, 200, 5000])
+def test_any_text_for_a_link_is_refused_kindly(client: FlaskClient, length: int) -> None:
+    for text in ("x" * length, "." * length, "%00" * length, "é" * length):
+        answer = client.get(f"/verify/email/{text}")
+        assert answer.status_code == 410
+        assert "does not work" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/a\n/b",
+     "\\/evil.example", "/ /evil", "", None, "/" + "x" * 3000, "/é", "/x\\y"],
+)  # fmt: skip
+def test_another_site_is_never_next(target: str | None) -> None:
+    assert local_path(target, "/account") == "/account"
+
+
+def test_the_visitor_goes_where_they_were_going(client: FlaskClient, user: User) -> None:
+    asked = client.get("/verify/email?from=mail").status_code
+    answer = post(client, "/login?next=/verify/email", email=user.email, password=PASSWORD)
+
+    assert asked == 200
+    assert answer.headers["Location"] == "/verify/email"
+
+
+def test_wrong_password_and_unknown_address_look_alike(client: FlaskClient, user: User) -> None:
+    wrong = post(client, "/login", email=user.email, password="not the password")
+    unknown = post(client, "/login", email="nobody@example.org", password="not the password")
+
+    def told(answer):
+        return (
+            answer.get_data(as_text=True).replace(user.email, "").replace("nobody@example.org", "")
+        )
+
+    assert wrong.status_code == unknown.status_code == 422
+    strip = [line for line in told(wrong).splitlines() if "csrf" not in line]
+    assert strip == [line for line in told(unknown).splitlines() if "csrf" not in line]
+
+
+def test_a_get_never_signs_out(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+
+    assert client.get("/logout").status_code == 405
+    assert client.get("/account").status_code == 200
+
+
+def test_the_outbox_page_exists_in_development_only(make_app: Callable[..., Flask]) -> None:
+    production = make_app(ENVIRONMENT="production", MAIL_SERVER="smtp.example.org").test_client()
+    development = make_app().test_client()
+
+    for path in ("/dev/outbox", "/dev/outbox.json"):
+        assert development.get(path).status_code == 200
+        assert production.get(path).status_code == 404
+
+
+def test_an_unexpected_error_gives_a_reference_that_the_log_bears(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+    with app.app_context():
+        db.session.execute(db.text("DROP TABLE outbox_messages"))
+        db.session.commit()
+
+    answer = app.test_client().get("/dev/outbox.json")
+
+    assert answer.status_code in (500, 503)
+    assert "Traceback" not in answer.get_data(as_text=True)
+
+
+def test_without_a_database_pages_say_503_and_never_401(
+    client: FlaskClient, user: User, lose_database: Callable[[], None]
+) -> None:
+    sign_in(client)
+    lose_database()
+
+    answer = client.get("/account")
+
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
