@@ -12,8 +12,9 @@ keys_group = OneLineGroup("keys", help="List, stage, rotate and revoke the signi
 @keys_group.command("list")
 def list_command() -> None:
     """List every key with its state."""
+    found = keys.list_keys()
     click.echo(f"{'KID':43}  {'ALGORITHM':9}  {'STATE':7}  {'CREATED':19}  VERIFIES UNTIL")
-    for key in keys.list_keys():
+    for key in found:
         click.echo(_row(key))
 
 

@@ -44,12 +44,10 @@ def send(message: OutboxMessage) -> None:
         recipients=[message.recipient],
         body=message.body,
         html=message.html,
-        extra_headers={
-            "Auto-Submitted": "auto-generated",
-            # One id for every try, so that a second copy can be told as one.
-            "Message-ID": f"<{message.id}@{_domain()}>",
-        },
+        extra_headers={"Auto-Submitted": "auto-generated"},
     )
+    # One id for every try, so that a second copy can be told as one.
+    mail.msgId = f"<{message.id}@{_domain()}>"
     mail.date = message.created_at.timestamp()
     try:
         mailer.send(mail)

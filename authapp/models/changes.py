@@ -68,6 +68,7 @@ def _run(
     model: type[CachedRow], statement: ReturningUpdate[Any] | ReturningDelete[Any]
 ) -> list[UUID]:
     options = {_NOTED: True, "synchronize_session": False}
+    db.session.flush()
     rows = db.session.execute(statement, execution_options=options).all()
     # An object loaded earlier must not shadow what the statement wrote.
     db.session.expire_all()

@@ -113,9 +113,9 @@ def revoke(kid: str) -> None:
 
     Raises NotFound for a kid that is not ours, Conflict for one that is revoked already.
     """
-    key = db.session.scalars(select(JWTKey).where(JWTKey.kid == kid)).one_or_none()
+    key = next((key for key in list_keys() if key.kid == kid), None)
     if key is None:
-        raise NotFound(f"no key has the kid {kid}")
+        raise NotFound(f"no key has the kid {kid!a}")
     if key.state == KeyState.REVOKED:
         raise Conflict(f"the key {kid} is revoked already")
     now, was_active = clock.now(), key.state == KeyState.ACTIVE
@@ -131,9 +131,8 @@ def prune() -> list[str]:
     """Delete the keys that can verify nothing any more and return their kids."""
     now = clock.now()
     gone = [key for key in list_keys() if key.state == KeyState.REVOKED or _is_over(key, now)]
-    if gone:
-        delete_where(JWTKey, JWTKey.id.in_([key.id for key in gone]))
     kids = [key.kid for key in gone]
+    delete_where(JWTKey, JWTKey.kid.in_(kids))
     db.session.commit()
     return kids
 

@@ -12,6 +12,7 @@ PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}
 
 def run(app: Flask, *arguments: str) -> tuple[int, str]:
     ended = app.test_cli_runner().invoke(args=["keys", *arguments])
+    assert ended.exception is None or isinstance(ended.exception, SystemExit)
     return ended.exit_code, ended.output
 
 

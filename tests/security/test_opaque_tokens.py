@@ -63,5 +63,5 @@ def test_one_changed_character_fails_the_checksum(
 def test_a_value_has_one_spelling(id: UUID, secret: bytes) -> None:
     value = make_link_token(id, secret)
 
-    for other in (value + "=", value.upper(), f" {value}", value + "\n"):
-        assert other == value or parse_link_token(other) is None
+    for other in (value + "=", f" {value}", value + "\n", value.replace(".", ".=")):
+        assert parse_link_token(other) is None

@@ -10,7 +10,6 @@ from flask.testing import FlaskClient
 from authapp import clock
 from authapp.delivery import outbox
 from tests.conftest import PASSWORD
-from tests.servers import RedisServer
 from tests.web.browsing import post, sign_in
 
 EMAIL = "new@example.org"
