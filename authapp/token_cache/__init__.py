@@ -11,6 +11,7 @@ from flask_caching import Cache
 
 from authapp.config import Settings
 from authapp.token_cache.jwt_keys import JWTKeyOperations
+from authapp.token_cache.maintenance import Maintenance
 from authapp.token_cache.parts import assemble
 from authapp.token_cache.refresh_tokens import RefreshTokenOperations
 from authapp.token_cache.store import SealedRedisCache
@@ -21,7 +22,11 @@ __all__ = ["TokenCache", "token_cache"]
 
 
 class TokenCache(
-    TokenOperations, VerificationTokenOperations, RefreshTokenOperations, JWTKeyOperations
+    TokenOperations,
+    VerificationTokenOperations,
+    RefreshTokenOperations,
+    JWTKeyOperations,
+    Maintenance,
 ):
     """The extension: the seed's operations, under the seed's names."""
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     exists,
+    func,
     insert,
     select,
     update,
@@ -111,6 +112,11 @@ class CacheDatabase:
     def ids_of(self, kind: Kind[R], owner: Sequence[Any]) -> list[UUID]:
         """Return the ids of all rows of an owner, those that no list shows any more included."""
         return [row["id"] for row in self._rows(_of(kind, owner))]
+
+    def journal_depth(self) -> int:
+        """Return how many changes wait in the journal."""
+        with self.housekeeping.connect() as connection:
+            return int(connection.scalar(select(func.count()).select_from(_journal)) or 0)
 
     def forget_journal(self, ids: Sequence[int]) -> None:
         """Remove entries that Redis was told of."""

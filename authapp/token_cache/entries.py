@@ -1,5 +1,6 @@
 """What a key is for: one row's record, or the ids in one owner's list."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,7 +8,10 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from authapp.token_cache.database import CacheDatabase
-from authapp.token_cache.records import Kind, lives, time_to_live
+from authapp.token_cache.keys import JWT_KEYS
+from authapp.token_cache.records import JWT_KEY, KINDS, Kind, lives, time_to_live
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 @dataclass(frozen=True)
@@ -81,3 +85,16 @@ def load(database: CacheDatabase, entries: Sequence[CachedEntry]) -> dict[Cached
         if isinstance(entry, ListEntry):
             loaded[entry] = database.list_ids(entry.kind, entry.owner)
     return loaded
+
+
+def parse(key: str) -> CachedEntry | None:
+    """Return what a key of ours is for; None for a key that is not ours."""
+    if key == JWT_KEYS:
+        return ListEntry(JWT_KEY, ())
+    for kind in KINDS.values():
+        if row := re.fullmatch(f"{kind.name}:({_UUID})", key):
+            return RowEntry(kind, UUID(row[1]))
+        if listed := re.fullmatch(f"{kind.name}s:user:({_UUID})(?::type:([a-z_]+))?", key):
+            owner = (UUID(listed[1]), listed[2])[: len(kind.owner_columns)]
+            return ListEntry(kind, owner)
+    return None

@@ -86,6 +86,10 @@ class Gate:
             raise
         self.breaker.succeeded()
 
+    def distrust(self) -> None:
+        """Check Redis before it is believed again."""
+        self._believed_until = 0.0
+
     def check(self) -> None:
         """Make sure that Redis is the server we know and was told of every change.
 

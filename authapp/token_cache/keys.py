@@ -41,3 +41,7 @@ def refresh_tokens(user_id: UUID) -> str:
 def family(key: str) -> str:
     """Return the first word of a key, which says what kind of thing it holds."""
     return key.partition(":")[0]
+
+
+ALL_PATTERNS: Final = ("token*", "jwt_key*", "verification_token*", "refresh_token*")
+"""Globs that match every key of ours, and on a server of our own nothing else."""

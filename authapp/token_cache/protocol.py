@@ -62,7 +62,7 @@ class Protocol:
     def __init__(self, wire: Wire, gate: Gate, envelope: Envelope, tally: Counters) -> None:
         self.gate = gate
         self._wire = wire
-        self._envelope = envelope
+        self.envelope = envelope
         self._tally = tally
         self._broken_seal_was_logged = False
 
@@ -104,12 +104,22 @@ class Protocol:
         answers = self._run(steps)
         return {e: self._open(ticket, e, raw) for e, raw in zip(looks, answers, strict=True)}
 
-    def replace(self, ticket: Ticket, placed: bytes, values: Mapping[E, Any]) -> dict[E, bool]:
-        """Replace what we placed (or found, and nobody has changed) by a value; None deletes it."""
-        steps = [
-            Step(scripts.REPLACE, entry.key, (placed, *self.seal(ticket.epoch, entry, value)))
-            for entry, value in values.items()
-        ]
+    def replace(
+        self,
+        ticket: Ticket,
+        placed: bytes,
+        values: Mapping[E, Any],
+        not_after: Mapping[E, datetime] | None = None,
+    ) -> dict[E, bool]:
+        """Replace what we placed (or found, and nobody has changed) by a value; None deletes it.
+
+        A value that must end earlier than its kind would has its time in `not_after`.
+        """
+        steps = []
+        for entry, value in values.items():
+            ends = not_after[entry] if not_after else None
+            sealed = self.seal(ticket.epoch, entry, value, ends)
+            steps.append(Step(scripts.REPLACE, entry.key, (placed, *sealed)))
         return {e: bool(done) for e, done in zip(values, self._run(steps), strict=True)}
 
     def fence(self, writer: bytes, fenced: Sequence[str]) -> None:
@@ -155,13 +165,25 @@ class Protocol:
         with self.gate.watch():
             yield from self._wire.scan(pattern)
 
-    def seal(self, epoch: int, entry: Entry, value: Any) -> tuple[bytes, int]:
+    def raw_values(self, batch: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield the keys that hold a value, with the value as it lies there: sealed."""
+        with self.gate.watch():
+            held = self._wire.read(batch)
+        for key, raw in zip(batch, held, strict=True):
+            if raw is not None and raw[:1] == scripts.VALUE:
+                yield key, raw
+
+    def seal(
+        self, epoch: int, entry: Entry, value: Any, not_after: datetime | None = None
+    ) -> tuple[bytes, int]:
         """Return the bytes to place and their TTL in milliseconds; empty where none may be kept."""
         left = entry.time_left(value) if value is not None else timedelta()
+        if not_after is not None:
+            left = min(left, not_after - clock.now())
         # Redis refuses a TTL of 0, and what has no time left must not be kept.
         if left < MILLISECOND:
             return b"", 0
-        sealed = self._envelope.seal(entry.key, epoch, value, clock.now() + left)
+        sealed = self.envelope.seal(entry.key, epoch, value, clock.now() + left)
         return scripts.VALUE + sealed, int(left / MILLISECOND)
 
     def _run(self, steps: Sequence[Step]) -> list[Any]:
@@ -175,7 +197,7 @@ class Protocol:
         if not raw or raw[:1] in (scripts.LEASE, scripts.FENCE):
             return Look(raw)
         try:
-            value, ends = self._envelope.open(entry.key, ticket.epoch, raw[1:], entry.type)
+            value, ends = self.envelope.open(entry.key, ticket.epoch, raw[1:], entry.type)
         except SealBroken as broken:
             self._tally.count(counters.BROKEN_SEAL, keys.family(entry.key))
             if not self._broken_seal_was_logged:

@@ -7,19 +7,22 @@ from flask import Blueprint, Flask, current_app, request
 
 
 class Access(Enum):
-    """Who may see a blueprint's pages."""
+    """Who may see a page."""
 
     EVERYBODY = "everybody"
     SIGNED_IN = "signed in"
 
 
-def allow(app: Flask, blueprint: Blueprint, access: Access) -> None:
-    """Register a blueprint with its rule."""
+def allow(app: Flask, blueprint: Blueprint, access: Access, **views: Access) -> None:
+    """Register a blueprint with its rule; `views` names the ones that have another."""
     app.register_blueprint(blueprint)
-    app.extensions.setdefault("access", {})[blueprint.name] = access
+    rules = app.extensions.setdefault("access", {})
+    rules[blueprint.name] = access
+    for view, exception in views.items():
+        rules[f"{blueprint.name}.{view}"] = exception
 
 
 def rule() -> Access | None:
     """Return the rule of the page that is asked for; None for what is no page."""
     rules = cast(dict[str, Access], current_app.extensions["access"])
-    return rules.get(request.blueprint or "")
+    return rules.get(request.endpoint or "") or rules.get(request.blueprint or "")

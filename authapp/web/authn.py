@@ -1,8 +1,10 @@
-"""The hook that says who is asking: it checks the JWT of every page request, and renews it."""
+"""The hook that says who is asking: it checks the JWT of every request, and renews it."""
 
-from functools import partial
+import re
+from datetime import datetime
+from typing import Final
 
-from flask import Flask, Response, after_this_request, current_app, g, redirect, request, url_for
+from flask import Flask, Response, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from authapp.config import current_settings
@@ -12,12 +14,17 @@ from authapp.services.origin import Origin
 from authapp.services.sessions import Identity, SignedIn
 from authapp.web.access import Access, rule
 
-ACCESS = "access_token"
-REFRESH = "refresh_token"
+ACCESS: Final = "access_token"
+REFRESH: Final = "refresh_token"
+
+_SKIPPED: Final = ("static", "health")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST_ADDRESS: Final = 45
+"""Characters of an IPv6 address with an IPv4 address in it."""
 
 
 def init_app(app: Flask) -> None:
-    """Put the hook before every page."""
+    """Put the hook before every request."""
     secure = app.extensions["settings"].public_url.startswith("https://")
     app.config.update(
         SESSION_COOKIE_NAME="__Host-session" if secure else "session",
@@ -26,25 +33,28 @@ def init_app(app: Flask) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
     )
     app.before_request(load_identity)
-    app.before_request(require_sign_in)
+    app.before_request(login_required)
+    app.after_request(_settle_cookies)
 
 
 def load_identity() -> None:
     """Set `g.identity` to who is asking, or to None.
 
-    An access token that is refused, or has expired, is renewed in the same request where the
-    refresh cookie allows it. An outage is never taken for a refusal: Unavailable passes through.
+    An access token of the cookie that is refused, or has expired, is renewed in the same request
+    where the refresh cookie allows it. An outage is never taken for a refusal: Unavailable passes
+    through.
     """
     g.identity = None
-    if rule() is None:
+    if (request.endpoint or "").split(".")[0] in _SKIPPED:
         return
-    try:
-        g.identity = sessions.authenticate(_presented())
-    except TokenRefused:
-        g.identity = _renewed()
+    bearer = _bearer()
+    if bearer is not None:
+        g.identity = _authenticated(bearer)
+    elif _is_browsing():
+        g.identity = _authenticated(request.cookies.get(_cookie(ACCESS), "")) or _renewed()
 
 
-def require_sign_in() -> BaseResponse | None:
+def login_required() -> BaseResponse | None:
     """Send an anonymous visitor to the sign-in page, and back afterwards."""
     if rule() is not Access.SIGNED_IN or g.identity is not None:
         return None
@@ -53,32 +63,51 @@ def require_sign_in() -> BaseResponse | None:
 
 
 def origin() -> Origin:
-    """Return where the request at hand came from."""
-    return Origin(request.remote_addr or "", request.user_agent.string)
+    """Return where the request at hand came from; whoever sent it may have written anything."""
+    return Origin(
+        _CONTROL.sub(" ", request.remote_addr or "")[:_LONGEST_ADDRESS],
+        _CONTROL.sub(" ", request.user_agent.string),
+    )
 
 
-def keep(signed_in: SignedIn, response: Response) -> Response:
-    """Give the browser a session's tokens."""
-    _set_cookie(response, ACCESS, signed_in.access_token, signed_in)
-    _set_cookie(response, REFRESH, signed_in.refresh_token, signed_in)
-    return response
+def keep(signed_in: SignedIn) -> None:
+    """Give the browser a session's tokens with the response at hand."""
+    g.identity = signed_in.identity
+    g.tokens = signed_in
 
 
-def forget(response: Response) -> Response:
-    """Take the tokens from the browser."""
-    for name in (ACCESS, REFRESH):
-        response.delete_cookie(
-            _cookie(name), secure=_is_secure(), httponly=True, samesite="Lax", path="/"
-        )
-    return response
+def forget() -> None:
+    """Take the tokens from the browser with the response at hand."""
+    g.identity = None
+    g.tokens = None
 
 
-def _presented() -> str:
-    """Return the access token of the `Authorization` header or, without one, of the cookie."""
+def has_ended() -> bool:
+    """Tell whether the browser holds on to a session that is over."""
+    return g.identity is None and _cookie(REFRESH) in request.cookies
+
+
+def _bearer() -> str | None:
+    """Return the token of the `Authorization` header; None if there is no such header."""
     authorization = request.authorization
-    if authorization is not None and authorization.type == "bearer":
-        return authorization.token or ""
-    return request.cookies.get(_cookie(ACCESS), "")
+    if authorization is None or authorization.type != "bearer":
+        return None
+    return authorization.token or ""
+
+
+def _is_browsing() -> bool:
+    """Tell whether cookies count: on pages and on addresses that lead nowhere.
+
+    A program's route never takes them, so no other site can use them there.
+    """
+    return rule() is not None or request.endpoint is None
+
+
+def _authenticated(value: str) -> Identity | None:
+    try:
+        return sessions.authenticate(value)
+    except TokenRefused:
+        return None
 
 
 def _renewed() -> Identity | None:
@@ -94,19 +123,38 @@ def _renewed() -> Identity | None:
     except TokenRefused as refusal:
         current_app.logger.info("a session was not renewed: %s", refusal)
         return None
-    after_this_request(partial(keep, signed_in))
+    g.tokens = signed_in
     return signed_in.identity
 
 
-def _set_cookie(response: Response, name: str, value: str, signed_in: SignedIn) -> None:
+def _settle_cookies(response: Response) -> Response:
+    """Let the last word of a request count: it may renew one session and then begin another."""
+    if "tokens" not in g:
+        return response
+    signed_in: SignedIn | None = g.tokens
+    for name in (ACCESS, REFRESH):
+        if signed_in is None:
+            _delete_cookie(response, name)
+        else:
+            _set_cookie(response, name, getattr(signed_in, name), signed_in.refresh_expires_at)
+    return response
+
+
+def _set_cookie(response: Response, name: str, value: str, expires_at: datetime | None) -> None:
     response.set_cookie(
         _cookie(name),
         value,
-        expires=signed_in.refresh_expires_at,
+        expires=expires_at,
         secure=_is_secure(),
         httponly=True,
         samesite="Lax",
         path="/",
+    )
+
+
+def _delete_cookie(response: Response, name: str) -> None:
+    response.delete_cookie(
+        _cookie(name), secure=_is_secure(), httponly=True, samesite="Lax", path="/"
     )
 
 

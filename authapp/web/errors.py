@@ -1,25 +1,54 @@
-"""Every error's page, in one place."""
+"""Every error's answer, in one place: a page, or a problem document for a program."""
 
 from datetime import timedelta
 from http import HTTPStatus
 from uuid import uuid4
 
-from flask import Flask, Response, current_app, g, make_response, render_template
-from flask_babel import gettext as _
+from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RoutingException
 
-from authapp.errors import DomainError, NotAllowed, NotFound, TooManyAttempts, Unavailable
+from authapp.errors import (
+    Conflict,
+    CredentialsRefused,
+    DomainError,
+    InputRefused,
+    NotAllowed,
+    NotFound,
+    TokenRefused,
+    TooManyAttempts,
+    Unavailable,
+)
 from authapp.models import db
+from authapp.web import problems, words
+from authapp.web.navigation import local_path
 
 _OUTAGE = timedelta(seconds=5)
 
+_STATUSES: dict[type[DomainError], HTTPStatus] = {
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    NotFound: HTTPStatus.NOT_FOUND,
+    NotAllowed: HTTPStatus.FORBIDDEN,
+    Conflict: HTTPStatus.CONFLICT,
+    InputRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    CredentialsRefused: HTTPStatus.UNAUTHORIZED,
+    TokenRefused: HTTPStatus.UNAUTHORIZED,
+}
+# What may go better a moment later, where the same page is worth another try.
+_PASSING = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
 
 def init_app(app: Flask) -> None:
-    """Answer every error with a page in the product's look."""
-    app.register_error_handler(CSRFError, _form_too_old)
+    """Answer every error in the product's look, or in a program's language."""
+    app.register_error_handler(CSRFError, _form_not_ours)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(DomainError, _domain_error)
     for outage in (OperationalError, InterfaceError, PoolTimeout):
@@ -27,41 +56,34 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def _form_too_old(_error: CSRFError) -> Response:
-    advice = _("It was open for too long, or cookies are off. Go back, reload the page, try again.")
-    return _page(HTTPStatus.BAD_REQUEST, _("This form can no longer be sent"), advice)
+def _form_not_ours(error: CSRFError) -> Response:
+    current_app.logger.info("a form was refused: %s", error.description)
+    if request.endpoint == "login.sign_out" and g.get("identity") is None:
+        # Signed out in another tab already: what was asked for is done.
+        return make_response("", HTTPStatus.SEE_OTHER, {"Location": url_for("login.show")})
+    return _page(HTTPStatus.BAD_REQUEST, words.FORM_NOT_OURS, again=_opens())
 
 
 def _http_error(error: HTTPException) -> Response:
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return make_response(error.get_response())
-    status = HTTPStatus(error.code)
-    title, advice = _texts().get(
-        status, (_("This request was refused"), _("Go back and try again."))
-    )
-    response = _page(status, title, advice)
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+    response = _answer(HTTPStatus(error.code))
+    if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = error.get_response().headers.get("Allow", "")
     return response
 
 
 def _domain_error(error: DomainError) -> Response:
-    if isinstance(error, Unavailable):
-        return _unavailable(error.retry_after)
-    if isinstance(error, TooManyAttempts):
-        response = _known(HTTPStatus.TOO_MANY_REQUESTS)
-        return _retry_after(response, error.retry_after)
-    if isinstance(error, NotFound):
-        return _known(HTTPStatus.NOT_FOUND)
-    if isinstance(error, NotAllowed):
-        return _known(HTTPStatus.FORBIDDEN)
-    return _page(HTTPStatus.CONFLICT, _("That is not possible now"), _("Go back and try again."))
+    status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+    if isinstance(error, (Unavailable, TooManyAttempts)):
+        return _answer(status, retry_after=error.retry_after)
+    return _answer(status)
 
 
 def _database_away(error: Exception) -> Response:
     current_app.logger.error("the database does not answer: %s", type(error).__name__)
     db.session.rollback()
-    return _unavailable(_OUTAGE)
+    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, retry_after=_OUTAGE)
 
 
 def _unexpected(error: Exception) -> Response:
@@ -69,51 +91,50 @@ def _unexpected(error: Exception) -> Response:
     reference = str(uuid4())
     current_app.logger.error("unexpected error %s", reference, exc_info=error)
     db.session.rollback()
-    title, advice = _texts()[HTTPStatus.INTERNAL_SERVER_ERROR]
-    return _page(HTTPStatus.INTERNAL_SERVER_ERROR, title, advice, reference)
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, reference=reference)
 
 
-def _unavailable(retry_after: timedelta) -> Response:
-    return _retry_after(_known(HTTPStatus.SERVICE_UNAVAILABLE), retry_after)
-
-
-def _retry_after(response: Response, after: timedelta) -> Response:
-    response.headers["Retry-After"] = str(max(1, int(after.total_seconds())))
+def _answer(
+    status: HTTPStatus, *, retry_after: timedelta | None = None, reference: str = ""
+) -> Response:
+    text = words.for_status(status)
+    if problems.is_for_program():
+        response = problems.problem(status, text, reference)
+    else:
+        again = _opens() if status in _PASSING else None
+        response = _page(status, text, retry_after=retry_after, reference=reference, again=again)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, int(retry_after.total_seconds())))
     return response
 
 
-def _known(status: HTTPStatus) -> Response:
-    return _page(status, *_texts()[status])
-
-
-def _page(status: HTTPStatus, title: str, advice: str, reference: str = "") -> Response:
+def _page(
+    status: HTTPStatus,
+    text: words.Explanation,
+    *,
+    retry_after: timedelta | None = None,
+    reference: str = "",
+    again: str | None = None,
+) -> Response:
     g.setdefault("identity", None)
     body = render_template(
-        "errors/error.html", status=status.value, title=title, advice=advice, reference=reference
+        "errors/error.html",
+        status=status.value,
+        text=text,
+        wait=words.for_wait(retry_after) if status is HTTPStatus.TOO_MANY_REQUESTS else "",
+        reference=reference,
+        again=again,
     )
     return make_response(body, status)
 
 
-def _texts() -> dict[HTTPStatus, tuple[str, str]]:
-    return {
-        HTTPStatus.BAD_REQUEST: (_("This request makes no sense"), _("Go back and try again.")),
-        HTTPStatus.FORBIDDEN: (_("This is not yours to see"), _("Sign in as somebody who may.")),
-        HTTPStatus.NOT_FOUND: (_("There is no such page"), _("Check the address, or start again.")),
-        HTTPStatus.METHOD_NOT_ALLOWED: (
-            _("This page cannot be used like that"),
-            _("Open it from the page that leads to it."),
-        ),
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
-            _("That is too much to send at once"),
-            _("Go back and send less."),
-        ),
-        HTTPStatus.TOO_MANY_REQUESTS: (_("Too many attempts"), _("Wait a while, then try again.")),
-        HTTPStatus.INTERNAL_SERVER_ERROR: (
-            _("Something went wrong"),
-            _("The fault is ours. Nothing was changed; try again."),
-        ),
-        HTTPStatus.SERVICE_UNAVAILABLE: (
-            _("We cannot answer right now"),
-            _("You are still signed in. Try again in a moment."),
-        ),
-    }
+def _opens() -> str | None:
+    """Return the address at hand if it is a page that can be opened once more."""
+    adapter = current_app.create_url_adapter(request)
+    try:
+        opens = adapter is not None and adapter.test(method="GET")
+    except RoutingException:
+        opens = False
+    if not opens:
+        return None
+    return local_path(request.full_path.rstrip("?"), url_for("home.show"))

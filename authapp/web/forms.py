@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, Field, PasswordField
@@ -11,37 +12,52 @@ from authapp.errors import InputRefused
 from authapp.web import words
 
 
-def email_field() -> Field:
+class Form(FlaskForm):  # type: ignore[misc]
+    """A page's form: it reads text, and takes no file for a field."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        def wrap_formdata(self, _form: Any, _formdata: Any) -> Any:
+            return request.form if request.method == "POST" else None
+
+
+def email_field(enter: str = "next") -> Field:
     """Return a field for an e-mail address; whether it is one is the service's to say."""
     return EmailField(
         _l("E-mail address"),
         validators=[InputRequired(_l("Enter your e-mail address."))],
         render_kw={
+            # What a password manager files the password under.
             "autocomplete": "username",
             "inputmode": "email",
+            "enterkeyhint": enter,
             "autocapitalize": "none",
             "spellcheck": "false",
         },
     )
 
 
-def password_field(autocomplete: str) -> Field:
+def password_field(autocomplete: str, enter: str = "go") -> Field:
     """Return a field for a password: `current-password` or `new-password`."""
     return PasswordField(
         _l("Password"),
         validators=[InputRequired(_l("Enter a password."))],
-        render_kw={"autocomplete": autocomplete, "autocapitalize": "none", "spellcheck": "false"},
+        render_kw={
+            "autocomplete": autocomplete,
+            "enterkeyhint": enter,
+            "autocapitalize": "none",
+            "spellcheck": "false",
+        },
     )
 
 
-class RegisterForm(FlaskForm):  # type: ignore[misc]
+class RegisterForm(Form):
     """An address and a new password."""
 
     email = email_field()
     password = password_field("new-password")
 
 
-class LoginForm(FlaskForm):  # type: ignore[misc]
+class LoginForm(Form):
     """An address, a password, and for how long."""
 
     email = email_field()

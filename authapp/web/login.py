@@ -1,17 +1,6 @@
 """Signing in and out."""
 
-from flask import (
-    Blueprint,
-    Response,
-    flash,
-    g,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    session,
-    url_for,
-)
+from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -30,7 +19,7 @@ def show() -> ResponseReturnValue:
     """Show the form."""
     if g.identity:
         return redirect(_next())
-    return render_template("login/show.html", form=LoginForm())
+    return _render(LoginForm())
 
 
 @login.post("/login")
@@ -38,17 +27,21 @@ def submit() -> ResponseReturnValue:
     """Sign in, and go where the visitor was going."""
     form = LoginForm()
     if not form.validate():
-        return render_template("login/show.html", form=form), 422
+        return _render(form), 422
     try:
         signed_in = service.sign_in(
             form.email.data, form.password.data, remember=form.remember.data, origin=authn.origin()
         )
     except CredentialsRefused:
         form.form_errors.append(_("The e-mail address or the password is wrong."))
-        return render_template("login/show.html", form=form), 422
+        return _render(form), 422
+    if g.identity:
+        # One browser has one session: the former one would live on unseen.
+        sessions.sign_out(g.identity.session_id)
     # Whoever could read the form's key before must not know the next one.
     session.clear()
-    return authn.keep(signed_in, _see_other(_next()))
+    authn.keep(signed_in)
+    return redirect(_next(), 303)
 
 
 @login.post("/logout")
@@ -56,14 +49,15 @@ def sign_out() -> ResponseReturnValue:
     """End the session, in every tab and for every copy of its tokens."""
     if g.identity:
         sessions.sign_out(g.identity.session_id)
+    authn.forget()
     session.clear()
     flash(_("You are signed out."))
-    return authn.forget(_see_other(url_for("login.show")))
+    return redirect(url_for("login.show"), 303)
+
+
+def _render(form: LoginForm) -> str:
+    return render_template("login/show.html", form=form, has_ended=authn.has_ended())
 
 
 def _next() -> str:
     return local_path(request.args.get("next"), url_for("account.show"))
-
-
-def _see_other(target: str) -> Response:
-    return make_response(redirect(target, 303))

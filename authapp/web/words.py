@@ -1,10 +1,24 @@
-"""What refusals are called in the reader's words."""
+"""What refusals and errors are called in the reader's words."""
 
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from flask_babel import format_timedelta
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from authapp.errors import InputRefused, TokenExpired, TokenRefused, TokenRevoked, TokenUsed
 
-_INPUT = {
+
+class Explanation(NamedTuple):
+    """What happened, and what to do now."""
+
+    title: Any
+    advice: Any
+
+
+_INPUT: Final = {
     ("email", "not_an_address"): _l("Enter an e-mail address, like name@example.org."),
     ("email", "too_long"): _l("This e-mail address is too long."),
     ("password", "too_short"): _l("Use at least %(least)s characters."),
@@ -14,13 +28,67 @@ _INPUT = {
     ),
 }
 
-
-_LINK = {
-    TokenUsed: _l("It was used already; each link works once."),
-    TokenExpired: _l("It is too old."),
-    TokenRevoked: _l("A newer link has taken its place."),
-    TokenRefused: _l("It is not complete, or not one of ours. Did the whole line get copied?"),
+_LINK: Final = {
+    TokenUsed: Explanation(
+        _l("This link has done its work"),
+        _l("It was used already, so the address is verified. Each link works once."),
+    ),
+    TokenExpired: Explanation(
+        _l("This link is too old"),
+        _l("Links are good for a short while only, in case a mail falls into other hands."),
+    ),
+    TokenRevoked: Explanation(
+        _l("This link has been replaced"),
+        _l("A newer link has taken its place. Follow the one in the latest mail."),
+    ),
+    TokenRefused: Explanation(
+        _l("This link does not work"),
+        _l("It is not complete, or not one of ours. Did the whole line get copied?"),
+    ),
 }
+
+FORM_NOT_OURS: Final = Explanation(
+    _l("This form can no longer be sent"),
+    _l(
+        "You signed in or out since it was opened, or cookies are switched off. "
+        "Open it again; nothing was changed."
+    ),
+)
+
+_STATUS: Final = {
+    HTTPStatus.BAD_REQUEST: Explanation(
+        _l("We could not read that"), _l("Go back, reload the page and try again.")
+    ),
+    HTTPStatus.UNAUTHORIZED: Explanation(_l("You are not signed in"), _l("Sign in and try again.")),
+    HTTPStatus.FORBIDDEN: Explanation(
+        _l("This is not yours to see"), _l("Sign in as somebody who may.")
+    ),
+    HTTPStatus.NOT_FOUND: Explanation(
+        _l("There is no such page"), _l("The address may be mistyped, or the page may be gone.")
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: Explanation(
+        _l("This page cannot be used like that"), _l("Open it from the page that leads to it.")
+    ),
+    HTTPStatus.CONFLICT: Explanation(
+        _l("That is not possible now"),
+        _l("Something has changed meanwhile. Go back, reload the page and look again."),
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Explanation(
+        _l("That is too much to send at once"), _l("Go back and send less.")
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: Explanation(
+        _l("Too many attempts"), _l("We pause here to keep other people from guessing.")
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: Explanation(
+        _l("Something went wrong"), _l("The fault is ours, and we have noted it. Try again.")
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: Explanation(
+        _l("We cannot answer right now"),
+        _l("If you were signed in, you still are. Try again in a moment."),
+    ),
+}
+
+_OTHER: Final = Explanation(_l("This request was refused"), _l("Go back and try again."))
 
 
 def for_input(refusal: InputRefused) -> str:
@@ -28,6 +96,20 @@ def for_input(refusal: InputRefused) -> str:
     return str(_INPUT[refusal.field.removeprefix("new_"), refusal.reason]) % refusal.details
 
 
-def for_link(refusal: TokenRefused) -> str:
+def for_link(refusal: TokenRefused) -> Explanation:
     """Word why a link does not work."""
-    return str(next(text for kind, text in _LINK.items() if isinstance(refusal, kind)))
+    return next(text for kind, text in _LINK.items() if isinstance(refusal, kind))
+
+
+def for_status(status: HTTPStatus) -> Explanation:
+    """Word an error that has a page of its own."""
+    return _STATUS.get(status, _OTHER)
+
+
+def for_wait(wait: timedelta | None) -> str:
+    """Word when to try again, rounded up: too early would count as one more attempt."""
+    if wait is None:
+        return str(_("Try again later."))
+    unit = timedelta(minutes=1) if wait > timedelta(minutes=1) else timedelta(seconds=1)
+    rounded = -(-wait // unit) * unit
+    return str(_("Try again %(when)s.", when=format_timedelta(rounded, add_direction=True, threshold=2)))

@@ -1,10 +1,12 @@
 """The development launcher, run as `make run` runs it."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -12,7 +14,7 @@ import psutil
 import pytest
 
 from authapp import ROOT
-from tests.servers import free_port
+from tests.servers import RedisServer, free_port
 
 
 def launch(instance: Path, port: int, **environ: str) -> "subprocess.Popen[str]":
@@ -39,12 +41,46 @@ def test_it_serves_and_stops_without_a_trace(tmp_path: Path, stop: signal.Signal
         with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
             assert answer.status == 200
     assert [child.name() for child in children] == ["valkey-server"]
+    # In a session of its own, where the terminal's Ctrl-C does not reach it.
+    assert os.getsid(children[0].pid) == children[0].pid
 
     process.send_signal(stop)
 
     assert process.wait(10) == 0
     assert psutil.wait_procs(children, 5)[1] == []
     process.communicate()
+
+
+@pytest.mark.parametrize("after_seconds", [0.0, 0.2, 1.0])
+def test_a_signal_while_it_starts_is_heard(tmp_path: Path, after_seconds: float) -> None:
+    process = launch(tmp_path / "instance", free_port())
+    wait_until_it_listens_to_signals(process)
+    time.sleep(after_seconds)
+
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert errors == ""
+
+
+def wait_until_it_listens_to_signals(process: "subprocess.Popen[str]") -> None:
+    caught = re.compile(r"SigCgt:\s*(\w+)")
+    while not int(caught.findall(Path(f"/proc/{process.pid}/status").read_text())[0], 16) >> 14 & 1:
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+def test_a_signal_that_wakes_another_thread_is_heard(tmp_path: Path) -> None:
+    process = launch(tmp_path / "instance", free_port())
+    process.stdout.readline()
+
+    # Ctrl-Z, `fg` and Ctrl-C at once: the kernel may hand the last one to any thread.
+    for number in (signal.SIGSTOP, signal.SIGCONT, signal.SIGINT):
+        process.send_signal(number)
+    process.communicate(timeout=30)
+
+    assert process.returncode == 0
 
 
 def test_a_second_start_keeps_the_secrets_and_others_cannot_read_them(tmp_path: Path) -> None:
@@ -70,6 +106,51 @@ def test_the_embedded_server_dies_with_a_launcher_that_is_killed(tmp_path: Path)
 
     assert children
     assert psutil.wait_procs(children, 5)[1] == []
+
+
+def test_a_redis_that_is_named_is_used(tmp_path: Path, redis_server: RedisServer) -> None:
+    port = free_port()
+    process = launch(tmp_path / "instance", port, REDIS_URL=redis_server.url)
+    process.stdout.readline()
+    children = psutil.Process(process.pid).children(recursive=True)
+
+    urlopen(f"http://127.0.0.1:{port}/.well-known/jwks.json").close()
+    process.terminate()
+    process.communicate()
+
+    assert children == []
+    with redis_server.client as client:
+        assert client.exists("jwt_keys")
+
+
+def test_a_command_works_on_what_it_serves(tmp_path: Path) -> None:
+    port = free_port()
+    process = launch(tmp_path, port)
+    process.stdout.readline()
+
+    rotated = subprocess.run(
+        ["make", "flask", "ARGS=keys rotate"],
+        cwd=ROOT,
+        env={**os.environ, "AUTHAPP_INSTANCE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    with urlopen(f"http://127.0.0.1:{port}/.well-known/jwks.json") as answer:
+        published = answer.read().decode()
+    process.terminate()
+    process.communicate()
+
+    assert rotated.stderr == ""
+    assert rotated.stdout.split()[0] in published
+
+
+def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
+    process = launch(tmp_path, free_port(), DATABASE_URL="postgresql://127.0.0.1:1/none")
+    _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert errors.startswith("authapp does not start: the database does not answer")
+    assert errors.count("\n") == 1
 
 
 def test_a_taken_port_is_one_line(tmp_path: Path) -> None:

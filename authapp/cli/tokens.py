@@ -1,0 +1,15 @@
+"""`flask tokens`: looking after tokens of every kind."""
+
+import click
+
+from authapp.cli.group import OneLineGroup
+from authapp.cli.progress import with_progress
+from authapp.services import purge
+
+tokens_group = OneLineGroup("tokens", help="Look after tokens of every kind.")
+
+
+@tokens_group.command("purge")
+def purge_command() -> None:
+    """Delete rows that expired more than 30 days ago, a batch a transaction."""
+    click.echo(f"deleted {sum(with_progress(purge.purge(), 'batches'))}")

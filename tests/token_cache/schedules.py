@@ -1,0 +1,144 @@
+"""Running the real code, on real servers, through every order of its remote steps.
+
+Actors are threads. Each stops before every remote step (a round trip to Redis, a load, a COMMIT)
+until the schedule lets it go. `every_schedule` runs them again and again, depth first, until
+every order has been seen. Nothing is replaced: the steps are the product's own.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event
+
+from authapp.models import db
+from authapp.token_cache.wire import Step
+
+WAIT_SECONDS = 10.0
+
+
+class Crashed(BaseException):
+    """The process is gone at this step."""
+
+
+class Actor(threading.Thread):
+    """One reader or writer, stopped before each of its steps."""
+
+    def __init__(self, app: Flask, play: Callable[["Actor"], Any]) -> None:
+        super().__init__(daemon=True)
+        self.waits_at: str | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.crash_at: str | None = None
+        self.has_lock = self.has_committed = False
+        self.fails_at_commit = self.crashes_before_settling = False
+        self._app = app
+        self._play = play
+        self._go = threading.Semaphore(0)
+        self._stopped = threading.Semaphore(0)
+
+    def run(self) -> None:
+        local.actor = self
+        try:
+            with self._app.app_context():
+                self.result = self._play(self)
+        except BaseException as error:
+            self.error = error
+        finally:
+            local.actor = None
+            self.waits_at = None
+            self._stopped.release()
+
+    def stop_before(self, step: str) -> None:
+        self.waits_at = step
+        self._stopped.release()
+        assert self._go.acquire(timeout=WAIT_SECONDS)
+        if self.crash_at == step:
+            raise Crashed
+
+    def begin(self) -> None:
+        self.start()
+        assert self._stopped.acquire(timeout=WAIT_SECONDS)
+
+    def step(self) -> None:
+        """Take one step, and stop before the next."""
+        self._go.release()
+        assert self._stopped.acquire(timeout=WAIT_SECONDS), f"stuck after {self.waits_at}"
+
+
+class _Local(threading.local):
+    actor: Actor | None = None
+
+
+local = _Local()
+
+
+def _stop_before(step: str) -> None:
+    if local.actor is not None:
+        local.actor.stop_before(step)
+
+
+@contextmanager
+def stepping(app: Flask) -> Iterator[None]:
+    """Stop actors before every remote step of an application."""
+    parts = app.extensions["token_cache"]
+    wire, database = parts.wire, parts.database
+    read, run, load = wire.read, wire.run, database.load
+
+    def stepped_read(keys: Sequence[str]) -> list[bytes | None]:
+        _stop_before("read")
+        return read(keys)
+
+    def stepped_run(steps: Sequence[Step]) -> list[Any]:
+        _stop_before("run")
+        return run(steps)
+
+    def stepped_load(*arguments: Any) -> Any:
+        _stop_before("load")
+        return load(*arguments)
+
+    def stepped_commit(_session: Any) -> None:
+        """Runs after the fence, because it was registered after it, and before COMMIT."""
+        _stop_before("commit")
+
+    wire.read, wire.run, database.load = stepped_read, stepped_run, stepped_load
+    event.listen(db.session, "before_commit", stepped_commit)
+    try:
+        yield
+    finally:
+        del wire.read, wire.run, database.load
+        event.remove(db.session, "before_commit", stepped_commit)
+
+
+def every_schedule(
+    run_one: Callable[[Callable[[list[str]], int]], None], most: int
+) -> Iterator[list[int]]:
+    """Call `run_one` with a chooser until every order was chosen; yields the choices made.
+
+    The chooser is given what may go next and returns which does. Fails rather than stops early.
+    """
+    prefix: list[int] = []
+    for _ in range(most):
+        choices: list[tuple[int, int]] = []
+
+        def choose(
+            options: list[str],
+            prefix: list[int] = prefix,
+            choices: list[tuple[int, int]] = choices,
+        ) -> int:
+            at = len(choices)
+            chosen = prefix[at] if at < len(prefix) else 0
+            choices.append((chosen, len(options)))
+            return chosen
+
+        run_one(choose)
+        yield [chosen for chosen, _ in choices]
+        while choices and choices[-1][0] == choices[-1][1] - 1:
+            choices.pop()
+        if not choices:
+            return
+        last, _ = choices.pop()
+        prefix = [chosen for chosen, _ in choices] + [last + 1]
+    raise AssertionError(f"more than {most} schedules")
