@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -12,14 +13,14 @@ import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from authapp import clock, create_app
 from authapp.models import User, db
 from authapp.security.passwords import hash_password
 from authapp.services import keys
-from tests.servers import PostgresServer, RedisServer, free_port
+from tests.servers import PostgresServer, RedisServer
 
 PASSWORD = "four unrelated words together"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -98,7 +99,9 @@ def dispose(app: Flask) -> None:
         app.extensions["token_cache"].close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
+)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated database of the test's own, on each kind of server."""
     if request.param == "sqlite":
@@ -188,16 +191,15 @@ def add_user(email: str) -> User:
 @pytest.fixture
 def live_server(environ: dict[str, str]) -> Iterator[str]:
     """The application served in this process, so that a moved clock moves it too."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    app = create_app({**environ, "PUBLIC_URL": url})
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield url
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        app = create_app({**environ, "PUBLIC_URL": url})
+        server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield url
+        server.shutdown()
+        thread.join()
     dispose(app)
 
 
@@ -212,16 +214,26 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open pages, each in a browser context of its own."""
-    contexts = []
+    """Open pages, each in a browser context of its own, and let none of them complain."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
 
     def open_page(**options: object) -> Page:
-        contexts.append(browser.new_context(**options))
-        return contexts[-1].new_page()
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("console", lambda message: note(message.type, message.text))
+        return context.new_page()
+
+    def note(type: str, text: str) -> None:
+        # A page that says 4xx on purpose is no complaint; a breach of the page's own policy is.
+        if type == "error" and not text.startswith("Failed to load resource"):
+            complaints.append(text)
 
     yield open_page
     for context in contexts:
         context.close()
+    assert complaints == []
 
 
 @pytest.fixture

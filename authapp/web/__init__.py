@@ -1,10 +1,9 @@
 """The pages: blueprints that render HTML, and the hooks that stand before them."""
 
 from flask import Flask
-from flask_wtf.csrf import CSRFProtect
 
 from authapp.config import DEVELOPMENT, Settings
-from authapp.web import authn, errors, headers, i18n
+from authapp.web import authn, brand, csrf, errors, headers, i18n
 from authapp.web.access import Access, allow
 from authapp.web.account import account
 from authapp.web.dev_outbox import dev_outbox
@@ -13,20 +12,20 @@ from authapp.web.login import login
 from authapp.web.register import register
 from authapp.web.verify_email import verify_email
 
-csrf = CSRFProtect()
-
 
 def init_app(app: Flask) -> None:
     """Register every page with who may see it, and the hooks."""
     settings: Settings = app.extensions["settings"]
-    headers.init_app(app)
-    i18n.init_app(app)
-    csrf.init_app(app)
-    authn.init_app(app)
-    errors.init_app(app)
-    for blueprint in (home, register, login, verify_email):
+    for part in (headers, i18n, brand, authn, csrf, errors):
+        part.init_app(app)
+    # Who is asking comes first, so that every refusal's page knows it too.
+    for hook in (authn.load_identity, csrf.check, authn.login_required):
+        app.before_request(hook)
+    for blueprint in (home, register, login):
         allow(app, blueprint, Access.EVERYBODY)
-    for blueprint in (account,):
-        allow(app, blueprint, Access.SIGNED_IN)
-    if settings.environment == DEVELOPMENT:
+    allow(app, verify_email, Access.EVERYBODY, send_again=Access.SIGNED_IN)
+    allow(app, account, Access.SIGNED_IN)
+    is_development = settings.environment == DEVELOPMENT
+    app.jinja_env.globals["has_outbox_page"] = is_development
+    if is_development:
         allow(app, dev_outbox, Access.EVERYBODY)

@@ -13,6 +13,7 @@ from authapp.services import sessions
 from authapp.services.origin import Origin
 from authapp.services.sessions import Identity, SignedIn
 from authapp.web.access import Access, rule
+from authapp.web.navigation import page_at_hand
 
 ACCESS: Final = "access_token"
 REFRESH: Final = "refresh_token"
@@ -24,7 +25,7 @@ _LONGEST_ADDRESS: Final = 45
 
 
 def init_app(app: Flask) -> None:
-    """Put the hook before every request."""
+    """Say how the cookies are kept."""
     secure = app.extensions["settings"].public_url.startswith("https://")
     app.config.update(
         SESSION_COOKIE_NAME="__Host-session" if secure else "session",
@@ -32,8 +33,6 @@ def init_app(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
     )
-    app.before_request(load_identity)
-    app.before_request(login_required)
     app.after_request(_settle_cookies)
 
 
@@ -58,8 +57,7 @@ def login_required() -> BaseResponse | None:
     """Send an anonymous visitor to the sign-in page, and back afterwards."""
     if rule() is not Access.SIGNED_IN or g.identity is not None:
         return None
-    target = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("login.show", next=target), 303)
+    return redirect(url_for("login.show", next=page_at_hand()), 303)
 
 
 def origin() -> Origin:

@@ -22,7 +22,6 @@ def init_app(app: Flask) -> None:
         WTF_CSRF_SSL_STRICT=False,
     )
     csrf.init_app(app)
-    app.before_request(check)
 
 
 def check() -> None:

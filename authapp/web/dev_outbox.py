@@ -1,11 +1,16 @@
 """`/dev/outbox`: what would have been sent; registered in development only."""
 
-from flask import Blueprint, jsonify, render_template
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
 from authapp.delivery import outbox
 
 dev_outbox = Blueprint("dev_outbox", __name__, url_prefix="/dev")
+
+# A mail brings its styles with it; everything else that it might bring stays shut.
+_MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-popups"
 
 
 @dev_outbox.get("/outbox")
@@ -30,3 +35,12 @@ def show_json() -> ResponseReturnValue:
             for message in outbox.list_recent()
         ]
     )
+
+
+@dev_outbox.get("/outbox/<uuid:id>.html")
+def show_mail(id: UUID) -> ResponseReturnValue:
+    """Show a mail as a mail program would."""
+    html = next((message.html for message in outbox.list_recent() if message.id == id), None)
+    if html is None:
+        abort(404)
+    return Response(html, headers={"Content-Security-Policy": _MAIL_POLICY})

@@ -9,7 +9,6 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RoutingException
 
 from authapp.errors import (
     Conflict,
@@ -24,7 +23,7 @@ from authapp.errors import (
 )
 from authapp.models import db
 from authapp.web import problems, words
-from authapp.web.navigation import local_path
+from authapp.web.navigation import page_at_hand
 
 _OUTAGE = timedelta(seconds=5)
 
@@ -61,7 +60,7 @@ def _form_not_ours(error: CSRFError) -> Response:
     if request.endpoint == "login.sign_out" and g.get("identity") is None:
         # Signed out in another tab already: what was asked for is done.
         return make_response("", HTTPStatus.SEE_OTHER, {"Location": url_for("login.show")})
-    return _page(HTTPStatus.BAD_REQUEST, words.FORM_NOT_OURS, again=_opens())
+    return _page(HTTPStatus.BAD_REQUEST, words.FORM_NOT_OURS, again=page_at_hand())
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -101,7 +100,7 @@ def _answer(
     if problems.is_for_program():
         response = problems.problem(status, text, reference)
     else:
-        again = _opens() if status in _PASSING else None
+        again = page_at_hand() if status in _PASSING else None
         response = _page(status, text, retry_after=retry_after, reference=reference, again=again)
     if retry_after is not None:
         response.headers["Retry-After"] = str(max(1, int(retry_after.total_seconds())))
@@ -126,15 +125,3 @@ def _page(
         again=again,
     )
     return make_response(body, status)
-
-
-def _opens() -> str | None:
-    """Return the address at hand if it is a page that can be opened once more."""
-    adapter = current_app.create_url_adapter(request)
-    try:
-        opens = adapter is not None and adapter.test(method="GET")
-    except RoutingException:
-        opens = False
-    if not opens:
-        return None
-    return local_path(request.full_path.rstrip("?"), url_for("home.show"))

@@ -1,32 +1,32 @@
-"""Languages: English so far; every string that a person reads can be translated."""
+"""Languages: English, and whatever authapp/translations holds besides."""
 
-from typing import Any
+from datetime import datetime
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_babel import Babel, format_date, format_datetime, get_locale
-
-from authapp.config import Settings
-
-LANGUAGES = ("en",)
 
 babel = Babel()
 
 
 def init_app(app: Flask) -> None:
     """Choose the reader's language, and give templates what they need to write in it."""
-    settings: Settings = app.extensions["settings"]
     babel.init_app(app, locale_selector=_select)
+    with app.app_context():
+        app.extensions["languages"] = [str(locale) for locale in babel.list_translations()]
     app.jinja_env.filters.update(dateformat=_date, datetimeformat=_datetime)
-    app.jinja_env.globals.update(app_name=settings.app_name, get_locale=get_locale)
+    app.jinja_env.globals.update(get_locale=get_locale)
 
 
 def _select() -> str | None:
-    return request.accept_languages.best_match(LANGUAGES) if request else None
+    """Return the reader's language; a mail that no request asked for gets the default."""
+    if not request:
+        return None
+    return request.accept_languages.best_match(current_app.extensions["languages"])
 
 
-def _date(value: Any, width: str) -> str:
+def _date(value: datetime, width: str) -> str:
     return str(format_date(value, width))
 
 
-def _datetime(value: Any, width: str) -> str:
+def _datetime(value: datetime, width: str) -> str:
     return str(format_datetime(value, width))

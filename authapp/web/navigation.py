@@ -3,6 +3,9 @@
 import re
 from typing import Final
 
+from flask import current_app, request, url_for
+from werkzeug.routing import RoutingException
+
 _LONGEST: Final = 2000
 # One slash and then none: browsers read `//host` and `/\host` as another site.
 _LOCAL: Final = re.compile(r"/(?![/\\])[\x21-\x7e]*")
@@ -13,3 +16,15 @@ def local_path(target: str | None, fallback: str) -> str:
     if target and len(target) <= _LONGEST and _LOCAL.fullmatch(target) and "\\" not in target:
         return target
     return fallback
+
+
+def page_at_hand() -> str | None:
+    """Return the address at hand if it is a page that can be opened (once more)."""
+    adapter = current_app.create_url_adapter(request)
+    try:
+        opens = adapter is not None and adapter.test(method="GET")
+    except RoutingException:
+        opens = False
+    if not opens:
+        return None
+    return local_path(request.full_path.rstrip("?"), url_for("home.show"))

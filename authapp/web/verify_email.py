@@ -4,7 +4,7 @@ from flask import Blueprint, flash, g, redirect, render_template, session, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from authapp.errors import TokenRefused
+from authapp.errors import Conflict, TokenRefused, TokenUsed
 from authapp.services import account
 from authapp.services import verify_email as service
 from authapp.web import words
@@ -25,10 +25,12 @@ def show() -> ResponseReturnValue:
 @verify_email.post("")
 def send_again() -> ResponseReturnValue:
     """Send another link to whoever is signed in."""
-    if g.identity is None:
-        return redirect(url_for("login.show", next=url_for("verify_email.show")), 303)
-    service.send_again(g.identity.user_id)
-    flash(_("Another link is on its way."))
+    try:
+        service.send_again(g.identity.user_id)
+    except Conflict:
+        flash(_("Your address is verified already."))
+    else:
+        flash(_("Another link is on its way."))
     return redirect(url_for("verify_email.show"), 303)
 
 
@@ -53,4 +55,9 @@ def claim(value: str) -> ResponseReturnValue:
 
 
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
-    return render_template("verify_email/refused.html", why=words.for_link(refusal)), 410
+    page = render_template(
+        "verify_email/refused.html",
+        text=words.for_link(refusal),
+        was_used=isinstance(refusal, TokenUsed),
+    )
+    return page, 410

@@ -30,8 +30,8 @@ _INPUT: Final = {
 
 _LINK: Final = {
     TokenUsed: Explanation(
-        _l("This link has done its work"),
-        _l("It was used already, so the address is verified. Each link works once."),
+        _l("This link was used already"),
+        _l("Each link works once, and this one has done its work."),
     ),
     TokenExpired: Explanation(
         _l("This link is too old"),
@@ -112,4 +112,6 @@ def for_wait(wait: timedelta | None) -> str:
         return str(_("Try again later."))
     unit = timedelta(minutes=1) if wait > timedelta(minutes=1) else timedelta(seconds=1)
     rounded = -(-wait // unit) * unit
-    return str(_("Try again %(when)s.", when=format_timedelta(rounded, add_direction=True, threshold=2)))
+    return str(
+        _("Try again %(when)s.", when=format_timedelta(rounded, add_direction=True, threshold=2))
+    )
