@@ -1,16 +1,20 @@
 // Makes forms kinder; everything works without it.
 "use strict";
 
-// A press too many sends nothing twice.
+const SENDING_MILLISECONDS = 8000;
+
+// A press too many sends nothing twice; after a while, or when the page comes back, it may be sent again.
 for (const form of document.querySelectorAll("form[data-once]")) {
+  const release = () => delete form.dataset.sent;
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
+    setTimeout(release, SENDING_MILLISECONDS);
   });
-  addEventListener("pageshow", () => delete form.dataset.sent);
+  addEventListener("pageshow", release);
 }
 
-// A password can be looked at before it is sent.
+// A password can be looked at before it is sent, and is hidden again when it is.
 for (const box of document.querySelectorAll("[data-secret]")) {
   const input = box.querySelector("input");
   const button = document.createElement("button");
@@ -20,7 +24,7 @@ for (const box of document.querySelectorAll("[data-secret]")) {
   const show = (visible) => {
     input.type = visible ? "text" : "password";
     button.textContent = visible ? box.dataset.hide : box.dataset.show;
-    button.setAttribute("aria-pressed", String(visible));
+    button.setAttribute("aria-label", visible ? box.dataset.hideName : box.dataset.showName);
   };
   button.addEventListener("click", () => show(input.type === "password"));
   input.form.addEventListener("submit", () => show(false));
@@ -28,4 +32,5 @@ for (const box of document.querySelectorAll("[data-secret]")) {
   box.append(button);
 }
 
+// `autofocus` says so without a script, but not every browser heeds it here.
 document.querySelector("[data-focus]")?.focus();

@@ -24,5 +24,10 @@ def allow(app: Flask, blueprint: Blueprint, access: Access, **views: Access) -> 
 
 def rule() -> Access | None:
     """Return the rule of the page that is asked for; None for what is no page."""
+    return rule_of(request.endpoint or "")
+
+
+def rule_of(endpoint: str) -> Access | None:
+    """Return the rule of a view by its endpoint, or of the blueprint that it is in."""
     rules = cast(dict[str, Access], current_app.extensions["access"])
-    return rules.get(request.endpoint or "") or rules.get(request.blueprint or "")
+    return rules.get(endpoint) or rules.get(endpoint.rpartition(".")[0])

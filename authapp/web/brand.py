@@ -7,10 +7,11 @@ from flask import Flask
 
 from authapp.config import Settings
 
-_CUTS: Final = 6
+_CUTS: Final = 5
 _DEPTHS: Final = 4
-_SLOPE: Final = 0.22
-"""The part of a cut's width in which the blade falls or rises."""
+_STEP: Final = 3
+_SLOPE: Final = 0.16
+"""The part of a cut's width in which the blade falls, and again in which it rises."""
 
 
 def init_app(app: Flask) -> None:
@@ -20,26 +21,26 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         app_name=settings.app_name,
         brand_initial=settings.app_name[0].upper(),
-        brand_tile=f"M0 11Q0 0 11 0H37Q48 0 48 11V38{edge(depths, left=0, width=48, top=38)}Z",
-        brand_blade=f"M0 0H240V0{edge(depths * 2, left=0, width=240, top=0)}Z",
+        brand_tile=f"M0 10Q0 0 10 0H38Q48 0 48 10{edge(depths, width=48, top=39)}Z",
+        brand_blade=f"M0 0H240{edge(depths * 2, width=240, top=0)}Z",
     )
 
 
 def cuts(name: str) -> tuple[int, ...]:
-    """Return how deep each cut is: the same for a name every time, and never level."""
+    """Return how deep each cut is: the same for a name every time, no two neighbours level."""
     depths: list[int] = []
     for byte in sha256(name.encode()).digest()[:_CUTS]:
         depth = byte % _DEPTHS
-        depths.append((depth + 1) % _DEPTHS if depths and depth == depths[-1] else depth)
+        depths.append((depth + 1) % _DEPTHS if [depth] == depths[-1:] else depth)
     return tuple(depths)
 
 
-def edge(depths: tuple[int, ...], *, left: float, width: float, top: float) -> str:
-    """Return an SVG path's lower edge, drawn from the right to the left."""
+def edge(depths: tuple[int, ...], *, width: float, top: float) -> str:
+    """Return the lower edge as a part of an SVG path, from the right to the left."""
     each = width / len(depths)
-    points = []
-    for index in reversed(range(len(depths))):
-        level = top + (_DEPTHS - 1 - depths[index]) * 3
-        start = left + index * each
-        points += [(start + each * (1 - _SLOPE), level), (start + each * _SLOPE, level)]
-    return "".join(f"L{x:g} {y:g}" for x, y in points)
+    points: list[tuple[float, float]] = []
+    for index, depth in enumerate(depths):
+        y = top + (_DEPTHS - 1 - depth) * _STEP
+        points += [((index + _SLOPE) * each, y), ((index + 1 - _SLOPE) * each, y)]
+    points[0], points[-1] = (0, points[0][1]), (width, points[-1][1])
+    return "".join(f"L{x:g} {y:g}" for x, y in reversed(points))

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -16,20 +17,36 @@ import pytest
 from authapp import ROOT
 from tests.servers import RedisServer, free_port
 
+Launch = Callable[..., "subprocess.Popen[str]"]
 
-def launch(instance: Path, port: int, **environ: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "authapp.cli.dev"],
-        cwd=ROOT,
-        env={**os.environ, "AUTHAPP_INSTANCE": str(instance), "PORT": str(port), **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """Start launchers, and end what a failed test left of them."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(instance: Path, port: int, **environ: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "authapp.cli.dev"],
+            cwd=ROOT,
+            env={**os.environ, "AUTHAPP_INSTANCE": str(instance), "PORT": str(port), **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_and_stops_without_a_trace(tmp_path: Path, stop: signal.Signals) -> None:
+def test_it_serves_and_stops_without_a_trace(
+    launch: Launch, tmp_path: Path, stop: signal.Signals
+) -> None:
     port = free_port()
     process = launch(tmp_path / "instance", port)
     said = process.stdout.readline()
@@ -52,7 +69,9 @@ def test_it_serves_and_stops_without_a_trace(tmp_path: Path, stop: signal.Signal
 
 
 @pytest.mark.parametrize("after_seconds", [0.0, 0.2, 1.0])
-def test_a_signal_while_it_starts_is_heard(tmp_path: Path, after_seconds: float) -> None:
+def test_a_signal_while_it_starts_is_heard(
+    launch: Launch, tmp_path: Path, after_seconds: float
+) -> None:
     process = launch(tmp_path / "instance", free_port())
     wait_until_it_listens_to_signals(process)
     time.sleep(after_seconds)
@@ -71,7 +90,7 @@ def wait_until_it_listens_to_signals(process: "subprocess.Popen[str]") -> None:
         time.sleep(0.01)
 
 
-def test_a_signal_that_wakes_another_thread_is_heard(tmp_path: Path) -> None:
+def test_a_signal_that_wakes_another_thread_is_heard(launch: Launch, tmp_path: Path) -> None:
     process = launch(tmp_path / "instance", free_port())
     process.stdout.readline()
 
@@ -83,7 +102,9 @@ def test_a_signal_that_wakes_another_thread_is_heard(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
-def test_a_second_start_keeps_the_secrets_and_others_cannot_read_them(tmp_path: Path) -> None:
+def test_a_second_start_keeps_the_secrets_and_others_cannot_read_them(
+    launch: Launch, tmp_path: Path
+) -> None:
     kept = []
     for _ in range(2):
         process = launch(tmp_path, free_port())
@@ -96,7 +117,9 @@ def test_a_second_start_keeps_the_secrets_and_others_cannot_read_them(tmp_path: 
     assert (tmp_path / "secrets.env").stat().st_mode & 0o077 == 0
 
 
-def test_the_embedded_server_dies_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
+def test_the_embedded_server_dies_with_a_launcher_that_is_killed(
+    launch: Launch, tmp_path: Path
+) -> None:
     process = launch(tmp_path, free_port())
     process.stdout.readline()
     children = psutil.Process(process.pid).children(recursive=True)
@@ -108,28 +131,28 @@ def test_the_embedded_server_dies_with_a_launcher_that_is_killed(tmp_path: Path)
     assert psutil.wait_procs(children, 5)[1] == []
 
 
-def test_a_redis_that_is_named_is_used(tmp_path: Path, redis_server: RedisServer) -> None:
+def test_a_redis_that_is_named_is_used(
+    launch: Launch, tmp_path: Path, redis_server: RedisServer
+) -> None:
     port = free_port()
     process = launch(tmp_path / "instance", port, REDIS_URL=redis_server.url)
     process.stdout.readline()
     children = psutil.Process(process.pid).children(recursive=True)
 
     urlopen(f"http://127.0.0.1:{port}/.well-known/jwks.json").close()
-    process.terminate()
-    process.communicate()
 
     assert children == []
     with redis_server.client as client:
         assert client.exists("jwt_keys")
 
 
-def test_a_command_works_on_what_it_serves(tmp_path: Path) -> None:
+def test_a_command_works_on_what_it_serves(launch: Launch, tmp_path: Path) -> None:
     port = free_port()
     process = launch(tmp_path, port)
     process.stdout.readline()
 
     rotated = subprocess.run(
-        ["make", "flask", "ARGS=keys rotate"],
+        ["make", "--no-print-directory", "flask", "ARGS=keys rotate"],
         cwd=ROOT,
         env={**os.environ, "AUTHAPP_INSTANCE": str(tmp_path)},
         capture_output=True,
@@ -137,14 +160,12 @@ def test_a_command_works_on_what_it_serves(tmp_path: Path) -> None:
     )
     with urlopen(f"http://127.0.0.1:{port}/.well-known/jwks.json") as answer:
         published = answer.read().decode()
-    process.terminate()
-    process.communicate()
 
     assert rotated.stderr == ""
     assert rotated.stdout.split()[0] in published
 
 
-def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
+def test_a_database_that_is_away_is_one_line(launch: Launch, tmp_path: Path) -> None:
     process = launch(tmp_path, free_port(), DATABASE_URL="postgresql://127.0.0.1:1/none")
     _, errors = process.communicate(timeout=30)
 
@@ -153,7 +174,7 @@ def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
     assert errors.count("\n") == 1
 
 
-def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+def test_a_taken_port_is_one_line(launch: Launch, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -166,7 +187,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["nine", "-1", "99999"])
-def test_a_bad_port_is_one_line(tmp_path: Path, port: str) -> None:
+def test_a_bad_port_is_one_line(launch: Launch, tmp_path: Path, port: str) -> None:
     process = launch(tmp_path, 0, PORT=port)
     _, errors = process.communicate(timeout=30)
 

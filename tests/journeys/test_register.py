@@ -34,14 +34,14 @@ def register(page: Page, server: str, email: str) -> None:
     page.goto(server)
     page.get_by_role("main").get_by_role("link", name="Register").click()
     page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Register").click()
 
 
 def sign_in(page: Page, server: str, email: str) -> None:
     page.goto(f"{server}/account")
     page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 

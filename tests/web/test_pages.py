@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp.models import User, db
-from authapp.web.access import Access
+from authapp.web.access import Access, rule_of
 from authapp.web.navigation import local_path
 from tests.conftest import PASSWORD
 from tests.web.browsing import post, sign_in
@@ -16,21 +16,24 @@ OPEN_TO_PROGRAMS = {"static", "health", "well_known"}
 LONE_SURROGATE = "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")
 HOSTILE = ["\x00", "a\x00@example.org", LONE_SURROGATE, "x" * 100_000, "a@" + "b." * 200 + "c",
            "<script>", "%s%n", "\u202e@example.org", "@"]  # fmt: skip
-FORMS = ["/register", "/login", "/logout", "/verify/email", "/verify/email/x"]
 
 
 def test_every_route_has_a_rule(app: Flask) -> None:
-    ruled = set(app.extensions["access"]) | OPEN_TO_PROGRAMS
-
-    assert {rule.endpoint.split(".")[0] for rule in app.url_map.iter_rules()} == ruled
-
-
-def test_pages_for_the_signed_in_send_others_to_sign_in(app: Flask, client: FlaskClient) -> None:
     access = app.extensions["access"]
+    endpoints = {rule.endpoint for rule in app.url_map.iter_rules()}
+    blueprints = {endpoint.split(".")[0] for endpoint in endpoints}
+
+    assert blueprints == {name for name in access if "." not in name} | OPEN_TO_PROGRAMS
+    assert {name for name in access if "." in name} <= endpoints
+
+
+def test_pages_for_the_signed_in_send_others_to_sign_in(
+    app: Flask, context: None, client: FlaskClient
+) -> None:
     pages = [
         rule.rule
         for rule in app.url_map.iter_rules()
-        if access.get(rule.endpoint.split(".")[0]) is Access.SIGNED_IN
+        if rule_of(rule.endpoint) is Access.SIGNED_IN
         and "GET" in (rule.methods or ())
         and not rule.arguments
     ]
@@ -53,9 +56,7 @@ def test_every_page_has_the_headers(client: FlaskClient) -> None:
         assert ("no-store" in headers.get("Cache-Control", "")) == (not path.startswith("/static"))
 
 
-@pytest.mark.parametrize(
-    "path", ["/register", "/login", "/logout", "/verify/email", "/verify/email/x"]
-)
+@pytest.mark.parametrize("path", ["/register", "/login", "/verify/email", "/verify/email/x"])
 def test_a_form_without_its_token_is_refused(client: FlaskClient, path: str) -> None:
     answer = client.post(path, data={"email": "a@example.org", "password": PASSWORD})
 
@@ -117,6 +118,20 @@ def test_wrong_password_and_unknown_address_look_alike(client: FlaskClient, user
     assert wrong.status_code == unknown.status_code == 422
     strip = [line for line in told(wrong).splitlines() if "csrf" not in line]
     assert strip == [line for line in told(unknown).splitlines() if "csrf" not in line]
+
+
+def test_signing_out_where_another_tab_has_done_so_is_no_error(client: FlaskClient) -> None:
+    answer = client.post("/logout")
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/login"
+
+
+def test_signing_out_needs_the_form_of_our_page(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+
+    assert client.post("/logout").status_code == 400
+    assert client.get("/account").status_code == 200
 
 
 def test_a_get_never_signs_out(client: FlaskClient, user: User) -> None:
