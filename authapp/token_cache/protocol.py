@@ -102,6 +102,8 @@ class Protocol:
             for entry, look in looks.items()
         ]
         answers = self._run(steps)
+        if not self.gate.still_holds(ticket):
+            raise RedisAway("the answer came over another connection")
         return {e: self._open(ticket, e, raw) for e, raw in zip(looks, answers, strict=True)}
 
     def replace(
