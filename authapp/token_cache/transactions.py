@@ -8,14 +8,14 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
 from flask import current_app
 from sqlalchemy import event, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from authapp.models import db
@@ -77,12 +77,17 @@ class Writer:
         return unit
 
     def after_commit(self, unit: Unit) -> None:
-        """Settle what was fenced, with the rows as they were committed."""
+        """Settle what was fenced, with the rows as they were committed.
+
+        Where that cannot be said, the fences may be gone as well, for the server may be another by
+        now: then the keys are journaled after all.
+        """
         for key in unit.new_keys:
             self._unknown.forget(key)
-        if unit.is_fenced:
-            self._settle(unit.writer, unit.values)
-        elif self._protocol is not None and unit.changes_existing:
+        if unit.is_fenced and not self._settle(unit.writer, unit.values):
+            unit.is_fenced = False
+            self._journal_late(list(unit.values))
+        if self._protocol is not None and not unit.is_fenced and unit.changes_existing:
             unit.reports_after = time.monotonic() + self._protocol.gate.trust_seconds
 
     def after_rollback(self, unit: Unit, error: BaseException | None) -> None:
@@ -123,17 +128,30 @@ class Writer:
             threading.Event().wait(self._protocol.gate.trust_seconds)
         return seen
 
-    def _settle(self, writer: bytes, values: dict[str, tuple[Entry, Any] | None]) -> None:
+    def _settle(self, writer: bytes, values: dict[str, tuple[Entry, Any] | None]) -> bool:
         if self._protocol is None:
-            return
+            return False
         try:
             self._protocol.settle(writer, values)
         except RedisAway as away:
             log.debug("fences are left to expire: %s", away)
+            return False
+        return True
 
     def _journal(self, session: Session, unit: Unit) -> None:
         write_journal(session, list(unit.values))
-        for key in unit.values:
+        self._count_journaled(unit.values)
+
+    def _journal_late(self, unsettled: Sequence[str]) -> None:
+        try:
+            self._database.add_to_journal(unsettled)
+        except SQLAlchemyError as error:
+            log.critical("a change could not be journaled: %s", type(error).__name__)
+            return
+        self._count_journaled(unsettled)
+
+    def _count_journaled(self, journaled: Iterable[str]) -> None:
+        for key in journaled:
             self._tally.count(counters.JOURNAL, keys.family(key))
 
 

@@ -2,9 +2,10 @@
 
 One key, some readers and writers, and a server that may freeze and thaw, lose the key, or be
 replaced by an older self. What is said to a frozen server waits in its socket: it may be heard
-later, in any order, or never. A writer that could not fence writes the journal in its commit, and
-reports success only when no reader can still believe a check from before that commit. It imports
-nothing of the product: it is the specification, and `explore` is its proof for small sizes.
+later, in any order, or never. A writer that could not fence writes the journal in its commit, one
+that could not settle writes it after; both report success only when no reader can still believe a
+check from before. The model imports nothing of the product: it is the specification, and `explore`
+is its proof for small sizes.
 """
 
 from collections import deque
@@ -31,8 +32,8 @@ class Fence(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """`saw` is the row's version at its last check, None when it believes nothing; `due` is the
-    least version that its read may return; `epoch` is the one that it knows."""
+    """`saw` counts the journal's lines at its last check, None when it believes nothing; `due` is
+    the least version that its read may return; `epoch` is the one that it knows."""
 
     step: int = ENTER
     saw: int | None = None
@@ -46,12 +47,14 @@ class Writer(NamedTuple):
     step: int = FENCE
     fenced: bool = False
     committed: int = 0
+    journaled: int = 0  # how many lines the journal had after its own; 0 if it wrote none
 
 
 class State(NamedTuple):
     key: Any
     row: int
-    journal: bool
+    journaled: int
+    replayed: int
     epoch: int
     server: int  # which life of the server this is
     known_server: int  # the one that the epoch belongs to
@@ -70,6 +73,7 @@ class Rules:
     fences: bool = True
     leases: bool = True
     journals: bool = True
+    journals_unsettled: bool = True
     waits_before_reporting: bool = True
     checks_the_server: bool = True
 
@@ -84,21 +88,20 @@ class Faults:
     crashes: bool = False
 
 
-def explore(readers: int, writers: int, rules: Rules, faults: Faults) -> tuple[int, int]:
-    """Walk every state; return how many there are, and in how many a read returned the past."""
+def explore(readers: int, writers: int, rules: Rules, faults: Faults) -> Iterator[bool]:
+    """Walk every state, and yield of each whether a read in it returned the past."""
     start = State(
-        Value(0, 0), 0, False, 0, 0, 0, False, frozenset(),
+        Value(0, 0), 0, 0, 0, 0, 0, 0, False, frozenset(),
         (Reader(),) * readers, (Writer(),) * writers, 0, faults.most,
     )  # fmt: skip
-    seen, queue, stale = {start}, deque([start]), 0
+    seen, queue = {start}, deque([start])
     while queue:
         state = queue.popleft()
-        stale += any(r.returned is not None and r.returned < r.due for r in state.readers)
+        yield any(r.returned is not None and r.returned < r.due for r in state.readers)
         for following in _steps(state, rules, faults):
             if following not in seen:
                 seen.add(following)
                 queue.append(following)
-    return len(seen), stale
 
 
 def _steps(state: State, rules: Rules, faults: Faults) -> Iterator[State]:
@@ -124,7 +127,8 @@ def _reader(state: State, index: int, rules: Rules) -> Iterator[State]:
         elif state.frozen:
             yield to(state, step=READ, due=due, returned=state.row)  # the database answers
         else:
-            yield to(_checked(state, rules), saw=state.row, epoch=_next_epoch(state, rules))
+            checked = _checked(state, rules)
+            yield to(checked, saw=state.journaled, epoch=checked.epoch)
     elif reader.step == LOOK:
         yield from _look(state, reader, to)
     elif reader.step == LEASE:
@@ -170,13 +174,9 @@ def _checked(state: State, rules: Rules) -> State:
     """Look at the server and at the journal before Redis is believed."""
     if rules.checks_the_server and state.server != state.known_server:
         state = state._replace(epoch=state.epoch + 1, known_server=state.server)
-    if rules.journals and state.journal:
-        state = state._replace(key=_invalidated(state.key), journal=False)
+    if state.journaled > state.replayed:
+        state = state._replace(key=_invalidated(state.key), replayed=state.journaled)
     return state
-
-
-def _next_epoch(state: State, rules: Rules) -> int:
-    return _checked(state, rules).epoch
 
 
 def _writer(state: State, index: int, rules: Rules, faults: Faults) -> Iterator[State]:
@@ -190,20 +190,36 @@ def _writer(state: State, index: int, rules: Rules, faults: Faults) -> Iterator[
         yield to(told, step=COMMIT, fenced=not state.frozen and rules.fences)
     elif writer.step == COMMIT:
         row = state.row + 1
-        journal = state.journal or (not writer.fenced and rules.journals)
-        yield to(state._replace(row=row, journal=journal), step=SETTLE, committed=row)
+        committed = to(state._replace(row=row), step=SETTLE, committed=row)
+        journals = rules.journals and not writer.fenced
+        yield _journaled(committed, index) if journals else committed
         yield to(state, step=SETTLE)  # rolled back
     elif writer.step == SETTLE:
-        settled = ("settle", index, writer.committed, state.epoch)
-        yield to(_tell(state, settled, rules) if writer.fenced else state, step=REPORT)
+        yield _settled(state, index, rules, to)
         if faults.crashes:
             yield to(state, step=GONE)
     elif writer.step == REPORT:
-        believed = [r.saw for r in state.readers if r.saw is not None]
-        waits = rules.waits_before_reporting and not writer.fenced
-        if not waits or all(saw >= writer.committed for saw in believed):
+        checks = [r.saw for r in state.readers if r.saw is not None]
+        if not rules.waits_before_reporting or all(saw >= writer.journaled for saw in checks):
             reported = max(state.reported, writer.committed)
             yield to(state._replace(reported=reported), step=REPORTED)
+
+
+def _settled(state: State, index: int, rules: Rules, to: Any) -> State:
+    """Settle a fence; what a server did not hear is journaled, for the fence may be lost too."""
+    writer = state.writers[index]
+    if not writer.fenced:
+        return to(state, step=REPORT)
+    told = to(_tell(state, ("settle", index, writer.committed, state.epoch), rules), step=REPORT)
+    unheard = state.frozen and writer.committed
+    return _journaled(told, index) if unheard and rules.journals_unsettled else told
+
+
+def _journaled(state: State, index: int) -> State:
+    """Write one line of the journal."""
+    journaled = state.journaled + 1
+    writer = state.writers[index]._replace(journaled=journaled)
+    return state._replace(journaled=journaled, writers=_put(state.writers, index, writer))
 
 
 def _tell(state: State, message: Any, rules: Rules) -> State:

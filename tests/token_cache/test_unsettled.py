@@ -1,0 +1,42 @@
+"""A writer that fenced, committed, and could then tell Redis nothing any more."""
+
+import time
+
+from flask import Flask
+
+from authapp.models import EndReason, User
+from authapp.services import sessions
+from authapp.token_cache import token_cache
+from tests.servers import RedisServer
+from tests.token_cache.rows import add_session
+from tests.token_cache.schedules import Actor, stepping
+
+
+def test_what_was_not_settled_is_journaled_and_waited_out(
+    app: Flask, user: User, redis_server: RedisServer
+) -> None:
+    parts = app.extensions["token_cache"]
+    with app.app_context():
+        session_id = add_session(user.id).id
+        token_cache.get_refresh_token_by_id(session_id)
+    revocation = Actor(app, lambda _: sessions.sign_out(session_id))
+    with stepping(app):
+        revocation.begin()
+        while revocation.waits_at != "commit":
+            revocation.step()
+        redis_server.freeze()
+        began = time.monotonic()
+        while revocation.is_alive():
+            revocation.step()
+    took = time.monotonic() - began
+
+    assert revocation.error is None
+    assert took >= parts.protocol.gate.trust_seconds
+    assert parts.database.journal_depth() > 0
+    redis_server.thaw()
+    parts.protocol.gate.breaker.wait_until_closed(5)
+    with app.app_context():
+        record = token_cache.get_refresh_token_by_id(session_id)
+    assert record is not None
+    assert record.end_reason == EndReason.SIGNED_OUT
+    assert parts.database.journal_depth() == 0
