@@ -21,7 +21,7 @@ def init_app(app: Flask) -> None:
     # Who is asking comes first, so that every refusal's page knows it too.
     for hook in (authn.load_identity, csrf.check, authn.login_required):
         app.before_request(hook)
-    for blueprint in (home, register, login):
+    for blueprint in (brand.brand, home, register, login):
         allow(app, blueprint, Access.EVERYBODY)
     allow(app, verify_email, Access.EVERYBODY, send_again=Access.SIGNED_IN)
     allow(app, account, Access.SIGNED_IN)

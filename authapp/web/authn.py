@@ -18,7 +18,7 @@ from authapp.web.navigation import page_at_hand
 ACCESS: Final = "access_token"
 REFRESH: Final = "refresh_token"
 
-_SKIPPED: Final = ("static", "health")
+_SKIPPED: Final = ("static", "health", "brand")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_ADDRESS: Final = 45
 """Characters of an IPv6 address with an IPv4 address in it."""

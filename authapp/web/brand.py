@@ -1,46 +1,138 @@
-"""The product's mark: a tile whose lower edge is cut like a key, by the letters of its name."""
+"""Whose pages these are: name, colours, logo and links by configuration, and own templates."""
 
+import base64
+from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
-from flask import Flask
+from flask import Blueprint, Flask, Response, current_app, render_template, request
+from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 
 from authapp.config import Settings
+from authapp.errors import ConfigError
+from authapp.web import mark, palette
+from authapp.web.palette import Palette
 
-_CUTS: Final = 5
-_DEPTHS: Final = 4
-_STEP: Final = 3
-_SLOPE: Final = 0.16
-"""The part of a cut's width in which the blade falls, and again in which it rises."""
+brand = Blueprint("brand", __name__)
+
+_LOGO_TYPES: Final = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
+_LARGEST_LOGO_BYTES: Final = 16 * 1024
+"""What a first visit can bear beside the page, its stylesheet and its script."""
+_SECONDS_KEPT: Final = 3600
+
+
+@dataclass(frozen=True)
+class Logo:
+    """An image that stands in the header in place of the drawn mark."""
+
+    content: bytes
+    type: str
+
+
+@dataclass(frozen=True)
+class Brand:
+    """What templates know of the brand, as `brand`."""
+
+    name: str
+    light: Palette
+    dark: Palette
+    logo: Logo | None
+    support: str
+    terms_url: str
+    privacy_url: str
+
+    @property
+    def initial(self) -> str:
+        return self.name[0].upper()
+
+    @property
+    def tile(self) -> str:
+        return mark.tile(self.name)
+
+    @property
+    def blade(self) -> str:
+        return mark.blade(self.name)
+
+    @property
+    def support_url(self) -> str:
+        """What a link to it leads to: a page, or a new mail."""
+        is_page = not self.support or self.support.startswith(("http:", "https:"))
+        return self.support if is_page else f"mailto:{self.support}"
+
+    @property
+    def style(self) -> str:
+        """The colours as a stylesheet; `style_source` lets it, and no other, stand in a page."""
+        dark = f"@media (prefers-color-scheme:dark){{:root{{{self.dark.style()}}}}}"
+        return f":root{{{self.light.style()}}}{dark}"
+
+    @property
+    def style_source(self) -> str:
+        """The stylesheet's digest as a Content-Security-Policy source."""
+        return f"'sha256-{base64.b64encode(sha256(self.style.encode()).digest()).decode()}'"
 
 
 def init_app(app: Flask) -> None:
-    """Give templates the product's name and what is drawn from it."""
+    """Give templates the brand; raises ConfigError if a file or a colour of it will not do."""
     settings: Settings = app.extensions["settings"]
-    depths = cuts(settings.app_name)
-    app.jinja_env.globals.update(
-        app_name=settings.app_name,
-        brand_initial=settings.app_name[0].upper(),
-        brand_tile=f"M0 10Q0 0 10 0H38Q48 0 48 10{edge(depths, width=48, top=39)}Z",
-        brand_blade=f"M0 0H240{edge(depths * 2, width=240, top=0)}Z",
+    chosen = Brand(
+        name=settings.app_name,
+        light=palette.light(settings.accent_color),
+        dark=palette.dark(settings.accent_color),
+        logo=_read_logo(settings.logo_file),
+        support=settings.support_address,
+        terms_url=settings.terms_url,
+        privacy_url=settings.privacy_url,
     )
+    app.extensions["brand"] = chosen
+    app.jinja_env.globals.update(app_name=chosen.name, brand=chosen)
+    if settings.template_folder:
+        _override_templates(app, Path(settings.template_folder))
 
 
-def cuts(name: str) -> tuple[int, ...]:
-    """Return how deep each cut is: the same for a name every time, no two neighbours level."""
-    depths: list[int] = []
-    for byte in sha256(name.encode()).digest()[:_CUTS]:
-        depth = byte % _DEPTHS
-        depths.append((depth + 1) % _DEPTHS if [depth] == depths[-1:] else depth)
-    return tuple(depths)
+@brand.get("/icon.svg")
+def icon() -> Response:
+    """Draw the mark for a browser's tab."""
+    return _kept(Response(render_template("brand/icon.svg"), mimetype="image/svg+xml"))
 
 
-def edge(depths: tuple[int, ...], *, width: float, top: float) -> str:
-    """Return the lower edge as a part of an SVG path, from the right to the left."""
-    each = width / len(depths)
-    points: list[tuple[float, float]] = []
-    for index, depth in enumerate(depths):
-        y = top + (_DEPTHS - 1 - depth) * _STEP
-        points += [((index + _SLOPE) * each, y), ((index + 1 - _SLOPE) * each, y)]
-    points[0], points[-1] = (0, points[0][1]), (width, points[-1][1])
-    return "".join(f"L{x:g} {y:g}" for x, y in reversed(points))
+@brand.get("/logo")
+def logo() -> Response:
+    """Return the logo."""
+    chosen: Brand = current_app.extensions["brand"]
+    if chosen.logo is None:
+        return Response(status=404)
+    return _kept(Response(chosen.logo.content, mimetype=chosen.logo.type))
+
+
+def _kept(response: Response) -> Response:
+    response.cache_control.public = True
+    response.cache_control.max_age = _SECONDS_KEPT
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _read_logo(file: str) -> Logo | None:
+    if not file:
+        return None
+    path = Path(file)
+    if path.suffix not in _LOGO_TYPES:
+        raise ConfigError(f"LOGO_FILE must be one of: {', '.join(_LOGO_TYPES)}")
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError):
+        raise ConfigError(f"LOGO_FILE {file} cannot be read") from None
+    if len(content) > _LARGEST_LOGO_BYTES:
+        raise ConfigError(f"LOGO_FILE has {len(content)} bytes; it may have {_LARGEST_LOGO_BYTES}")
+    return Logo(content, _LOGO_TYPES[path.suffix])
+
+
+def _override_templates(app: Flask, folder: Path) -> None:
+    """Look for each template in the folder first; `authapp/<name>` is always ours, to extend."""
+    if not folder.is_dir():
+        raise ConfigError(f"TEMPLATE_FOLDER {folder} is no folder")
+    ours = FileSystemLoader(str(Path(app.root_path).parent / "templates"))
+    app.jinja_env.loader = ChoiceLoader(
+        [FileSystemLoader(str(folder)), PrefixLoader({"authapp": ours}), ours]
+    )

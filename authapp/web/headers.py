@@ -2,14 +2,15 @@
 
 from typing import Final
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 
 from authapp.config import current_settings
+from authapp.web.brand import Brand
 
 _POLICY: Final = "; ".join(
     (
         "default-src 'none'",
-        "style-src 'self'",
+        "style-src 'self' {style}",
         "script-src 'self'",
         "img-src 'self'",
         "form-action 'self'",
@@ -26,7 +27,8 @@ def init_app(app: Flask) -> None:
 
 def _set(response: Response) -> Response:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", _POLICY)
+    brand: Brand = current_app.extensions["brand"]
+    headers.setdefault("Content-Security-Policy", _POLICY.format(style=brand.style_source))
     headers.setdefault("X-Content-Type-Options", "nosniff")
     # A link's secret stands in its URL; nobody else may learn it from a Referer.
     headers.setdefault("Referrer-Policy", "no-referrer")
