@@ -25,6 +25,10 @@ flask: $(RUNTIME) ## Run a command on what `make run` serves, such as ARGS="keys
 test: $(DEVELOPMENT) $(BROWSER) ## Run the tests on real servers (ARGS passes options to pytest)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
+screenshots: $(DEVELOPMENT) $(BROWSER) ## Take pictures of every page in every state into screenshots/
+	rm -rf screenshots
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests/journeys/screenshots.py
+
 check: $(DEVELOPMENT) ## Lint, check types, layers and templates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,0 +1,174 @@
+"""Every page in every state, as a visitor reaches it: for the screenshots and for what must hold on
+each."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.request import urlopen
+
+from playwright.sync_api import Page
+
+from tests.conftest import PASSWORD
+
+STATES: Final[dict[str, Callable[["Visit"], None]]] = {}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One visitor with a browser of their own, whose address nobody else has."""
+
+    page: Page
+    server: str
+    email: str
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.server + path)
+
+    def fill(self, **fields: str) -> None:
+        for name, value in fields.items():
+            self.page.locator(f"main [name={name}]").fill(value)
+
+    def press(self, button: str) -> None:
+        self.page.get_by_role("main").get_by_role("button", name=button, exact=True).click()
+
+    def register(self) -> None:
+        self.open("/register")
+        self.fill(email=self.email, password=PASSWORD)
+        self.press("Register")
+
+    def sign_in(self, password: str = PASSWORD) -> None:
+        self.open("/login")
+        self.fill(email=self.email, password=password)
+        self.press("Sign in")
+
+    def newest_mail(self) -> dict[str, str]:
+        """Return the newest message to this visitor."""
+        with urlopen(f"{self.server}/dev/outbox.json") as answer:
+            return next(mail for mail in json.load(answer) if mail["to"] == self.email)
+
+    def follow_mail(self) -> None:
+        found = re.search(r"https?://\S+", self.newest_mail()["body"])
+        assert found
+        self.page.goto(found[0])
+
+    def verify(self) -> None:
+        self.register()
+        self.follow_mail()
+        self.press("Verify my address")
+
+
+def state(name: str) -> Callable[[Callable[[Visit], None]], None]:
+    """Add a state by its name: the feature's word, and how it stands."""
+
+    def add(reach: Callable[[Visit], None]) -> None:
+        assert name not in STATES
+        STATES[name] = reach
+
+    return add
+
+
+@state("home")
+def _(visit: Visit) -> None:
+    visit.open("/")
+
+
+@state("register")
+def _(visit: Visit) -> None:
+    visit.open("/register")
+
+
+@state("register-refused")
+def _(visit: Visit) -> None:
+    visit.open("/register")
+    visit.fill(email="nonsense", password="short")
+    visit.press("Register")
+
+
+@state("register-done")
+def _(visit: Visit) -> None:
+    visit.register()
+
+
+@state("verify_email-link")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.follow_mail()
+
+
+@state("verify_email-done")
+def _(visit: Visit) -> None:
+    visit.verify()
+
+
+@state("verify_email-used")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.follow_mail()
+
+
+@state("verify_email-broken")
+def _(visit: Visit) -> None:
+    visit.open("/verify/email/nonsense")
+
+
+@state("verify_email-signed-in")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.open("/verify/email")
+
+
+@state("login")
+def _(visit: Visit) -> None:
+    visit.open("/login")
+
+
+@state("login-refused")
+def _(visit: Visit) -> None:
+    visit.sign_in("not the password of anybody")
+
+
+@state("login-after-signing-out")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.page.get_by_role("button", name="Sign out").click()
+
+
+@state("account-unverified")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+
+
+@state("account")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+
+
+@state("error-404")
+def _(visit: Visit) -> None:
+    visit.open("/nowhere")
+
+
+@state("error-400")
+def _(visit: Visit) -> None:
+    visit.open("/login")
+    visit.page.context.clear_cookies()
+    visit.fill(email=visit.email, password=PASSWORD)
+    visit.press("Sign in")
+
+
+@state("dev_outbox")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.open("/dev/outbox")
+
+
+@state("mail-verify_email")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
