@@ -2,6 +2,7 @@
 "use strict";
 
 const SENDING_MILLISECONDS = 8000;
+const TYPING_PAUSE_MILLISECONDS = 300;
 
 // A press too many sends nothing twice; after a while, or when the page comes back, it may be sent again.
 for (const form of document.querySelectorAll("form[data-once]")) {
@@ -30,6 +31,32 @@ for (const box of document.querySelectorAll("[data-secret]")) {
   input.form.addEventListener("submit", () => show(false));
   show(false);
   box.append(button);
+}
+
+// How strong a new password is, asked of the server once the typing pauses.
+for (const box of document.querySelectorAll("[data-strength]")) {
+  const input = document.getElementById(box.dataset.strength);
+  const [meter, words] = box.children;
+  let pause, asked;
+  input.addEventListener("input", () => {
+    clearTimeout(pause);
+    asked?.abort();
+    pause = setTimeout(async () => {
+      asked = new AbortController();
+      const body = new FormData(input.form);
+      body.set("password", input.value);
+      try {
+        const answer = await fetch(box.dataset.url, { method: "POST", body, signal: asked.signal });
+        if (!answer.ok) return;
+        const { score, text } = await answer.json();
+        meter.hidden = !input.value;
+        meter.value = score;
+        words.textContent = input.value && text;
+      } catch {
+        // Nothing is said of the strength; the form decides in the end.
+      }
+    }, TYPING_PAUSE_MILLISECONDS);
+  });
 }
 
 // `autofocus` says so without a script, but not every browser heeds it here.

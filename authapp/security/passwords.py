@@ -14,6 +14,9 @@ LONGEST: Final = 1024
 _ESTIMATED_CHARACTERS: Final = 72
 _GUESSABLE_SCORE: Final = 2
 
+STRONGEST: Final = 4
+"""zxcvbn's best score."""
+
 # OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # What an unknown account is checked against, so that it costs the same time as a known one.
@@ -31,8 +34,13 @@ def weakness(password: str, *, least: int, context: Sequence[str]) -> str | None
         return "too_short"
     if len(normal) > LONGEST:
         return "too_long"
-    estimate = zxcvbn(normal[:_ESTIMATED_CHARACTERS], user_inputs=list(context))
-    return "too_guessable" if estimate["score"] <= _GUESSABLE_SCORE else None
+    return "too_guessable" if score(normal, context=context) <= _GUESSABLE_SCORE else None
+
+
+def score(password: str, *, context: Sequence[str]) -> int:
+    """Return how hard a password is to guess, from 0 to STRONGEST."""
+    estimate = zxcvbn(_normal(password)[:_ESTIMATED_CHARACTERS], user_inputs=list(context))
+    return int(estimate["score"])
 
 
 def hash_password(password: str) -> str:

@@ -1,18 +1,36 @@
-"""New passwords: refused for a reason, or hashed."""
+"""New passwords: how strong they are, refused for a reason, or hashed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from authapp.config import current_settings
 from authapp.errors import InputRefused
 from authapp.security import passwords
 
 
+@dataclass(frozen=True)
+class Strength:
+    """How hard a password is to guess, from 0 to STRONGEST, and why it is refused, if it is."""
+
+    score: int
+    refusal: InputRefused | None
+
+
+def strength(password: str, *, field: str, context: Sequence[str]) -> Strength:
+    """Weigh a password that is being typed, by the same rule that decides in the end."""
+    words = [*context, current_settings().app_name]
+    return Strength(passwords.score(password, context=words), _refusal(password, field, words))
+
+
 def hash_new_password(password: str, *, field: str, context: Sequence[str]) -> str:
     """Return the hash of a new password; raises InputRefused for one that is not acceptable."""
-    settings = current_settings()
-    least = settings.password_min_length
-    words = [*context, settings.app_name]
-    reason = passwords.weakness(password, least=least, context=words)
-    if reason is not None:
-        raise InputRefused(field, reason, least=least, most=passwords.LONGEST)
+    refusal = _refusal(password, field, [*context, current_settings().app_name])
+    if refusal is not None:
+        raise refusal
     return passwords.hash_password(password)
+
+
+def _refusal(password: str, field: str, words: Sequence[str]) -> InputRefused | None:
+    least = current_settings().password_min_length
+    reason = passwords.weakness(password, least=least, context=words)
+    return InputRefused(field, reason, least=least, most=passwords.LONGEST) if reason else None

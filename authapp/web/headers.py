@@ -13,6 +13,7 @@ _POLICY: Final = "; ".join(
         "style-src 'self' {style}",
         "script-src 'self'",
         "img-src 'self'",
+        "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",

@@ -79,6 +79,13 @@ def _(visit: Visit) -> None:
     visit.open("/register")
 
 
+@state("register-strength")
+def _(visit: Visit) -> None:
+    visit.open("/register")
+    visit.fill(password="passwordpassword")
+    visit.page.get_by_role("meter").wait_for()
+
+
 @state("register-refused")
 def _(visit: Visit) -> None:
     visit.open("/register")

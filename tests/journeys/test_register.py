@@ -79,3 +79,16 @@ def test_an_address_that_exists_looks_like_success(
 
     expect(second.get_by_role("heading", name="Check your mail")).to_be_visible()
     assert "already" in newest_mail(live_server)["subject"]
+
+
+def test_the_strength_of_a_password_is_said_as_one_types(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+    page.goto(f"{live_server}/register")
+
+    page.get_by_label("Password", exact=True).press_sequentially("password")
+    expect(page.get_by_text("Use at least 15 characters.")).to_be_visible()
+
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    expect(page.get_by_text("This password is hard to guess.")).to_be_visible()

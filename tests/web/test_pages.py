@@ -174,3 +174,18 @@ def test_without_a_database_pages_say_503_and_never_401(
 
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("password", "least", "most"),
+    [("short", 0, 1), ("passwordpassword", 0, 1), ("somebody@example.org", 0, 1), (PASSWORD, 3, 4)],
+)
+def test_the_strength_of_a_password_is_the_rule_that_decides(
+    client: FlaskClient, password: str, least: int, most: int
+) -> None:
+    answer = post(
+        client, "/password/strength", "/register", email="somebody@example.org", password=password
+    )
+
+    assert least <= answer.get_json()["score"] <= most
+    assert ("hard to guess" in answer.get_json()["text"]) == (least >= 3)
