@@ -23,9 +23,7 @@ _INPUT: Final = {
     ("email", "too_long"): _l("This e-mail address is too long."),
     ("password", "too_short"): _l("Use at least %(least)s characters."),
     ("password", "too_long"): _l("Use at most %(most)s characters."),
-    ("password", "too_guessable"): _l(
-        "This password is easy to guess. Use several words that do not belong together."
-    ),
+    ("password", "too_guessable"): _l("Easy to guess. Use several words that are not related."),
 }
 
 _LINK: Final = {
