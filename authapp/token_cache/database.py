@@ -105,8 +105,8 @@ class CacheDatabase:
             return [JournalEntry(row.id, row.key) for row in connection.execute(batch)]
 
     def add_to_journal(self, keys: Sequence[str]) -> None:
-        """Note keys that no transaction changes but Redis could not be told to remove."""
-        with self.housekeeping.begin() as connection:
+        """Note keys outside any transaction that changes them; SQLite's writers take turns."""
+        with self._loaders.begin() as connection:
             write_journal(connection, keys)
 
     def ids_of(self, kind: Kind[R], owner: Sequence[Any]) -> list[UUID]:

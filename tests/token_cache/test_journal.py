@@ -1,0 +1,176 @@
+"""What Redis could not be told: kept with the change, and told before Redis is believed again."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from flask import Flask
+
+from authapp import ROOT
+from authapp.errors import TokenRevoked
+from authapp.models import RefreshToken, User, db
+from authapp.models.changes import update_where
+from authapp.services import sessions
+from authapp.services.origin import Origin
+from authapp.services.sessions import SignedIn
+from authapp.token_cache import scripts, token_cache
+from tests.servers import RedisServer
+
+ORIGIN = Origin("192.0.2.1", "a browser")
+DIES = -9
+
+REVOKE_AND_DIE = """
+import os, signal, sys
+from uuid import UUID
+from authapp import create_app
+from authapp.models import db
+from authapp.services import sessions
+from sqlalchemy import event
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "before reporting":
+    # The last that runs in the COMMIT, before anything that follows it.
+    event.listen(db.session, "after_commit", die, insert=True)
+with create_app().app_context():
+    sessions.sign_out(UUID(sys.argv[1]))
+    die()
+"""
+
+
+def revoke_and_die(environ: dict[str, str], session_id: UUID, when: str) -> None:
+    """End a session in a process of its own, which is killed on the next line."""
+    ended = subprocess.run(
+        [sys.executable, "-c", REVOKE_AND_DIE, str(session_id), when],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", **environ},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == DIES, ended.stderr.decode()
+
+
+def sign_in(app: Flask, user: User) -> SignedIn:
+    with app.app_context():
+        signed_in = sessions.begin(user.id, remember=False, origin=ORIGIN)
+        sessions.authenticate(signed_in.access_token)
+    return signed_in
+
+
+def refuses(app: Flask, signed_in: SignedIn) -> bool:
+    with app.app_context():
+        try:
+            sessions.authenticate(signed_in.access_token)
+        except TokenRevoked:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("when", ["after reporting", "before reporting"])
+def test_a_revocation_during_a_freeze_outlives_its_process_and_the_thaw(
+    app: Flask, environ: dict[str, str], user: User, redis_server: RedisServer, when: str
+) -> None:
+    signed_in = sign_in(app, user)
+    session_id = signed_in.identity.session_id
+    redis_server.freeze()
+
+    revoke_and_die(environ, session_id, when)
+    redis_server.thaw()
+
+    assert redis_server.client.get(f"refresh_token:{session_id}"), "the old entry is still there"
+    assert refuses(app, signed_in)
+    assert app.extensions["token_cache"].database.journal_depth() == 0
+
+
+def test_during_the_freeze_itself_everybody_refuses(
+    app: Flask, make_app: Callable[..., Flask], user: User, redis_server: RedisServer
+) -> None:
+    signed_in = sign_in(app, user)
+    redis_server.freeze()
+
+    with app.app_context():
+        sessions.sign_out(signed_in.identity.session_id)
+
+    assert all(refuses(process, signed_in) for process in (app, make_app(), make_app()))
+
+
+def test_a_writer_reports_only_when_nobody_believes_an_older_check(
+    app: Flask, make_app: Callable[..., Flask], user: User, redis_server: RedisServer
+) -> None:
+    """The reader asks nothing while Redis is frozen, so nothing tells it that anything was."""
+    reader = make_app()
+    for _ in range(5):
+        signed_in = sign_in(app, user)
+        redis_server.freeze()
+        with app.app_context():
+            sessions.sign_out(signed_in.identity.session_id)
+        redis_server.thaw()
+
+        assert refuses(reader, signed_in)
+
+
+def test_the_worker_sweeps_the_journal(
+    app: Flask, make_app: Callable[..., Flask], user: User, redis_server: RedisServer
+) -> None:
+    signed_in = sign_in(app, user)
+    key = f"refresh_token:{signed_in.identity.session_id}"
+    redis_server.freeze()
+    with app.app_context():
+        sessions.sign_out(signed_in.identity.session_id)
+    redis_server.thaw()
+
+    worker = make_app()
+    with worker.app_context():
+        assert token_cache.replay_journal() > 0
+        assert token_cache.replay_journal() == 0
+    # A fence that was heard late may stand there; no value does.
+    assert (redis_server.client.get(key) or scripts.FENCE)[:1] == scripts.FENCE
+
+
+def test_a_change_that_is_rolled_back_leaves_no_journal(
+    app: Flask, user: User, redis_server: RedisServer
+) -> None:
+    signed_in = sign_in(app, user)
+    redis_server.freeze()
+    with app.app_context():
+        update_where(RefreshToken, RefreshToken.id == signed_in.identity.session_id, generation=7)
+        db.session.rollback()
+
+    assert app.extensions["token_cache"].database.journal_depth() == 0
+
+
+def test_an_older_self_of_the_server_is_not_believed(
+    app: Flask, user: User, redis_server: RedisServer
+) -> None:
+    signed_in = sign_in(app, user)
+    epoch = app.extensions["token_cache"].database.state().epoch
+    with redis_server.client as client:
+        client.save()
+    with app.app_context():
+        sessions.sign_out(signed_in.identity.session_id)
+
+    redis_server.kill()
+    redis_server.start()
+
+    assert redis_server.client.get(f"refresh_token:{signed_in.identity.session_id}")
+    assert refuses(app, signed_in)
+    assert app.extensions["token_cache"].database.state().epoch > epoch
+
+
+def test_flushing_raises_the_epoch_so_that_no_older_value_opens(
+    app: Flask, user: User, redis_server: RedisServer
+) -> None:
+    signed_in = sign_in(app, user)
+    key = f"refresh_token:{signed_in.identity.session_id}"
+    client = redis_server.client
+    old, left = client.get(key), client.pttl(key)
+    with app.app_context():
+        token_cache.flush()
+        sessions.sign_out(signed_in.identity.session_id)
+
+    client.set(key, old, px=left)
+
+    assert refuses(app, signed_in)
