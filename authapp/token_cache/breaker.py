@@ -21,6 +21,7 @@ class Breaker:
         self._failures = 0
         self._closed = threading.Event()
         self._closed.set()
+        self._stopped = threading.Event()
 
     @property
     def is_open(self) -> bool:
@@ -43,10 +44,15 @@ class Breaker:
     def succeeded(self) -> None:
         self._failures = 0
 
+    def stop(self) -> None:
+        """Probe no more: the application goes."""
+        self._stopped.set()
+
     def _until_it_is_back(self) -> None:
-        pause = threading.Event()
         while not self._probe():
-            pause.wait(random.uniform(*PROBE_SECONDS))  # noqa: S311 - spreads probes, no secret
+            pause = random.uniform(*PROBE_SECONDS)  # noqa: S311 - spreads probes, no secret
+            if self._stopped.wait(pause):
+                return
         with self._lock:
             self._failures = 0
             self._closed.set()

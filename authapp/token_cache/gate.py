@@ -53,6 +53,7 @@ class Gate:
         self._servers = ""
         self._believed_until = 0.0
         self._connections_checked = 0
+        self._database_was_away = False
 
     @property
     def epoch(self) -> int | None:
@@ -182,5 +183,8 @@ class Gate:
     def _ask(self, answer: list[Any]) -> None:
         try:
             answer.append(self._database.state())
+            self._database_was_away = False
         except SQLAlchemyError as error:
-            log.warning("the cache's state cannot be read: %s", type(error).__name__)
+            if not self._database_was_away:
+                log.warning("the cache's state cannot be read: %s", type(error).__name__)
+            self._database_was_away = True

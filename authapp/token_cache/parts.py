@@ -28,6 +28,8 @@ class Parts:
 
     def close(self) -> None:
         """Store what was counted and let every connection go."""
+        if self.protocol is not None:
+            self.protocol.gate.breaker.stop()
         self.tally.close()
         self.database.close()
         if self.wire is not None:
