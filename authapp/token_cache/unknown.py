@@ -24,6 +24,10 @@ class UnknownKeys:
         with self._lock:
             self._keys.pop(key, None)
 
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._keys)
+
     def __contains__(self, key: str) -> bool:
         with self._lock:
             return key in self._keys

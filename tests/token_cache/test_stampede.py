@@ -1,0 +1,104 @@
+"""Many cold readers cost one fill, and never more database connections than there are loaders."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from authapp.errors import Unavailable
+from authapp.models import User
+from authapp.token_cache import counters, token_cache, unknown
+from tests.servers import RedisServer
+from tests.token_cache.rows import add_session
+
+PROCESSES = 3
+THREADS = 8
+
+
+def read_at_once(apps: list[Flask], ids: list[UUID]) -> list[Any]:
+    """Have every thread of every process read at the same moment."""
+    together = threading.Barrier(len(apps) * THREADS)
+
+    def read(app: Flask, number: int) -> Any:
+        with app.app_context():
+            together.wait()
+            return token_cache.get_refresh_token_by_id(ids[number % len(ids)])
+
+    with ThreadPoolExecutor(len(apps) * THREADS) as pool:
+        jobs = [pool.submit(read, app, number) for app in apps for number in range(THREADS)]
+        return [job.result() for job in jobs]
+
+
+def total(app: Flask, counter: str) -> int:
+    with app.app_context():
+        return sum(token_cache.statistics().counts.get(counter, {}).values())
+
+
+def test_one_cold_key_is_filled_once_over_all_processes(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    apps = [make_app() for _ in range(PROCESSES)]
+    for app in apps:
+        with app.app_context():
+            token_cache.get_active_jwt_keys()
+    with apps[0].app_context():
+        id = add_session(user.id).id
+        token_cache.invalidate_refresh_token(id)
+    fills = sum(total(app, counters.FILL) for app in apps[:1])
+
+    records = read_at_once(apps, [id])
+
+    assert all(record.id == id for record in records)
+    for app in apps:
+        app.extensions["token_cache"].tally.flush()
+    assert total(apps[0], counters.FILL) == fills + 1
+
+
+def test_a_cold_cache_never_asks_with_more_than_its_loaders(
+    make_app: Callable[..., Flask], user: User, redis_server: RedisServer
+) -> None:
+    app = make_app(CACHE_LOADERS="2")
+    loaders = app.extensions["token_cache"].database._loaders
+    with app.app_context():
+        ids = [add_session(user.id).id for _ in range(THREADS)]
+    redis_server.kill()
+    most, lock = 0, threading.Lock()
+
+    def note(*_: Any) -> None:
+        nonlocal most
+        with lock:
+            most = max(most, loaders.pool.checkedout())
+
+    event.listen(loaders, "before_cursor_execute", note)
+
+    records = read_at_once([app], ids)
+
+    assert all(records)
+    assert 1 <= most <= 2
+
+
+def test_a_loader_that_gets_no_turn_says_so_in_time(
+    make_app: Callable[..., Flask], user: User, redis_server: RedisServer
+) -> None:
+    app = make_app(CACHE_LOADERS="1", DATABASE_TIMEOUT="1")
+    with app.app_context():
+        id = add_session(user.id).id
+        redis_server.kill()
+        taken = app.extensions["token_cache"].database._loaders.connect()
+        with taken, pytest.raises(Unavailable):
+            token_cache.get_refresh_token_by_id(id)
+
+        assert token_cache.get_refresh_token_by_id(id)
+
+
+def test_unknown_ids_are_remembered_in_bounded_memory(app: Flask) -> None:
+    remembered = app.extensions["token_cache"].reader.unknown
+    for _ in range(unknown.MOST + 100):
+        remembered.remember(f"refresh_token:{uuid4()}")
+
+    assert len(remembered) <= unknown.MOST
