@@ -91,10 +91,12 @@ def _note_objects(session: Session, _context: object) -> None:
 
 @event.listens_for(db.session, "do_orm_execute")
 def _refuse_unnoted_writes(state: ORMExecuteState) -> None:
-    if not (state.is_update or state.is_delete) or state.execution_options.get(_NOTED):
+    writes = state.is_insert or state.is_update or state.is_delete
+    if not writes or state.execution_options.get(_NOTED):
         return
     mapper = state.bind_mapper
     if mapper is not None and issubclass(mapper.class_, CachedRow):
         raise RuntimeError(
-            f"{mapper.class_.__name__} is cached: change it with update_where or delete_where"
+            f"{mapper.class_.__name__} is cached: change it as an object, or with update_where or "
+            "delete_where"
         )

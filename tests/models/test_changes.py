@@ -2,7 +2,7 @@
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, update
 
 from authapp.models import RefreshToken, User, db
 from authapp.models.changes import changed_rows
@@ -10,7 +10,8 @@ from tests.token_cache.rows import add_session
 
 
 @pytest.mark.parametrize(
-    "statement", [update(RefreshToken).values(generation=1), delete(RefreshToken)]
+    "statement",
+    [update(RefreshToken).values(generation=1), delete(RefreshToken), insert(RefreshToken)],
 )
 def test_a_bulk_write_that_would_go_unnoted_is_refused(app: Flask, statement) -> None:
     with app.app_context(), pytest.raises(RuntimeError, match="update_where"):
