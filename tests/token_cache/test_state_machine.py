@@ -136,6 +136,14 @@ class CacheAgainstDatabase(RuleBasedStateMachine):
         self.server.thaw()
         self.is_frozen = False
 
+    @precondition(lambda self: not self.is_frozen and not self.is_dead)
+    @rule(table=OF_PEOPLE, number=NUMBERS)
+    def change_while_it_is_frozen(self, table: str, number: int) -> None:
+        self.freeze()
+        self.every_process_answers_as_the_database_does()
+        self.change_on_a_condition(table, number, commits=True)
+        self.recover()
+
     @precondition(lambda self: not self.is_dead)
     @rule(keeps=st.booleans())
     def kill(self, keeps: bool) -> None:
@@ -235,7 +243,7 @@ def test_the_cache_answers_as_the_database_does(
     run_state_machine_as_test(
         lambda: CacheAgainstDatabase(apps, user, redis_process),
         settings=settings(
-            max_examples=15,
+            max_examples=10,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
