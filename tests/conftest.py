@@ -20,9 +20,11 @@ from authapp import clock, create_app
 from authapp.models import User, db
 from authapp.security.passwords import hash_password
 from authapp.services import keys
+from authapp.services.origin import Origin
 from tests.servers import PostgresServer, RedisServer
 
 PASSWORD = "four unrelated words together"
+HERE = Origin("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = [
     "--no-sandbox",

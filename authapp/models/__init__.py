@@ -1,5 +1,7 @@
 """The tables, one a file. Importing this package registers them all with `db`."""
 
+from authapp.models.activity_event import Activity, ActivityEvent
+from authapp.models.attempt import Attempt
 from authapp.models.base import db
 from authapp.models.cache_journal import CacheCounter, CacheJournal, CacheState
 from authapp.models.jwt_key import JWTKey, KeyState
@@ -10,6 +12,9 @@ from authapp.models.user import User
 from authapp.models.verification_token import VerificationToken, VerificationType
 
 __all__ = [
+    "Activity",
+    "ActivityEvent",
+    "Attempt",
     "CacheCounter",
     "CacheJournal",
     "CacheState",

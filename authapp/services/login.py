@@ -3,9 +3,9 @@
 from sqlalchemy import select
 
 from authapp.errors import CredentialsRefused, InputRefused
-from authapp.models import User, db
+from authapp.models import Activity, User, db
 from authapp.security.passwords import hash_password, needs_rehash, verify_password
-from authapp.services import sessions
+from authapp.services import activity, sessions
 from authapp.services.email_addresses import email_key, parse_email
 from authapp.services.origin import Origin
 from authapp.services.sessions import SignedIn
@@ -21,7 +21,11 @@ def sign_in(email: str, password: str, *, remember: bool, origin: Origin) -> Sig
     user = _find(email)
     kept = user.password_hash if user is not None else None
     if not verify_password(kept, password) or user is None or user.disabled_at is not None:
+        # Noted for an unknown address too, which must take no less time.
+        activity.note(user.id if user else None, Activity.SIGN_IN_REFUSED, origin)
+        db.session.commit()
         raise CredentialsRefused("the address or the password is wrong")
+    activity.note(user.id, Activity.SIGNED_IN, origin)
     if needs_rehash(user.password_hash):
         user.password_hash = hash_password(password)
     signed_in = sessions.begin(user.id, remember=remember, origin=origin)

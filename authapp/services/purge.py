@@ -4,29 +4,38 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from authapp import clock
-from authapp.models import RefreshToken, Token, VerificationToken, db
+from authapp.models import ActivityEvent, RefreshToken, Token, VerificationToken, db
 from authapp.models.changes import delete_where
+from authapp.services import attempts
 
 KEPT: Final = timedelta(days=30)
 """How long an expired row stays, so that its owner can be told why it stopped working."""
+
+ACTIVITY_KEPT: Final = timedelta(days=400)
+"""A year and a month: whoever looks once a year still finds what happened since."""
 
 BATCH: Final = 500
 _MODELS: Final[tuple[type[Any], ...]] = (VerificationToken, RefreshToken, Token)
 
 
 def purge() -> Iterator[int]:
-    """Delete expired rows, a batch a transaction; yields how many each batch had."""
+    """Delete what is over, a batch a transaction; yields how many each batch had."""
     before = clock.now() - KEPT
     for model in _MODELS:
-        while ids := _expired(model, before):
+        while ids := _first(model.id, model.expires_at < before):
             delete_where(model, model.id.in_(ids))
             db.session.commit()
             yield len(ids)
+    while ids := _first(ActivityEvent.id, ActivityEvent.created_at < clock.now() - ACTIVITY_KEPT):
+        db.session.execute(delete(ActivityEvent).where(ActivityEvent.id.in_(ids)))
+        db.session.commit()
+        yield len(ids)
+    while number := attempts.forget_spent(BATCH):
+        yield number
 
 
-def _expired(model: type[Any], before: Any) -> list[Any]:
-    over = select(model.id).where(model.expires_at < before).limit(BATCH)
-    return list(db.session.scalars(over))
+def _first(id: Any, condition: Any) -> list[Any]:
+    return list(db.session.scalars(select(id).where(condition).limit(BATCH)))

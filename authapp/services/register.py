@@ -5,13 +5,14 @@ from sqlalchemy.exc import IntegrityError
 
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.models import User, db
-from authapp.services import verify_email
+from authapp.models import Activity, User, db
+from authapp.services import activity, verify_email
 from authapp.services.email_addresses import email_key, parse_email
+from authapp.services.origin import Origin
 from authapp.services.passwords import hash_new_password
 
 
-def register(email: str, password: str) -> None:
+def register(email: str, password: str, *, origin: Origin) -> None:
     """Make an account and mail the link that verifies its address.
 
     Says nothing of whether the address had an account before: its owner is told by mail, and the
@@ -20,13 +21,13 @@ def register(email: str, password: str) -> None:
     """
     address = parse_email(email)
     password_hash = hash_new_password(password, field="password", context=[address])
-    owner = _find(address) or _make(address, password_hash)
+    owner = _find(address) or _make(address, password_hash, origin)
     if owner is not None:
-        _tell(owner)
+        _tell(owner, origin)
     db.session.commit()
 
 
-def _make(address: str, password_hash: str) -> User | None:
+def _make(address: str, password_hash: str, origin: Origin) -> User | None:
     """Make the account; return the owner of an account that was made at the same moment."""
     user = User(email=address, email_key=email_key(address), password_hash=password_hash)
     db.session.add(user)
@@ -35,11 +36,13 @@ def _make(address: str, password_hash: str) -> User | None:
     except IntegrityError:
         db.session.rollback()
         return _find(address)
+    activity.note(user.id, Activity.REGISTERED, origin)
     verify_email.send(user)
     return None
 
 
-def _tell(owner: User) -> None:
+def _tell(owner: User, origin: Origin) -> None:
+    activity.note(owner.id, Activity.REGISTERED_AGAIN, origin)
     public_url = current_settings().public_url
     mail.enqueue(
         "address_exists",

@@ -127,6 +127,31 @@ def renew(refresh_token: str, *, origin: Origin) -> SignedIn:
     return signed_in
 
 
+def prove_again(session_id: UUID, *, origin: Origin) -> SignedIn:
+    """Note that the password was entered again, and return the session's next tokens.
+
+    Raises TokenRevoked for a session that has ended. Source: ASVS 7.2.4, new tokens whenever
+    somebody has authenticated.
+    """
+    signer, now = keys.signer(), clock.now()
+    proven = update_where(
+        RefreshToken,
+        RefreshToken.id == session_id,
+        RefreshToken.ended_at.is_(None),
+        generation=RefreshToken.generation + 1,
+        rotated_at=now,
+        last_used_at=now,
+        last_used_address=origin.address,
+        auth_time=now,
+    )
+    session = db.session.get(RefreshToken, session_id) if proven else None
+    if session is None:
+        raise TokenRevoked(EndReason.SIGNED_OUT)
+    signed_in = _signed_in(current_settings(), signer, session)
+    db.session.commit()
+    return signed_in
+
+
 def sign_out(session_id: UUID, reason: EndReason = EndReason.SIGNED_OUT) -> None:
     """End a session: its access tokens are refused from the next request on."""
     update_where(

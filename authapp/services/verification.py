@@ -24,6 +24,11 @@ from authapp.token_cache.records import VerificationTokenRecord, stands
 def issue(user: User, type: VerificationType, *, target: str, lifetime: timedelta) -> str:
     """Add a link to the transaction, void its predecessors, and return its value."""
     void(user.id, type)
+    return add(user, type, target=target, lifetime=lifetime)
+
+
+def add(user: User, type: VerificationType, *, target: str, lifetime: timedelta) -> str:
+    """Add a link to the transaction beside those that stand, and return its value."""
     id, secret = uuid4(), new_secret()
     db.session.add(
         VerificationToken(

@@ -6,9 +6,10 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.errors import Conflict, NotFound, TokenInvalid
-from authapp.models import User, VerificationType, db
-from authapp.services import verification
+from authapp.models import Activity, User, VerificationType, db
+from authapp.services import activity, verification
 from authapp.services.email_addresses import email_key
+from authapp.services.origin import Origin
 
 
 def send(user: User) -> None:
@@ -44,7 +45,7 @@ def check(value: str) -> None:
     verification.require(value, VerificationType.EMAIL_VERIFICATION)
 
 
-def claim(value: str) -> UUID:
+def claim(value: str, *, origin: Origin) -> UUID:
     """Use the link up, mark the address as verified, and return its account's id.
 
     Raises TokenInvalid if the account has another address by now, and what
@@ -57,5 +58,6 @@ def claim(value: str) -> UUID:
         raise TokenInvalid("the account has another address by now")
     user.email_verified_at = user.email_verified_at or clock.now()
     verification.void(user.id, VerificationType.EMAIL_VERIFICATION)
+    activity.note(user.id, Activity.EMAIL_VERIFIED, origin)
     db.session.commit()
     return record.user_id

@@ -11,6 +11,7 @@ class Access(Enum):
 
     EVERYBODY = "everybody"
     SIGNED_IN = "signed in"
+    FRESH = "signed in, with the password entered a short while ago"
 
 
 def allow(app: Flask, blueprint: Blueprint, access: Access, **views: Access) -> None:

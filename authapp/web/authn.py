@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from authapp.config import current_settings
 from authapp.errors import TokenRefused
 from authapp.services import sessions
+from authapp.services.confirm_password import is_fresh
 from authapp.services.origin import Origin
 from authapp.services.sessions import Identity, SignedIn
 from authapp.web.access import Access, rule
@@ -54,10 +55,14 @@ def load_identity() -> None:
 
 
 def login_required() -> BaseResponse | None:
-    """Send an anonymous visitor to the sign-in page, and back afterwards."""
-    if rule() is not Access.SIGNED_IN or g.identity is not None:
+    """Send whoever may not see a page to where they can show that they may, and back afterwards."""
+    if rule() not in (Access.SIGNED_IN, Access.FRESH):
         return None
-    return redirect(url_for("login.show", next=page_at_hand()), 303)
+    if g.identity is None:
+        return redirect(url_for("login.show", next=page_at_hand()), 303)
+    if rule() is Access.FRESH and not is_fresh(g.identity):
+        return redirect(url_for("confirm_password.show", next=page_at_hand()), 303)
+    return None
 
 
 def origin() -> Origin:

@@ -5,6 +5,8 @@ from datetime import datetime
 from flask import Flask, current_app, request
 from flask_babel import Babel, format_date, format_datetime, get_locale
 
+from authapp.web import words
+
 babel = Babel()
 
 
@@ -13,7 +15,9 @@ def init_app(app: Flask) -> None:
     babel.init_app(app, locale_selector=_select)
     with app.app_context():
         app.extensions["languages"] = [str(locale) for locale in babel.list_translations()]
-    app.jinja_env.filters.update(dateformat=_date, datetimeformat=_datetime)
+    app.jinja_env.filters.update(
+        dateformat=_date, datetimeformat=_datetime, devicename=words.for_device
+    )
     app.jinja_env.globals.update(get_locale=get_locale)
 
 

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from authapp.config import current_settings
 from authapp.errors import InputRefused
 from authapp.services import register as service
+from authapp.web import authn
 from authapp.web.forms import RegisterForm, show_refusal
 
 register = Blueprint("register", __name__, url_prefix="/register")
@@ -26,7 +27,7 @@ def submit() -> ResponseReturnValue:
     if not form.validate():
         return _render(form), 422
     try:
-        service.register(form.email.data, form.password.data)
+        service.register(form.email.data, form.password.data, origin=authn.origin())
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render(form), 422

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from authapp.errors import InputRefused, TokenExpired, TokenRefused, TokenRevoked, TokenUsed
+from authapp.services.devices import Device
 
 
 class Explanation(NamedTuple):
@@ -102,6 +103,13 @@ def for_link(refusal: TokenRefused) -> Explanation:
 def for_status(status: HTTPStatus) -> Explanation:
     """Word an error that has a page of its own."""
     return _STATUS.get(status, _OTHER)
+
+
+def for_device(device: Device) -> str:
+    """Word what a device is called."""
+    if device.program and device.system:
+        return str(_("%(program)s on %(system)s", program=device.program, system=device.system))
+    return device.program or device.system or str(_("Unknown device"))
 
 
 def for_wait(wait: timedelta | None) -> str:

@@ -15,7 +15,7 @@ from authapp import clock
 from authapp.delivery import outbox, sender
 from authapp.models import OutboxMessage, db
 from authapp.services import register
-from tests.conftest import PASSWORD
+from tests.conftest import HERE, PASSWORD
 
 
 class Inbox:
@@ -58,7 +58,7 @@ def _free_port() -> int:
 
 def test_a_message_arrives_once_in_text_and_html(mailing_app: Flask, inbox: Inbox) -> None:
     with mailing_app.app_context():
-        register.register("new@example.org", PASSWORD)
+        register.register("new@example.org", PASSWORD, origin=HERE)
 
         assert outbox.deliver_due(sender.send) == 1
         assert outbox.deliver_due(sender.send) == 0

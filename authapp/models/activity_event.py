@@ -1,0 +1,41 @@
+"""What happened to an account, for its owner and for operators to read."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from authapp import clock
+from authapp.models.base import Base, Id
+
+
+class Activity(StrEnum):
+    """What may happen; the pages have words for each."""
+
+    REGISTERED = "registered"
+    REGISTERED_AGAIN = "registered_again"
+    EMAIL_VERIFIED = "email_verified"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    PASSWORD_CONFIRMED = "password_confirmed"
+    SIGNED_OUT = "signed_out"
+
+
+class ActivityEvent(Base):
+    """One thing that happened; `details` holds short texts, and never a secret.
+
+    `user_id` is None where a refused sign-in named no account.
+    """
+
+    __tablename__ = "activity_events"
+    __table_args__ = (Index(None, "user_id", "created_at"), Index(None, "created_at"))
+
+    id: Mapped[Id]
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    activity: Mapped[str] = mapped_column(String(60))
+    address: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None] = mapped_column(String(400))
+    details: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)

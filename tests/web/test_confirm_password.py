@@ -1,0 +1,105 @@
+"""The password is asked for once more before what guards the account."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Blueprint, Flask
+from flask.testing import FlaskClient
+
+from authapp.models import Activity, User
+from authapp.services import activity, sessions
+from authapp.services.confirm_password import GUESSES
+from authapp.web.access import Access, allow
+from tests.conftest import PASSWORD
+from tests.web.browsing import cookie, post, sign_in
+
+STALE = 16
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """An application with a page that wants a fresh password."""
+    app = make_app()
+    guarded = Blueprint("guarded", __name__)
+    guarded.add_url_rule("/guarded", "show", lambda: "behind the guard", methods=["GET", "POST"])
+    allow(app, guarded, Access.FRESH)
+    return app
+
+
+def test_who_has_just_signed_in_is_not_asked(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+
+    assert client.get("/guarded").get_data(as_text=True) == "behind the guard"
+
+
+def test_who_is_not_signed_in_signs_in_first(client: FlaskClient) -> None:
+    assert client.get("/guarded").headers["Location"] == "/login?next=/guarded"
+
+
+def test_a_stale_password_is_asked_for_and_leads_back(
+    client: FlaskClient, user: User, move_time: Callable[..., object]
+) -> None:
+    sign_in(client)
+    with move_time(minutes=STALE):
+        asked = client.get("/guarded?with=words")
+        location = asked.headers["Location"]
+        answer = post(client, location, password=PASSWORD)
+
+        assert asked.status_code == 303
+        assert location.startswith("/account/confirm?next=")
+        assert answer.headers["Location"] == "/guarded?with=words"
+        assert client.get("/guarded").status_code == 200
+
+
+def test_a_wrong_password_is_told_and_opens_nothing(
+    client: FlaskClient, user: User, move_time: Callable[..., object]
+) -> None:
+    sign_in(client)
+    with move_time(minutes=STALE):
+        answer = post(client, "/account/confirm", password="not the password")
+
+        assert answer.status_code == 422
+        assert "not your password" in answer.get_data(as_text=True)
+        assert client.get("/guarded").status_code == 303
+
+
+def test_guessing_ends_with_when_to_try_again(
+    client: FlaskClient, user: User, move_time: Callable[..., object]
+) -> None:
+    sign_in(client)
+    with move_time(minutes=STALE):
+        for _ in range(GUESSES.most):
+            post(client, "/account/confirm", password="not the password")
+
+        answer = post(client, "/account/confirm", password=PASSWORD)
+
+        assert answer.status_code == 429
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_session_that_was_ended_meanwhile_is_not_revived(
+    app: Flask, client: FlaskClient, user: User, move_time: Callable[..., object]
+) -> None:
+    sign_in(client)
+    with app.test_request_context():
+        identity = sessions.authenticate(cookie(client, "access_token"))
+    with move_time(minutes=STALE):
+        location = client.get("/guarded").headers["Location"]
+        with app.app_context():
+            sessions.sign_out(identity.session_id)
+
+        answer = client.get(location)
+
+        assert answer.headers["Location"].startswith("/login")
+
+
+def test_it_is_noted(app: Flask, client: FlaskClient, user: User, move_time) -> None:
+    sign_in(client)
+    with move_time(minutes=STALE):
+        post(client, "/account/confirm", password=PASSWORD)
+
+        with app.app_context():
+            latest = activity.list_recent(user.id)[0]
+
+    assert latest.activity == Activity.PASSWORD_CONFIRMED
+    assert latest.address == "127.0.0.1"
