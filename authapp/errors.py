@@ -7,6 +7,7 @@
         ├── CredentialsRefused  the e-mail address or the password is wrong
         ├── NotFound            no such thing, or not this person's
         ├── NotAllowed          known, but may not do this
+        │   └── ScopeMissing    the API token was not given the scope that this takes
         ├── Conflict            the thing is not in a state that allows this
         ├── TooManyAttempts     a limit was reached; try again later
         ├── TokenRefused        a token, link or code does not work
@@ -57,6 +58,14 @@ class NotFound(DomainError):
 
 class NotAllowed(DomainError):
     """The caller is known but may not do this."""
+
+
+class ScopeMissing(NotAllowed):
+    """The API token was not given the scope that this takes."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this takes the scope {scope}")
+        self.scope = scope
 
 
 class Conflict(DomainError):

@@ -7,7 +7,8 @@ from authapp.models.cache_journal import CacheCounter, CacheJournal, CacheState
 from authapp.models.jwt_key import JWTKey, KeyState
 from authapp.models.outbox_message import Channel, OutboxMessage
 from authapp.models.refresh_token import EndReason, RefreshToken
-from authapp.models.token import Token
+from authapp.models.token import RevokeReason, Scope, Token
+from authapp.models.token_use import TokenUse
 from authapp.models.user import User
 from authapp.models.verification_token import VerificationToken, VerificationType
 
@@ -24,7 +25,10 @@ __all__ = [
     "KeyState",
     "OutboxMessage",
     "RefreshToken",
+    "RevokeReason",
+    "Scope",
     "Token",
+    "TokenUse",
     "User",
     "VerificationToken",
     "VerificationType",

@@ -21,6 +21,9 @@ class Activity(StrEnum):
     SIGN_IN_REFUSED = "sign_in_refused"
     PASSWORD_CONFIRMED = "password_confirmed"
     SIGNED_OUT = "signed_out"
+    API_TOKEN_MADE = "api_token_made"
+    API_TOKEN_ROTATED = "api_token_rotated"
+    API_TOKEN_REVOKED = "api_token_revoked"
 
 
 class ActivityEvent(Base):

@@ -1,6 +1,7 @@
 """API tokens: what programs present on a person's behalf."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -12,10 +13,32 @@ from authapp.models.base import Base, Id
 from authapp.models.changes import CachedRow
 
 
+class Scope(StrEnum):
+    """What a token may be used for; web/words.py says it to people."""
+
+    ACCOUNT_READ = "account:read"
+    SESSIONS_READ = "sessions:read"
+    SESSIONS_WRITE = "sessions:write"
+    TOKENS_READ = "tokens:read"
+    TOKENS_WRITE = "tokens:write"
+    INTROSPECT = "introspect"
+
+
+class RevokeReason(StrEnum):
+    """Why a token stopped working before its time."""
+
+    REVOKED = "revoked"  # by its owner
+    REPLACED = "replaced"  # rotated, and the overlap is over
+    LEAK_REPORTED = "leak_reported"  # somebody showed us its value
+    LEAK_FOUND = "leak_found"  # a scan of ours came across it
+    DISABLED = "disabled"  # with its owner's account
+
+
 class Token(CachedRow, Base):
     """An API token: a digest of its secret, its scopes, and its life.
 
-    `scopes` is a space-separated list (RFC 6749 section 3.3).
+    `scopes` is a space-separated list (RFC 6749 section 3.3). `replaced_by` is the token that
+    a rotation made; when this one was last used stands in TokenUse, which no cache keeps.
     """
 
     __tablename__ = "tokens"
@@ -29,7 +52,6 @@ class Token(CachedRow, Base):
     last_four: Mapped[str] = mapped_column(String(4))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime | None] = mapped_column(index=True)
-    last_used_at: Mapped[datetime | None]
-    last_used_address: Mapped[str | None] = mapped_column(String(45))
+    replaced_by: Mapped[UUID | None]
     revoked_at: Mapped[datetime | None]
     revoke_reason: Mapped[str | None] = mapped_column(String(40))

@@ -11,6 +11,7 @@ from authapp.token_cache.gate import Gate
 from authapp.token_cache.protocol import Protocol
 from authapp.token_cache.reader import Reader
 from authapp.token_cache.transactions import Writer
+from authapp.token_cache.uses import TokenUses
 from authapp.token_cache.wire import Wire
 
 
@@ -21,6 +22,7 @@ class Parts:
     settings: Settings
     database: CacheDatabase
     tally: Counters
+    uses: TokenUses
     wire: Wire | None
     protocol: Protocol | None
     reader: Reader
@@ -31,6 +33,7 @@ class Parts:
         if self.protocol is not None:
             self.protocol.gate.breaker.stop()
         self.tally.close()
+        self.uses.close()
         self.database.close()
         if self.wire is not None:
             self.wire.close()
@@ -48,4 +51,5 @@ def assemble(settings: Settings) -> Parts:
         protocol = Protocol(wire, gate, envelope, tally)
     reader = Reader(protocol, database, tally)
     writer = Writer(protocol, database, reader.unknown, tally)
-    return Parts(settings, database, tally, wire, protocol, reader, writer)
+    uses = TokenUses(settings)
+    return Parts(settings, database, tally, uses, wire, protocol, reader, writer)

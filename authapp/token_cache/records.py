@@ -29,7 +29,7 @@ class TokenRecord:
     last_four: str
     created_at: datetime
     expires_at: datetime | None
-    last_used_at: datetime | None
+    replaced_by: UUID | None
     revoked_at: datetime | None
     revoke_reason: str | None
 

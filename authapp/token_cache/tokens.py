@@ -8,7 +8,7 @@ from authapp.token_cache.records import TOKEN, TokenRecord
 
 
 class TokenOperations(Operations):
-    """The seed's six operations on API tokens."""
+    """The seed's six operations on API tokens, and `note_token_use`."""
 
     def get_token_by_id(self, id: UUID) -> TokenRecord | None:
         """Return a token; None if it does not exist or has expired."""
@@ -27,6 +27,10 @@ class TokenOperations(Operations):
     def get_tokens_by_user(self, user_id: UUID) -> list[TokenRecord]:
         """Return a user's tokens that still stand, oldest first."""
         return self._get_all(TOKEN, user_id)
+
+    def note_token_use(self, id: UUID, address: str) -> None:
+        """Remember that a token was used; it is written in the background, and not cached."""
+        self.parts.uses.note(id, address)
 
     def cache_token(self, id: UUID) -> None:
         """See to it that a token is in the cache, as it is committed."""

@@ -1,0 +1,289 @@
+"""API tokens: what their owners and the programs that present them can rely on."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from authapp import clock
+from authapp.errors import (
+    Conflict,
+    InputRefused,
+    NotAllowed,
+    NotFound,
+    ScopeMissing,
+    TokenExpired,
+    TokenInvalid,
+    TokenRevoked,
+)
+from authapp.models import RevokeReason, Scope, Token, User, db
+from authapp.security.opaque_tokens import make_api_token, parse_api_token
+from authapp.services import api_tokens
+from authapp.services.api_tokens import NewToken
+from tests.conftest import HERE, add_user
+
+pytestmark = pytest.mark.usefixtures("context")
+
+DAY = timedelta(days=1)
+
+
+def create(user: User, *scopes: str, name: str = "backup", days: float | None = 30) -> NewToken:
+    expires_at = None if days is None else clock.now() + timedelta(days=days)
+    wanted = scopes or (Scope.ACCOUNT_READ,)
+    return api_tokens.create(user.id, name=name, scopes=wanted, expires_at=expires_at, origin=HERE)
+
+
+def authenticate(token: NewToken) -> api_tokens.TokenIdentity:
+    return api_tokens.authenticate(token.value, origin=HERE)
+
+
+def listed(user: User) -> list[api_tokens.ListedToken]:
+    return api_tokens.list_tokens(user.id)
+
+
+def test_a_token_says_whose_it_is_and_what_it_may(user: User) -> None:
+    made = create(user, Scope.TOKENS_READ, Scope.ACCOUNT_READ)
+
+    identity = authenticate(made)
+
+    assert identity.user_id == user.id
+    assert identity.token_id == made.id
+    assert identity.scopes == {Scope.ACCOUNT_READ, Scope.TOKENS_READ}
+    api_tokens.require_scope(identity, Scope.TOKENS_READ)
+    with pytest.raises(ScopeMissing) as missing:
+        api_tokens.require_scope(identity, Scope.TOKENS_WRITE)
+    assert missing.value.scope == "tokens:write"
+
+
+def test_only_a_digest_of_its_secret_is_kept(user: User) -> None:
+    made = create(user)
+
+    row = db.session.get(Token, made.id)
+
+    assert row.last_four == made.value[-4:]
+    kept = [str(value) for value in vars(row).values()]
+    assert not any(made.value[26:60] in value for value in kept)
+
+
+@pytest.mark.parametrize("value", ["", "aut_", "x" * 75, "aut_" + "0" * 71, "\ud800", "é" * 75])
+def test_any_other_text_is_no_token(value: str) -> None:
+    with pytest.raises(TokenInvalid):
+        api_tokens.authenticate(value, origin=HERE)
+
+
+def test_the_id_of_one_token_with_the_secret_of_another_proves_nothing(user: User) -> None:
+    first, second = create(user), create(user)
+    secret = parse_api_token("aut", second.value).secret
+    mixed = make_api_token("aut", first.id, secret)
+
+    with pytest.raises(TokenInvalid):
+        api_tokens.authenticate(mixed, origin=HERE)
+
+
+def test_a_token_stops_when_it_expires(user: User, move_time) -> None:
+    made = create(user, days=30)
+    authenticate(made)
+
+    with move_time(days=30, seconds=1):
+        with pytest.raises(TokenExpired):
+            authenticate(made)
+        assert listed(user) == []
+
+
+def test_a_token_without_an_expiry_goes_on(user: User, move_time) -> None:
+    made = create(user, days=None)
+
+    with move_time(days=4000):
+        assert authenticate(made).token_id == made.id
+
+
+def test_a_revoked_token_is_refused_and_leaves_the_list(user: User) -> None:
+    made = create(user)
+    authenticate(made)
+
+    api_tokens.revoke(user.id, made.id, origin=HERE)
+
+    with pytest.raises(TokenRevoked) as refused:
+        authenticate(made)
+    assert refused.value.reason == RevokeReason.REVOKED
+    assert listed(user) == []
+    with pytest.raises(NotFound):
+        api_tokens.revoke(user.id, made.id, origin=HERE)
+
+
+def test_another_process_refuses_a_revoked_token_at_once(user: User, make_app) -> None:
+    elsewhere: Flask = make_app()
+    made = create(user)
+    with elsewhere.app_context():
+        authenticate(made)
+
+    api_tokens.revoke(user.id, made.id, origin=HERE)
+
+    with elsewhere.app_context(), pytest.raises(TokenRevoked):
+        authenticate(made)
+
+
+def test_a_rotated_token_works_for_the_overlap_beside_its_successor(user: User, move_time) -> None:
+    old = create(user, Scope.TOKENS_READ, name="deploy", days=90)
+
+    new = api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE)
+
+    assert authenticate(old).token_id == old.id
+    assert authenticate(new).scopes == {Scope.TOKENS_READ}
+    successor = api_tokens.get_token(user.id, new.id)
+    assert successor.name == "deploy"
+    assert successor.expires_at - clock.now() > timedelta(days=89)
+    with move_time(days=1, seconds=1):
+        with pytest.raises(TokenRevoked) as refused:
+            authenticate(old)
+        assert refused.value.reason == RevokeReason.REPLACED
+        assert authenticate(new).token_id == new.id
+
+
+def test_without_an_overlap_the_old_token_stops_at_once(user: User) -> None:
+    old = create(user, days=None)
+    authenticate(old)
+
+    new = api_tokens.rotate(user.id, old.id, overlap=timedelta(), origin=HERE)
+
+    with pytest.raises(TokenRevoked):
+        authenticate(old)
+    assert authenticate(new).token_id == new.id
+    assert [each.token.id for each in listed(user)] == [new.id]
+    assert api_tokens.get_token(user.id, new.id).expires_at is None
+
+
+def test_rotating_never_lengthens_the_old_tokens_life(user: User) -> None:
+    old = create(user, days=1)
+    until = api_tokens.get_token(user.id, old.id).expires_at
+
+    api_tokens.rotate(user.id, old.id, overlap=7 * DAY, origin=HERE)
+
+    assert api_tokens.get_token(user.id, old.id).expires_at == until
+
+
+def test_a_token_is_rotated_once(user: User) -> None:
+    old = create(user)
+    api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE)
+
+    with pytest.raises(Conflict):
+        api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE)
+
+    assert len(listed(user)) == 2
+
+
+@pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=31)])
+def test_an_overlap_beyond_reason_is_refused(user: User, overlap: timedelta) -> None:
+    made = create(user)
+
+    with pytest.raises(InputRefused):
+        api_tokens.rotate(user.id, made.id, overlap=overlap, origin=HERE)
+
+
+def test_a_renamed_token_is_the_same_token(user: User) -> None:
+    made = create(user)
+
+    api_tokens.rename(user.id, made.id, "  ночная копия ")
+
+    assert [each.token.name for each in listed(user)] == ["ночная копия"]
+    assert authenticate(made).token_id == made.id
+
+
+def test_somebody_elses_token_is_not_found(user: User) -> None:
+    made, other = create(user), add_user("other@example.org")
+
+    for attempt in (
+        lambda: api_tokens.get_token(other.id, made.id),
+        lambda: api_tokens.rename(other.id, made.id, "mine"),
+        lambda: api_tokens.rotate(other.id, made.id, overlap=DAY, origin=HERE),
+        lambda: api_tokens.revoke(other.id, made.id, origin=HERE),
+    ):
+        with pytest.raises(NotFound):
+            attempt()
+    assert authenticate(made).user_id == user.id
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("", "missing"), ("  ", "missing"), ("x" * 101, "too_long"), ("a\x00b", "unprintable"),
+     ("\ud800", "unprintable"), ("a\nb", "unprintable"), ("\u202egnp", "unprintable")],
+)  # fmt: skip
+def test_a_name_is_for_people_to_read(user: User, name: str, reason: str) -> None:
+    with pytest.raises(InputRefused) as refused:
+        create(user, name=name)
+
+    assert (refused.value.field, refused.value.reason) == ("name", reason)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "reason"), [([], "missing"), (["admin"], "unknown"), (["account:read x"], "unknown")]
+)
+def test_a_scope_is_one_of_ours(user: User, scopes: list[str], reason: str) -> None:
+    with pytest.raises(InputRefused) as refused:
+        api_tokens.create(user.id, name="x", scopes=scopes, expires_at=None, origin=HERE)
+
+    assert (refused.value.field, refused.value.reason) == ("scopes", reason)
+
+
+@pytest.mark.parametrize(("days", "reason"), [(-1, "past"), (0, "past"), (4000, "too_far")])
+def test_an_expiry_lies_ahead(user: User, days: float, reason: str) -> None:
+    with pytest.raises(InputRefused) as refused:
+        create(user, days=days)
+
+    assert refused.value.reason == reason
+
+
+def test_a_token_makes_none_that_may_do_more(user: User) -> None:
+    granted = frozenset({Scope.TOKENS_WRITE})
+    strong = create(user, Scope.INTROSPECT)
+
+    with pytest.raises(NotAllowed):
+        api_tokens.create(
+            user.id,
+            name="x",
+            scopes=[Scope.INTROSPECT],
+            expires_at=None,
+            origin=HERE,
+            granted=granted,
+        )
+    with pytest.raises(NotAllowed):
+        api_tokens.rotate(user.id, strong.id, overlap=DAY, origin=HERE, granted=granted)
+    assert len(listed(user)) == 1
+
+
+def test_nobody_has_more_than_so_many(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_tokens, "MOST", 2)
+    first = create(user)
+    create(user)
+
+    with pytest.raises(Conflict):
+        create(user)
+
+    api_tokens.rotate(user.id, first.id, overlap=DAY, origin=HERE)
+    api_tokens.revoke(user.id, first.id, origin=HERE)
+    assert len(listed(user)) == 2
+
+
+def test_all_of_somebodys_tokens_end_with_the_account(user: User, make_app) -> None:
+    mine, other = create(user), create(add_user("other@example.org"))
+    with make_app().app_context():
+        authenticate(mine)
+
+    assert api_tokens.revoke_all(user.id, RevokeReason.DISABLED) == 1
+    db.session.commit()
+
+    with pytest.raises(TokenRevoked) as refused:
+        authenticate(mine)
+    assert refused.value.reason == RevokeReason.DISABLED
+    assert authenticate(other)
+
+
+def test_a_disabled_account_gets_no_token(user: User) -> None:
+    made = create(user)
+    db.session.get(User, user.id).disabled_at = clock.now()
+    db.session.commit()
+
+    with pytest.raises(NotFound):
+        create(user)
+    with pytest.raises(NotFound):
+        api_tokens.rotate(user.id, made.id, overlap=DAY, origin=HERE)

@@ -1,0 +1,143 @@
+"""When and from where API tokens were last used, without a write on any request's path."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from authapp import clock
+from authapp.models import TokenUse, User, db
+from authapp.models.changes import delete_where
+from authapp.models.token import Token
+from authapp.token_cache import token_cache, uses
+from authapp.token_cache.uses import TokenUses
+from tests.token_cache.rows import add_token
+
+
+@pytest.fixture
+def waiting(app: Flask) -> TokenUses:
+    return app.extensions["token_cache"].uses
+
+
+def read(id) -> TokenUse | None:
+    db.session.rollback()
+    return db.session.get(TokenUse, id)
+
+
+def test_a_use_is_known_once_it_was_written(context, user: User, waiting: TokenUses) -> None:
+    token, value = add_token(user.id)
+    token_cache.note_token_use(token.id, "192.0.2.7")
+    assert read(token.id) is None
+
+    waiting.write()
+
+    used = read(token.id)
+    assert used.last_used_address == "192.0.2.7"
+    assert clock.now() - used.last_used_at < timedelta(seconds=30)
+
+
+def test_many_uses_are_one_write(context, user: User, waiting: TokenUses) -> None:
+    token, value = add_token(user.id)
+    written = []
+    event.listen(waiting._engine, "before_cursor_execute", lambda *call: written.append(call[2]))
+    for number in range(200):
+        token_cache.note_token_use(token.id, f"192.0.2.{number}")
+
+    waiting.write()
+
+    assert len([statement for statement in written if "INSERT" in statement]) == 1
+    assert read(token.id).last_used_address == "192.0.2.199"
+
+
+def test_a_use_leaves_the_cached_token_alone(context, user: User, waiting: TokenUses) -> None:
+    token, value = add_token(user.id)
+    token_cache.get_token_by_value(value)
+    assert token_cache.store.exists(f"token:{token.id}")
+    loads = []
+    database = token_cache.parts.database
+    event.listen(database._loaders, "before_cursor_execute", lambda *call: loads.append(call[2]))
+
+    token_cache.note_token_use(token.id, "192.0.2.7")
+    waiting.write()
+
+    assert token_cache.get_token_by_value(value) is not None
+    assert loads == []
+
+
+def test_an_older_use_of_another_process_never_replaces_a_later_one(
+    context, user: User, waiting: TokenUses, make_app, move_time
+) -> None:
+    token, value = add_token(user.id)
+    elsewhere = make_app().extensions["token_cache"].uses
+    elsewhere.note(token.id, "192.0.2.1")
+    with move_time(seconds=30):
+        waiting.note(token.id, "192.0.2.2")
+        waiting.write()
+
+    elsewhere.write()
+
+    assert read(token.id).last_used_address == "192.0.2.2"
+
+
+def test_a_token_that_is_gone_is_no_trouble(context, user: User, waiting: TokenUses) -> None:
+    token, value = add_token(user.id)
+    other, value = add_token(user.id)
+    waiting.note(token.id, "192.0.2.7")
+    waiting.note(other.id, "192.0.2.8")
+    waiting.note(uuid4(), "192.0.2.9")
+    delete_where(Token, Token.id == token.id)
+    db.session.commit()
+
+    waiting.write()
+
+    assert read(other.id) is not None
+
+
+def test_a_use_goes_with_its_token(context, user: User, waiting: TokenUses) -> None:
+    token, value = add_token(user.id)
+    id = token.id
+    waiting.note(id, "192.0.2.7")
+    waiting.write()
+    assert read(id) is not None
+
+    delete_where(Token, Token.id == id)
+    db.session.commit()
+
+    assert read(id) is None
+
+
+def test_closing_writes_what_waits(context, user: User, waiting: TokenUses) -> None:
+    token, value = add_token(user.id)
+    waiting.note(token.id, "192.0.2.7")
+
+    waiting.close()
+
+    assert read(token.id) is not None
+
+
+def test_without_a_database_uses_wait_and_are_bounded(
+    context, waiting: TokenUses, lose_database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "MOST", 3)
+    ids = [uuid4() for _ in range(5)]
+    lose_database()
+
+    for id in ids:
+        waiting.note(id, "192.0.2.7")
+        waiting.write()
+
+    assert list(waiting._waiting) == ids[2:]
+
+
+def test_the_latest_uses_outlast_the_bound(
+    context, waiting: TokenUses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "MOST", 2)
+    first, second, third = uuid4(), uuid4(), uuid4()
+
+    for id in (first, second, first, third):
+        waiting.note(id, "192.0.2.7")
+
+    assert list(waiting._waiting) == [first, third]
