@@ -27,7 +27,7 @@ def read(id) -> TokenUse | None:
 
 
 def test_a_use_is_known_once_it_was_written(context, user: User, waiting: TokenUses) -> None:
-    token, value = add_token(user.id)
+    token = add_token(user.id)[0]
     token_cache.note_token_use(token.id, "192.0.2.7")
     assert read(token.id) is None
 
@@ -39,7 +39,7 @@ def test_a_use_is_known_once_it_was_written(context, user: User, waiting: TokenU
 
 
 def test_many_uses_are_one_write(context, user: User, waiting: TokenUses) -> None:
-    token, value = add_token(user.id)
+    token = add_token(user.id)[0]
     written = []
     event.listen(waiting._engine, "before_cursor_execute", lambda *call: written.append(call[2]))
     for number in range(200):
@@ -69,7 +69,7 @@ def test_a_use_leaves_the_cached_token_alone(context, user: User, waiting: Token
 def test_an_older_use_of_another_process_never_replaces_a_later_one(
     context, user: User, waiting: TokenUses, make_app, move_time
 ) -> None:
-    token, value = add_token(user.id)
+    token = add_token(user.id)[0]
     elsewhere = make_app().extensions["token_cache"].uses
     elsewhere.note(token.id, "192.0.2.1")
     with move_time(seconds=30):
@@ -82,8 +82,8 @@ def test_an_older_use_of_another_process_never_replaces_a_later_one(
 
 
 def test_a_token_that_is_gone_is_no_trouble(context, user: User, waiting: TokenUses) -> None:
-    token, value = add_token(user.id)
-    other, value = add_token(user.id)
+    token = add_token(user.id)[0]
+    other = add_token(user.id)[0]
     waiting.note(token.id, "192.0.2.7")
     waiting.note(other.id, "192.0.2.8")
     waiting.note(uuid4(), "192.0.2.9")
@@ -96,7 +96,7 @@ def test_a_token_that_is_gone_is_no_trouble(context, user: User, waiting: TokenU
 
 
 def test_a_use_goes_with_its_token(context, user: User, waiting: TokenUses) -> None:
-    token, value = add_token(user.id)
+    token = add_token(user.id)[0]
     id = token.id
     waiting.note(id, "192.0.2.7")
     waiting.write()
@@ -109,7 +109,7 @@ def test_a_use_goes_with_its_token(context, user: User, waiting: TokenUses) -> N
 
 
 def test_closing_writes_what_waits(context, user: User, waiting: TokenUses) -> None:
-    token, value = add_token(user.id)
+    token = add_token(user.id)[0]
     waiting.note(token.id, "192.0.2.7")
 
     waiting.close()
