@@ -1,25 +1,28 @@
 """Signing keys: staged before they sign, retired before they go, revoked at once."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from authapp import clock
 from authapp.config import current_settings
 from authapp.errors import Conflict, NotFound, Unavailable
-from authapp.models import JWTKey, KeyState, db
+from authapp.models import JWTKey, KeyState, RefreshToken, db
 from authapp.models.changes import delete_where, update_where
 from authapp.security import jwt, keyring
-from authapp.security.sealing import Sealer
+from authapp.services import jwks_fetches, key_encryption
 from authapp.token_cache import token_cache
 from authapp.token_cache.records import JWTKeyRecord, stands
 
 SIGNING_SLACK: Final = timedelta(minutes=1)
 """For a token that was being signed at the moment its key was retired."""
+
+_SOMEBODY_ELSE: Final = "somebody else is changing the keys; list them and try again"
 
 
 def list_keys() -> list[JWTKey]:
@@ -63,20 +66,16 @@ def signer() -> Signer:
     if not active:
         raise Unavailable
     key = active[0]
-    private_der = _sealer().open(key.private_sealed, bound_to=key.kid.encode())
-    return Signer(key.kid, key.algorithm, private_der)
+    return Signer(key.kid, key.algorithm, key_encryption.unseal(key.kid, key.private_sealed))
 
 
 def ensure_active() -> None:
     """Make the first keys where there are none; several processes may try at once."""
     if _in_state(KeyState.ACTIVE) is not None:
         return
-    if _in_state(KeyState.NEXT) is None:
-        _add(KeyState.NEXT)
-    try:
-        rotate()
-    except IntegrityError:
-        db.session.rollback()
+    # Nobody has fetched any key yet, so nobody needs to be waited for.
+    with suppress(Conflict):
+        rotate(force=True)
 
 
 def stage() -> str:
@@ -91,21 +90,30 @@ def stage() -> str:
     return kid
 
 
-def rotate() -> str:
+def rotate(*, force: bool = False) -> str:
     """Let the staged key sign, retire the active one, stage another; return the new active kid.
 
-    Tokens that the retired key signed verify until the last of them has expired.
+    Tokens that the retired key signed verify until the last of them has expired. Raises Conflict,
+    unless forced, while a program may not know the staged key yet.
     """
-    now = clock.now()
-    next_key = _in_state(KeyState.NEXT)
-    if next_key is None:
-        next_key = _add(KeyState.NEXT)
+    now, next_key = clock.now(), _in_state(KeyState.NEXT)
+    if not force:
+        _require_known(next_key, now)
+    next_key = next_key or _add(KeyState.NEXT)
     _retire_active(now)
     _promote(next_key.id, now)
     _add(KeyState.NEXT)
     kid = next_key.kid
     db.session.commit()
     return kid
+
+
+def is_due(age: timedelta) -> bool:
+    """Tell whether the active key has signed for at least so long."""
+    active = _in_state(KeyState.ACTIVE)
+    if active is None or active.activated_at is None:
+        return True
+    return clock.now() - active.activated_at >= age
 
 
 def revoke(kid: str) -> None:
@@ -127,19 +135,6 @@ def revoke(kid: str) -> None:
     db.session.commit()
 
 
-def rewrap() -> int:
-    """Seal every private half again, under the first key-encryption key; return how many."""
-    sealer, rewrapped = _sealer(), 0
-    for key in list_keys():
-        if not sealer.is_current(key.private_sealed):
-            place = key.kid.encode()
-            private_der = sealer.open(key.private_sealed, bound_to=place)
-            key.private_sealed = sealer.seal(private_der, bound_to=place)
-            rewrapped += 1
-    db.session.commit()
-    return rewrapped
-
-
 def prune() -> list[str]:
     """Delete the keys that can verify nothing any more and return their kids."""
     now = clock.now()
@@ -148,6 +143,42 @@ def prune() -> list[str]:
     delete_where(JWTKey, JWTKey.kid.in_(kids))
     db.session.commit()
     return kids
+
+
+def live_sessions(key: JWTKey) -> int:
+    """Count the sessions whose latest access token this key signed, where that still verifies.
+
+    A session's latest token was signed at `rotated_at`, by the key that was active then; so no
+    token needs to be written down for this.
+    """
+    if key.activated_at is None or key.state == KeyState.REVOKED:
+        return 0
+    now = clock.now()
+    latest = select(func.count()).where(
+        RefreshToken.rotated_at >= key.activated_at,
+        RefreshToken.rotated_at < (key.retired_at or now + SIGNING_SLACK),
+        RefreshToken.rotated_at > now - current_settings().access_token_lifetime,
+        RefreshToken.ended_at.is_(None),
+        RefreshToken.expires_at > now,
+    )
+    return db.session.scalar(latest) or 0
+
+
+def _require_known(next_key: JWTKey | None, now: datetime) -> None:
+    """Refuse a key that some program, by what it may keep or has fetched, does not know yet."""
+    if next_key is None:
+        raise Conflict("no next key is published yet: stage one first, or force it")
+    wait = next_key.created_at + current_settings().jwks_max_age - now
+    if wait > timedelta():
+        seconds = int(wait.total_seconds()) + 1
+        raise Conflict(
+            f"the next key is too new: other programs may keep the older ones for {seconds} s"
+            " more; wait, or force it"
+        )
+    unaware = jwks_fetches.unaware_of(next_key.kid)
+    if unaware:
+        names = ", ".join(f"{each.consumer} at {each.address}" for each in unaware)
+        raise Conflict(f"not fetched yet by {names}; wait for them, or force it")
 
 
 def _is_over(key: JWTKey, now: datetime) -> bool:
@@ -165,10 +196,14 @@ def _add(state: KeyState) -> JWTKey:
         algorithm=pair.algorithm,
         state=state,
         public_jwk=pair.public_jwk,
-        private_sealed=_sealer().seal(pair.private_der, bound_to=pair.kid.encode()),
+        private_sealed=key_encryption.seal(pair),
     )
     db.session.add(key)
-    db.session.flush()
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        db.session.rollback()
+        raise Conflict(_SOMEBODY_ELSE) from error
     return key
 
 
@@ -194,8 +229,4 @@ def _promote(id: UUID, now: datetime) -> None:
     )
     if not won:
         db.session.rollback()
-        raise Conflict("somebody else is rotating the keys; list them and try again")
-
-
-def _sealer() -> Sealer:
-    return Sealer(current_settings().key_encryption_keys)
+        raise Conflict(_SOMEBODY_ELSE)

@@ -1,6 +1,5 @@
 """The hook that says who is asking: it checks the JWT of every request, and renews it."""
 
-import re
 from datetime import datetime
 from typing import Final
 
@@ -9,9 +8,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from authapp.config import current_settings
 from authapp.errors import TokenRefused
+from authapp.http.origin import origin
 from authapp.services import sessions
 from authapp.services.confirm_password import is_fresh
-from authapp.services.origin import Origin
 from authapp.services.sessions import Identity, SignedIn
 from authapp.web.access import Access, rule
 from authapp.web.navigation import page_at_hand
@@ -20,9 +19,6 @@ ACCESS: Final = "access_token"
 REFRESH: Final = "refresh_token"
 
 _SKIPPED: Final = ("static", "health", "brand")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_LONGEST_ADDRESS: Final = 45
-"""Characters of an IPv6 address with an IPv4 address in it."""
 
 
 def init_app(app: Flask) -> None:
@@ -63,14 +59,6 @@ def login_required() -> BaseResponse | None:
     if rule() is Access.FRESH and not is_fresh(g.identity):
         return redirect(url_for("confirm_password.show", next=page_at_hand()), 303)
     return None
-
-
-def origin() -> Origin:
-    """Return where the request at hand came from; whoever sent it may have written anything."""
-    return Origin(
-        _CONTROL.sub(" ", request.remote_addr or "")[:_LONGEST_ADDRESS],
-        _CONTROL.sub(" ", request.user_agent.string),
-    )
 
 
 def keep(signed_in: SignedIn) -> None:

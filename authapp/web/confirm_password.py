@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.errors import CredentialsRefused
+from authapp.http.origin import origin
 from authapp.services import account
 from authapp.services import confirm_password as service
 from authapp.web import authn
@@ -35,7 +36,7 @@ def submit() -> ResponseReturnValue:
     if not form.validate():
         return _render(form), 422
     try:
-        confirmed = service.confirm_password(g.identity, form.password.data, origin=authn.origin())
+        confirmed = service.confirm_password(g.identity, form.password.data, origin=origin())
     except CredentialsRefused:
         form.password.errors = [_("This is not your password.")]
         return _render(form), 422

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.errors import CredentialsRefused
+from authapp.http.origin import origin
 from authapp.services import login as service
 from authapp.services import sessions
 from authapp.web import authn
@@ -30,7 +31,7 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     try:
         signed_in = service.sign_in(
-            form.email.data, form.password.data, remember=form.remember.data, origin=authn.origin()
+            form.email.data, form.password.data, remember=form.remember.data, origin=origin()
         )
     except CredentialsRefused:
         form.form_errors.append(_("The e-mail address or the password is wrong."))

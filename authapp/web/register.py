@@ -5,8 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from authapp.config import current_settings
 from authapp.errors import InputRefused
+from authapp.http.origin import origin
 from authapp.services import register as service
-from authapp.web import authn
 from authapp.web.forms import RegisterForm, show_refusal
 
 register = Blueprint("register", __name__, url_prefix="/register")
@@ -27,7 +27,7 @@ def submit() -> ResponseReturnValue:
     if not form.validate():
         return _render(form), 422
     try:
-        service.register(form.email.data, form.password.data, origin=authn.origin())
+        service.register(form.email.data, form.password.data, origin=origin())
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render(form), 422

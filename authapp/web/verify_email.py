@@ -5,9 +5,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.errors import Conflict, TokenRefused, TokenUsed
+from authapp.http.origin import origin
 from authapp.services import account
 from authapp.services import verify_email as service
-from authapp.web import authn, words
+from authapp.web import words
 
 verify_email = Blueprint("verify_email", __name__, url_prefix="/verify/email")
 
@@ -48,7 +49,7 @@ def confirm(value: str) -> ResponseReturnValue:
 def claim(value: str) -> ResponseReturnValue:
     """Verify the address, once."""
     try:
-        service.claim(value, origin=authn.origin())
+        service.claim(value, origin=origin())
     except TokenRefused as refusal:
         return _refused(refusal)
     return render_template("verify_email/done.html")

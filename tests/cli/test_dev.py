@@ -152,7 +152,7 @@ def test_a_command_works_on_what_it_serves(launch: Launch, tmp_path: Path) -> No
     process.stdout.readline()
 
     rotated = subprocess.run(
-        ["make", "--no-print-directory", "flask", "ARGS=keys rotate"],
+        ["make", "--no-print-directory", "flask", "ARGS=keys rotate --force"],
         cwd=ROOT,
         env={**os.environ, "AUTHAPP_INSTANCE": str(tmp_path)},
         capture_output=True,

@@ -31,7 +31,7 @@ def test_a_key_goes_from_next_to_active_to_retired(app: Flask, client: FlaskClie
     assert states(app) == ["active", "next"]
     before = {key["kid"] for key in published(client)}
 
-    code, output = run(app, "rotate")
+    code, output = run(app, "rotate", "--force")
 
     assert code == 0
     assert states(app) == ["active", "next", "retired"]
@@ -62,7 +62,7 @@ def test_a_kid_is_the_thumbprint_of_its_key(app: Flask, client: FlaskClient) -> 
 
 
 def test_a_retired_key_is_pruned_once_its_tokens_are_over(app: Flask, move_time) -> None:
-    run(app, "rotate")
+    run(app, "rotate", "--force")
     assert run(app, "prune") == (0, "")
 
     with move_time(minutes=12):

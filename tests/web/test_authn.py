@@ -189,7 +189,7 @@ def test_rotating_the_keys_signs_nobody_out(app: Flask, client: FlaskClient, use
     sign_in(client)
     old = cookie(client, "access_token")
 
-    rotated = app.test_cli_runner().invoke(args=["keys", "rotate"])
+    rotated = app.test_cli_runner().invoke(args=["keys", "rotate", "--force"])
 
     assert rotated.exit_code == 0, rotated.output
     assert is_signed_in(client)
@@ -275,8 +275,8 @@ def test_keys_of_every_algorithm_sign_and_verify(
     for algorithm in ("ES256", "EdDSA", "RS256"):
         app = make_app(JWT_ALGORITHM=algorithm)
         with app.app_context():
-            keys.rotate()
-            keys.rotate()
+            keys.rotate(force=True)
+            keys.rotate(force=True)
         client = app.test_client()
 
         sign_in(client)

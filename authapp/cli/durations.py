@@ -1,0 +1,26 @@
+"""Spans of time as an operator types them: `30d`, `12h`, `1d 6h`."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+import click
+from pytimeparse.timeparse import timeparse
+
+LONGEST: Final = timedelta(days=3650)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A span of at least a second, with its units."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, timedelta):
+            return value
+        seconds = timeparse(value) if value.isascii() else None
+        if seconds is None or not 1 <= seconds <= LONGEST.total_seconds():
+            self.fail(f"{value!a} is no span of time such as 30d, 12h or 90m", param, ctx)
+        return timedelta(seconds=seconds)
+
+
+DURATION: Final = Duration()

@@ -1,0 +1,117 @@
+"""Which programs have fetched the published keys: what a rotation asks before it is made.
+
+Anybody may fetch them under any name, so what is kept is bounded: per process and minute, and as a
+whole. Whoever came only once gives way to whoever is new.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from cachetools import TTLCache
+from sqlalchemy import CursorResult, Engine, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from authapp import clock
+from authapp.models import JWKSFetch, db
+from authapp.token_cache.records import JWTKeyRecord
+
+log = logging.getLogger(__name__)
+
+COALESCED: Final = timedelta(minutes=1)
+"""How often one program's fetches are noted, unless it was given a newer key."""
+
+MOST_NOTED: Final = 200
+"""Programs that one process notes in that time; the others are noted when they come again."""
+
+MOST_KEPT: Final = 1000
+KEPT: Final = timedelta(days=30)
+STILL_USED: Final = timedelta(days=1)
+"""A program that fetched the keys within this time is one that a rotation waits for."""
+
+_CONSUMER_CHARACTERS: Final = 200
+
+_lock = threading.Lock()
+# Which key each program was last noted with, for the database that it was noted in.
+_noted: WeakKeyDictionary[Engine, TTLCache[tuple[str, str], str]] = WeakKeyDictionary()
+
+
+def note(consumer: str, address: str, newest_kid: str) -> None:
+    """Note that a program was given the keys up to `newest_kid`; never fails."""
+    name = consumer[:_CONSUMER_CHARACTERS] or "(no name)"
+    if not _is_news(name, address, newest_kid):
+        return
+    try:
+        _write(name, address, newest_kid, clock.now())
+        db.session.commit()
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        log.warning("a fetch of the keys was not noted: %s", type(error).__name__)
+
+
+def consumers() -> list[JWKSFetch]:
+    """Return the programs that fetch the keys, whoever came last first."""
+    return list(db.session.scalars(select(JWKSFetch).order_by(JWKSFetch.last_at.desc())))
+
+
+def newest(published: Sequence[JWTKeyRecord]) -> str:
+    """Return the kid of the key that was published last."""
+    return max(published, key=lambda key: key.created_at).kid if published else ""
+
+
+def unaware_of(kid: str) -> list[JWKSFetch]:
+    """Return the programs still in use that were not given this newest key yet."""
+    since = clock.now() - STILL_USED
+    return [each for each in consumers() if each.last_at > since and each.newest_kid != kid]
+
+
+def _is_news(consumer: str, address: str, newest_kid: str) -> bool:
+    """Tell whether a fetch is worth a write; a flood of names is cut off here."""
+    with _lock:
+        noted = _noted.setdefault(db.engine, _new_memory())
+        noted.expire()
+        who = (consumer, address)
+        if noted.get(who) == newest_kid or (who not in noted and len(noted) >= MOST_NOTED):
+            return False
+        noted[who] = newest_kid
+        return True
+
+
+def _new_memory() -> "TTLCache[tuple[str, str], str]":
+    return TTLCache(MOST_NOTED, COALESCED.total_seconds(), lambda: clock.now().timestamp())
+
+
+def _write(consumer: str, address: str, newest_kid: str, now: datetime) -> None:
+    who = (JWKSFetch.consumer == consumer, JWKSFetch.address == address)
+    known = update(JWKSFetch).where(*who).values(newest_kid=newest_kid, last_at=now)
+    if _rows(known) or not _make_room(now):
+        return
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    values = {"newest_kid": newest_kid, "last_at": now}
+    new = insert(JWKSFetch).values(consumer=consumer, address=address, first_at=now, **values)
+    # Another process may have noted the same program meanwhile.
+    _rows(new.on_conflict_do_update(index_elements=["consumer", "address"], set_=values))
+
+
+def _make_room(now: datetime) -> bool:
+    """See to it that one more program can be kept; False if all that are there come regularly."""
+    _rows(delete(JWKSFetch).where(JWKSFetch.last_at < now - KEPT))
+    if (db.session.scalar(select(func.count()).select_from(JWKSFetch)) or 0) < MOST_KEPT:
+        return True
+    came_once = select(JWKSFetch).where(JWKSFetch.first_at == JWKSFetch.last_at)
+    oldest = db.session.scalars(came_once.order_by(JWKSFetch.last_at).limit(1)).first()
+    if oldest is None:
+        log.warning("a program that fetches the keys is not noted: %s are noted", MOST_KEPT)
+        return False
+    db.session.delete(oldest)
+    db.session.flush()
+    return True
+
+
+def _rows(statement: Any) -> int:
+    result: CursorResult[Any] = db.session.execute(statement)  # type: ignore[assignment]
+    return result.rowcount

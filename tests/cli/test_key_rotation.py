@@ -1,0 +1,176 @@
+"""Key rotation that nobody notices: when it is refused, and when it is not due."""
+
+import base64
+import os
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp.models import User
+from authapp.services import keys
+from tests.cli.test_keys import run, states
+from tests.services.test_jwks_fetches import fetch
+from tests.web.browsing import cookie, is_signed_in, sign_in
+
+
+def live(app: Flask) -> dict[str, str]:
+    """Return what `list` says of live sessions, by state."""
+    rows = [line.split() for line in run(app, "list")[1].splitlines()[1:]]
+    return {row[2]: row[-1] for row in rows}
+
+
+def test_a_key_that_programs_may_not_know_yet_is_not_rotated_to(
+    app: Flask, move_time: Callable
+) -> None:
+    code, output = run(app, "rotate")
+
+    assert code == 1
+    assert re.search(r"too new: .* for [1-9]\d{0,2} s more", output)
+    assert states(app) == ["active", "next"]
+    with move_time(minutes=6):
+        assert run(app, "rotate")[0] == 0
+        assert states(app) == ["active", "next", "retired"]
+
+
+def test_a_program_in_use_that_lacks_the_next_key_is_named(
+    app: Flask, client: FlaskClient, move_time: Callable
+) -> None:
+    run(app, "rotate", "--force")
+    fetch(client, "search/2.0")
+    run(app, "rotate", "--force")
+    fetch(client, "billing/1.0")
+
+    with move_time(minutes=6):
+        code, output = run(app, "rotate")
+        assert code == 1
+        assert "search/2.0 at 127.0.0.1" in output
+        assert "billing" not in output
+
+        fetch(client, "search/2.0")
+        assert run(app, "rotate")[0] == 0
+
+
+def test_a_program_that_has_gone_is_waited_for_no_longer_than_a_day(
+    app: Flask, client: FlaskClient, move_time: Callable
+) -> None:
+    fetch(client, "gone/1.0")
+    run(app, "rotate", "--force")
+
+    with move_time(hours=23):
+        assert run(app, "rotate")[0] == 1
+    with move_time(hours=25):
+        assert run(app, "rotate")[0] == 0
+
+
+def test_who_has_which_key_is_listed(app: Flask, client: FlaskClient) -> None:
+    fetch(client, "search/2.0")
+    run(app, "rotate", "--force")
+    fetch(client, "billing/1.0")
+
+    code, output = run(app, "consumers")
+
+    assert code == 0
+    shown = {line.split()[-1]: line.split()[2] for line in output.splitlines()[1:]}
+    assert shown == {"search/2.0": "no", "billing/1.0": "yes"}
+
+
+def test_rotation_by_cron_waits_until_it_is_due(app: Flask, move_time: Callable) -> None:
+    code, output = run(app, "rotate", "--if-older-than", "30d")
+    assert (code, states(app)) == (0, ["active", "next"])
+    assert output.startswith("not due")
+
+    with move_time(days=30, minutes=1):
+        assert run(app, "rotate", "--if-older-than", "30d")[0] == 0
+        assert states(app) == ["active", "next", "retired"]
+        assert run(app, "rotate", "--if-older-than", "30d")[1].startswith("not due")
+
+
+@pytest.mark.parametrize(
+    "span", ["", "30", "soon", "-30d", "0d", "9999999999d", "30 parsecs", "\x00", "\udcff", "٣d"]
+)
+def test_a_span_that_is_none_is_refused(app: Flask, span: str) -> None:
+    code, output = run(app, "rotate", "--force", "--if-older-than", span)
+
+    assert code == 2
+    assert "no span of time such as 30d" in output
+    assert states(app) == ["active", "next"]
+
+
+def test_live_sessions_are_counted_by_the_key_that_signed_their_latest_token(
+    app: Flask, user: User, move_time: Callable
+) -> None:
+    staying, leaving = app.test_client(), app.test_client()
+    sign_in(staying)
+    sign_in(leaving)
+    assert live(app) == {"active": "2", "next": "0"}
+
+    run(app, "rotate", "--force")
+    assert live(app) == {"retired": "2", "active": "0", "next": "0"}
+
+    with move_time(minutes=9):
+        staying.delete_cookie("access_token")
+        assert is_signed_in(staying)
+        assert live(app) == {"retired": "1", "active": "1", "next": "0"}
+    with move_time(minutes=11):
+        assert live(app)["retired"] == "0"
+
+
+def test_a_compromised_key_has_a_successor_in_every_process_at_once(
+    app: Flask, make_app: Callable[..., Flask], user: User
+) -> None:
+    elsewhere = make_app()
+    client = elsewhere.test_client()
+    sign_in(client)
+    with app.app_context():
+        kid = keys.signer().kid
+
+    assert run(app, "revoke", kid)[0] == 0
+
+    assert live(app) == {"revoked": "0", "active": "0", "next": "0"}
+    with elsewhere.app_context():
+        assert keys.signer().kid != kid
+        assert kid not in {key.kid for key in keys.published()}
+    before = cookie(client, "access_token")
+    assert is_signed_in(client)
+    assert cookie(client, "access_token") != before
+
+
+def test_the_key_encryption_key_is_changed_without_anybody_noticing(
+    app: Flask, make_app: Callable[..., Flask], environ: dict[str, str], user: User
+) -> None:
+    old = environ["KEY_ENCRYPTION_KEYS"]
+    new = base64.urlsafe_b64encode(os.urandom(32)).decode()
+    client = app.test_client()
+    sign_in(client)
+
+    both = make_app(KEY_ENCRYPTION_KEYS=f"{new},{old}")
+    assert run(both, "rewrap") == (0, "rewrapped 2\n")
+    assert run(both, "rewrap") == (0, "rewrapped 0\n")
+
+    # The old one is gone for good: what signs and what will sign open with the new one alone.
+    only_new = make_app(KEY_ENCRYPTION_KEYS=new)
+    newcomer = only_new.test_client()
+    sign_in(newcomer)
+    assert is_signed_in(newcomer)
+    newcomer.set_cookie("access_token", cookie(client, "access_token"))
+    assert is_signed_in(newcomer)
+    assert run(only_new, "rotate", "--force")[0] == 0
+    sign_in(only_new.test_client())
+
+
+def test_a_key_encryption_key_that_opens_nothing_is_an_outage_and_one_line(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    lost = make_app(KEY_ENCRYPTION_KEYS=base64.urlsafe_b64encode(os.urandom(32)).decode())
+
+    code, output = run(lost, "rewrap")
+    page = lost.test_client().get("/login")
+
+    assert code == 1
+    assert "opens with none of KEY_ENCRYPTION_KEYS" in output
+    assert len(output.splitlines()) == 1
+    assert page.status_code == 200
+    assert states(lost) == ["active", "next"]
