@@ -38,32 +38,37 @@ class Counters:
         self._engine = engine
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._unstored: Counter[tuple[str, str]] = Counter()
         self._timer: threading.Timer | None = None
 
     def count(self, event: str, kind: str, number: int = 1) -> None:
         """Add to a count; costs a lock and no round trip."""
         with self._lock:
             self._counts[event, kind] += number
+            self._unstored[event, kind] += number
             if self._timer is None:
                 self._timer = threading.Timer(FLUSH_AFTER.total_seconds(), self.flush)
                 self._timer.daemon = True
                 self._timer.start()
 
+    def counted(self, event: str) -> int:
+        """Return how often something happened in this process since it began."""
+        with self._lock:
+            return sum(number for (each, _), number in self._counts.items() if each == event)
+
     def flush(self) -> None:
         """Add what was counted to the totals; a database that is away gets it the next time."""
         with self._lock:
-            counts, self._counts, self._timer = self._counts, Counter(), None
-        if not counts:
+            unstored, self._unstored, self._timer = self._unstored, Counter(), None
+        if not unstored:
             return
         try:
             with self._engine.begin() as connection:
-                # In one order everywhere, so that two processes cannot deadlock.
-                for (event, kind), number in sorted(counts.items()):
-                    connection.execute(_addition(connection.dialect.name, event, kind, number))
+                connection.execute(_addition(connection.dialect.name, unstored))
         except SQLAlchemyError as error:
             log.warning("cache counters could not be stored: %s", type(error).__name__)
             with self._lock:
-                self._counts.update(counts)
+                self._unstored.update(unstored)
 
     def close(self) -> None:
         """Store what was counted, now, and stop the timer."""
@@ -84,13 +89,15 @@ _table = table_of(CacheCounter)
 
 
 def _addition(
-    dialect: str, event: str, kind: str, number: int
+    dialect: str, unstored: Counter[tuple[str, str]]
 ) -> "sqlite.Insert | postgresql.Insert":
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return (
-        insert(_table)
-        .values(event=event, kind=kind, total=number)
-        .on_conflict_do_update(
-            index_elements=["event", "kind"], set_={"total": _table.c.total + number}
-        )
+    """Return one statement, so that it is done as a whole or not at all."""
+    # In one order everywhere, so that two processes cannot deadlock.
+    rows = [
+        {"event": event, "kind": kind, "total": number}
+        for (event, kind), number in sorted(unstored.items())
+    ]
+    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(_table).values(rows)
+    return insert.on_conflict_do_update(
+        index_elements=["event", "kind"], set_={"total": _table.c.total + insert.excluded.total}
     )

@@ -26,14 +26,17 @@ from authapp.token_cache.wire import NotBelieved, RedisAway, Step, Wire
 log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS: Final = 0.3
-_LOOKS: Final = 3
+_LOOKS: Final = 2
 
 
 class Ticket(NamedTuple):
-    """Leave to believe Redis: the epoch to open values in, and the connections known by then."""
+    """Leave to believe Redis: the epoch to open values in, and how many connections were checked.
 
-    epoch: int
-    connections: int
+    A later connection may lead to another server; `Gate.confirms` sees to that.
+    """
+
+    epoch: int = 0
+    connections: int = 0
 
 
 class Gate:
@@ -49,16 +52,15 @@ class Gate:
         self._tally = tally
         self._checking = threading.Lock()
         self._asking: threading.Thread | None = None
-        self._epoch = 0
+        self._ticket = Ticket()
         self._servers = ""
         self._believed_until = 0.0
-        self._connections_checked = 0
         self._database_was_away = False
 
     @property
     def epoch(self) -> int | None:
         """The epoch to seal values in; None until the first check has told it."""
-        return self._epoch or None
+        return self._ticket.epoch or None
 
     def enter(self) -> Ticket | None:
         """Return leave to believe Redis, or None when it must not be asked or believed."""
@@ -68,11 +70,22 @@ class Gate:
         if left < self.trust_seconds / 2:
             # Ahead of time whoever comes first checks; too late everybody waits for a check.
             self._check_in_turn(wait=left <= 0)
-        return Ticket(self._epoch, self._wire.connections) if self._seconds_left() > 0 else None
+        return self._ticket if self._seconds_left() > 0 else None
 
-    def still_holds(self, ticket: Ticket) -> bool:
-        """Tell whether no new connection, and no failure, came between a ticket and its use."""
-        return ticket.connections == self._wire.connections and self._believed_until > 0
+    def confirms(self, ticket: Ticket) -> bool:
+        """Tell whether what was answered since a ticket was given came from servers that we know.
+
+        After a failure, or over connections made meanwhile, it may have come from others: then
+        they are checked once more, and must be of the ticket's epoch.
+        """
+        made = self._wire.connections
+        if made > ticket.connections or not self._believed_until:
+            if self.breaker.is_open:
+                return False
+            self._check_in_turn(made, wait=True)
+        known = self._ticket
+        is_believed = self._believed_until > 0 and known.connections >= made
+        return is_believed and known.epoch == ticket.epoch
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -97,29 +110,29 @@ class Gate:
         Raises RedisAway when it cannot be made sure of.
         """
         began = time.monotonic()
-        was_believed = self._believed_until > 0
+        was_believed, epoch = self._believed_until > 0, self._ticket.epoch
         state = self._ask_database()
         servers, connections = self._look()
         if state is None and not (was_believed and servers == self._servers):
             raise NotBelieved("it was away, and the database cannot tell what it missed")
         if state is not None:
             try:
-                self._epoch = self._settle_state(state, servers)
+                epoch = self._settle_state(state, servers)
             except SQLAlchemyError as error:
                 raise NotBelieved("the database cannot tell what it missed") from error
-        self._servers, self._connections_checked = servers, connections
+        self._servers, self._ticket = servers, Ticket(epoch, connections)
         self._believed_until = began + self.trust_seconds
 
     def _seconds_left(self) -> float:
-        if self._wire.connections != self._connections_checked:
-            return 0.0
         return self._believed_until - time.monotonic()
 
-    def _check_in_turn(self, *, wait: bool) -> None:
+    def _check_in_turn(self, connections: int = 0, *, wait: bool) -> None:
+        """Check, unless somebody did meanwhile and knew as many connections."""
         if not self._checking.acquire(timeout=_PATIENCE_SECONDS if wait else 0):
             return
         try:
-            if self._seconds_left() < self.trust_seconds / 2:
+            is_fresh = self._seconds_left() > self.trust_seconds / 2
+            if not is_fresh or self._ticket.connections < connections:
                 with self.watch():
                     self.check()
         except RedisAway as error:
@@ -137,13 +150,16 @@ class Gate:
         return True
 
     def _look(self) -> tuple[str, int]:
-        """Return the servers' fingerprint, seen after every connection that is counted."""
+        """Return the servers' fingerprint, and how many connections had been made before.
+
+        The first look makes a connection of its own, hence the second.
+        """
         for _ in range(_LOOKS):
             connections = self._wire.connections
             servers = self._wire.servers()
             if connections == self._wire.connections:
-                return servers, connections
-        raise RedisAway("connections keep changing")
+                break
+        return servers, connections
 
     def _settle_state(self, state: State, servers: str) -> int:
         """Raise the epoch for another server, replay the journal, and return the epoch to use."""

@@ -24,7 +24,6 @@ LEASE: Final = timedelta(seconds=2)
 FENCE: Final = timedelta(seconds=30)
 
 MILLISECOND: Final = timedelta(milliseconds=1)
-_ENTRIES: Final = 2
 
 
 class Look(NamedTuple):
@@ -76,20 +75,14 @@ class Protocol:
     def look(self, entries: Sequence[E]) -> tuple[Ticket, dict[E, Look]]:
         """Return what each key holds, seen while Redis may be believed.
 
-        Raises RedisAway. An answer that came over a connection made meanwhile is asked for again,
-        because that connection may lead to another server.
+        Raises RedisAway.
         """
-        for _ in range(_ENTRIES):
-            ticket = self.enter()
-            with self.gate.watch():
-                held = self._wire.read([entry.key for entry in entries])
-            if self.gate.still_holds(ticket):
-                looks = {
-                    e: self._open(ticket, e, raw or b"")
-                    for e, raw in zip(entries, held, strict=True)
-                }
-                return ticket, looks
-        raise RedisAway("connections keep changing")
+        ticket = self.enter()
+        with self.gate.watch():
+            held = self._wire.read([entry.key for entry in entries])
+        self._confirm(ticket)
+        opened = (self._open(ticket, e, raw or b"") for e, raw in zip(entries, held, strict=True))
+        return ticket, dict(zip(entries, opened, strict=True))
 
     def take_leases(self, ticket: Ticket, lease: bytes, looks: Mapping[E, Look]) -> dict[E, Look]:
         """Lease the keys that are absent or damaged; return what the others turn out to hold.
@@ -102,8 +95,7 @@ class Protocol:
             for entry, look in looks.items()
         ]
         answers = self._run(steps)
-        if not self.gate.still_holds(ticket):
-            raise RedisAway("the answer came over another connection")
+        self._confirm(ticket)
         return {e: self._open(ticket, e, raw) for e, raw in zip(looks, answers, strict=True)}
 
     def replace(
@@ -187,6 +179,10 @@ class Protocol:
             return b"", 0
         sealed = self.envelope.seal(entry.key, epoch, value, clock.now() + left)
         return scripts.VALUE + sealed, int(left / MILLISECOND)
+
+    def _confirm(self, ticket: Ticket) -> None:
+        if not self.gate.confirms(ticket):
+            raise RedisAway("the answer may have come from another server")
 
     def _run(self, steps: Sequence[Step]) -> list[Any]:
         if not steps:

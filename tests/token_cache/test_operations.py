@@ -22,7 +22,7 @@ from authapp.models.changes import update_where
 from authapp.security.derivation import derive_key
 from authapp.security.opaque_tokens import make_refresh_token
 from authapp.services import keys
-from authapp.token_cache import token_cache
+from authapp.token_cache import counters, token_cache
 from authapp.token_cache.records import stands
 from tests.conftest import add_user
 from tests.servers import RedisServer
@@ -36,9 +36,7 @@ RESET = VerificationType.PASSWORD_RESET
 
 def queries(app: Flask) -> int:
     """Return how many reads fell to the database so far."""
-    counts = app.extensions["token_cache"].tally
-    with counts._lock:
-        return sum(n for (event, _), n in counts._counts.items() if event == "database")
+    return app.extensions["token_cache"].tally.counted(counters.DATABASE)
 
 
 def costs_no_query(app: Flask, read: Callable[[], object]) -> bool:
