@@ -7,6 +7,8 @@
         ├── CredentialsRefused  the e-mail address or the password is wrong
         ├── NotFound            no such thing, or not this person's
         ├── NotAllowed          known, but may not do this
+        │   ├── AccountDisabled by an operator
+        │   └── AccountFrozen   by its owner, until they choose a new password
         │   └── ScopeMissing    the API token was not given the scope that this takes
         ├── Conflict            the thing is not in a state that allows this
         ├── TooManyAttempts     a limit was reached; try again later
@@ -58,6 +60,14 @@ class NotFound(DomainError):
 
 class NotAllowed(DomainError):
     """The caller is known but may not do this."""
+
+
+class AccountDisabled(NotAllowed):
+    """An operator has disabled the account; only an operator enables it."""
+
+
+class AccountFrozen(NotAllowed):
+    """Its owner has frozen the account; a new password, chosen by a mailed link, lifts it."""
 
 
 class ScopeMissing(NotAllowed):

@@ -21,6 +21,8 @@ class Activity(StrEnum):
     SIGN_IN_REFUSED = "sign_in_refused"
     PASSWORD_CONFIRMED = "password_confirmed"
     SIGNED_OUT = "signed_out"
+    ACCOUNT_FROZEN = "account_frozen"
+    EMAIL_RESTORED = "email_restored"
     API_TOKEN_MADE = "api_token_made"
     API_TOKEN_ROTATED = "api_token_rotated"
     API_TOKEN_REVOKED = "api_token_revoked"

@@ -21,6 +21,7 @@ class EndReason(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     REUSE_SEEN = "reuse_seen"
     DISABLED = "disabled"
+    FROZEN = "frozen"
 
 
 class RefreshToken(CachedRow, Base):

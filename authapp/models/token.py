@@ -32,6 +32,7 @@ class RevokeReason(StrEnum):
     LEAK_REPORTED = "leak_reported"  # somebody showed us its value
     LEAK_FOUND = "leak_found"  # a scan of ours came across it
     DISABLED = "disabled"  # with its owner's account
+    FROZEN = "frozen"  # with its owner's account
 
 
 class Token(CachedRow, Base):

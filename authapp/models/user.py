@@ -13,7 +13,8 @@ class User(Base):
     """One person's account.
 
     `email` is kept as it was written; `email_key` is the folded form that is unique. A missing
-    phone number is NULL, and a number can be verified by one account only.
+    phone number is NULL, and a number can be verified by one account only. An operator disables
+    an account; its owner freezes it, and lifts that by choosing a new password.
     """
 
     __tablename__ = "users"
@@ -36,4 +37,5 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(255))
     password_changed_at: Mapped[datetime] = mapped_column(default=clock.now)
     disabled_at: Mapped[datetime | None]
+    frozen_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 
 from authapp import clock
 from authapp.config import current_settings
@@ -38,6 +38,7 @@ from authapp.services.api_token_rules import (
     written,
 )
 from authapp.services.origin import Origin
+from authapp.services.standing import require_standing
 from authapp.token_cache import token_cache
 from authapp.token_cache.records import TokenRecord, stands
 
@@ -88,7 +89,7 @@ def create(
     kept_name, kept_scopes = parse_name(name), parse_scopes(scopes)
     require_life(expires_at)
     require_within(granted, kept_scopes)
-    owner = _lock_owner(user_id)
+    owner = require_standing(user_id)
     if _count(user_id) >= MOST:
         db.session.rollback()
         raise Conflict(f"nobody may have more than {MOST} tokens")
@@ -143,7 +144,7 @@ def rotate(
     require_overlap(overlap)
     old, now, new_id = get_token(user_id, id), clock.now(), uuid4()
     require_within(granted, granted_by(old.scopes))
-    owner = _lock_owner(user_id)
+    owner = require_standing(user_id)
     ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
     replaced = update_where(
         Token,
@@ -210,20 +211,6 @@ def _listed(token: TokenRecord, use: TokenUse | None) -> ListedToken:
     if use is None:
         return ListedToken(token, None, None)
     return ListedToken(token, use.last_used_at, use.last_used_address)
-
-
-def _lock_owner(user_id: UUID) -> User:
-    """Let one at a time make tokens for somebody, and nobody while the account is being disabled.
-
-    An UPDATE of nothing: it locks the row on PostgreSQL, and takes SQLite's turn to write.
-    """
-    lock = update(User).where(User.id == user_id, User.disabled_at.is_(None))
-    lock = lock.values(created_at=User.created_at).returning(User)
-    owner = db.session.scalars(lock).one_or_none()
-    if owner is None:
-        db.session.rollback()
-        raise NotFound("no such account")
-    return owner
 
 
 def _count(user_id: UUID) -> int:

@@ -1,14 +1,17 @@
 """Signing in with an e-mail address and a password."""
 
+from uuid import UUID
+
 from sqlalchemy import select
 
-from authapp.errors import CredentialsRefused, InputRefused
+from authapp.errors import CredentialsRefused, DomainError, InputRefused
 from authapp.models import Activity, User, db
 from authapp.security.passwords import hash_password, needs_rehash, verify_password
 from authapp.services import activity, sessions
 from authapp.services.email_addresses import email_key, parse_email
 from authapp.services.origin import Origin
 from authapp.services.sessions import SignedIn
+from authapp.services.standing import require_standing
 from authapp.token_cache import token_cache
 
 
@@ -16,21 +19,39 @@ def sign_in(email: str, password: str, *, remember: bool, origin: Origin) -> Sig
     """Begin a session.
 
     Raises CredentialsRefused for a wrong password, an unknown address and a disabled account
-    alike, in the same time (ASVS 6.3.8).
+    alike, in the same time (ASVS 6.3.8); AccountFrozen to whoever knows the password.
     """
     user = _find(email)
     kept = user.password_hash if user is not None else None
     if not verify_password(kept, password) or user is None or user.disabled_at is not None:
         # Noted for an unknown address too, which must take no less time.
-        activity.note(user.id if user else None, Activity.SIGN_IN_REFUSED, origin)
-        db.session.commit()
+        _note_refusal(user.id if user else None, origin)
         raise CredentialsRefused("the address or the password is wrong")
+    rehashed = hash_password(password) if needs_rehash(user.password_hash) else None
+    user = _take(user.id, user.password_hash, origin)
+    user.password_hash = rehashed or user.password_hash
     activity.note(user.id, Activity.SIGNED_IN, origin)
-    if needs_rehash(user.password_hash):
-        user.password_hash = hash_password(password)
     signed_in = sessions.begin(user.id, remember=remember, origin=origin)
     token_cache.warm_user(signed_in.identity.user_id)
     return signed_in
+
+
+def _take(user_id: UUID, password_hash: str, origin: Origin) -> User:
+    """Take the account, unless it was closed or its password changed while ours was checked."""
+    try:
+        user = require_standing(user_id)
+        if user.password_hash != password_hash:
+            raise CredentialsRefused("the password has just been changed")
+    except DomainError:
+        db.session.rollback()
+        _note_refusal(user_id, origin)
+        raise
+    return user
+
+
+def _note_refusal(user_id: UUID | None, origin: Origin) -> None:
+    activity.note(user_id, Activity.SIGN_IN_REFUSED, origin)
+    db.session.commit()
 
 
 def _find(email: str) -> User | None:

@@ -283,7 +283,7 @@ def test_a_disabled_account_gets_no_token(user: User) -> None:
     db.session.get(User, user.id).disabled_at = clock.now()
     db.session.commit()
 
-    with pytest.raises(NotFound):
+    with pytest.raises(NotAllowed):
         create(user)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotAllowed):
         api_tokens.rotate(user.id, made.id, overlap=DAY, origin=HERE)
