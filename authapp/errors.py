@@ -5,6 +5,7 @@
     └── DomainError             a use case said no; web, api and cli say it to the person
         ├── InputRefused        one field's input is not acceptable
         ├── CredentialsRefused  the e-mail address or the password is wrong
+        ├── ProofTooOld         the password was entered too long ago for this
         ├── NotFound            no such thing, or not this person's
         ├── NotAllowed          known, but may not do this
         │   ├── AccountDisabled by an operator
@@ -52,6 +53,14 @@ class InputRefused(DomainError):
 
 class CredentialsRefused(DomainError):
     """Sign-in refused; never says which half was wrong."""
+
+
+class ProofTooOld(DomainError):
+    """Signed in, but what is asked for takes a password that was entered within `max_age`."""
+
+    def __init__(self, max_age: timedelta) -> None:
+        super().__init__(f"the password must have been entered within the last {max_age}")
+        self.max_age = max_age
 
 
 class NotFound(DomainError):

@@ -1,24 +1,19 @@
 """The hook that says who is asking: it checks the JWT of every request, and renews it."""
 
 from datetime import datetime
-from typing import Final
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from authapp.config import current_settings
 from authapp.errors import TokenRefused
+from authapp.http.credentials import ACCESS, REFRESH, bearer, cookie, cookie_name, is_secure
 from authapp.http.origin import origin
+from authapp.http.problems import is_for_program
 from authapp.services import sessions
 from authapp.services.confirm_password import is_fresh
 from authapp.services.sessions import Identity, SignedIn
 from authapp.web.access import Access, rule
 from authapp.web.navigation import page_at_hand
-
-ACCESS: Final = "access_token"
-REFRESH: Final = "refresh_token"
-
-_SKIPPED: Final = ("static", "health", "brand")
 
 
 def init_app(app: Flask) -> None:
@@ -41,13 +36,13 @@ def load_identity() -> None:
     through.
     """
     g.identity = None
-    if (request.endpoint or "").split(".")[0] in _SKIPPED:
+    if not _is_browsing():
         return
-    bearer = _bearer()
-    if bearer is not None:
-        g.identity = _authenticated(bearer)
-    elif _is_browsing():
-        g.identity = _authenticated(request.cookies.get(_cookie(ACCESS), "")) or _renewed()
+    value = bearer()
+    if value is not None:
+        g.identity = _authenticated(value)
+    else:
+        g.identity = _authenticated(cookie(ACCESS)) or _renewed()
 
 
 def login_required() -> BaseResponse | None:
@@ -75,23 +70,17 @@ def forget() -> None:
 
 def has_ended() -> bool:
     """Tell whether the browser holds on to a session that is over."""
-    return g.identity is None and _cookie(REFRESH) in request.cookies
-
-
-def _bearer() -> str | None:
-    """Return the token of the `Authorization` header; None if there is no such header."""
-    authorization = request.authorization
-    if authorization is None or authorization.type != "bearer":
-        return None
-    return authorization.token or ""
+    return g.identity is None and cookie_name(REFRESH) in request.cookies
 
 
 def _is_browsing() -> bool:
-    """Tell whether cookies count: on pages and on addresses that lead nowhere.
+    """Tell whether a page is asked for, or an address that leads nowhere.
 
-    A program's route never takes them, so no other site can use them there.
+    A program's route sees to itself: it takes no cookie, so no other site can use one there.
     """
-    return rule() is not None or request.endpoint is None
+    if request.endpoint is None:
+        return not is_for_program()
+    return rule() is not None and request.blueprint != "brand"
 
 
 def _authenticated(value: str) -> Identity | None:
@@ -106,7 +95,7 @@ def _renewed() -> Identity | None:
 
     A refusal takes no cookie away: another tab may have put a good one there meanwhile.
     """
-    value = request.cookies.get(_cookie(REFRESH))
+    value = cookie(REFRESH)
     if not value:
         return None
     try:
@@ -133,10 +122,10 @@ def _settle_cookies(response: Response) -> Response:
 
 def _set_cookie(response: Response, name: str, value: str, expires_at: datetime | None) -> None:
     response.set_cookie(
-        _cookie(name),
+        cookie_name(name),
         value,
         expires=expires_at,
-        secure=_is_secure(),
+        secure=is_secure(),
         httponly=True,
         samesite="Lax",
         path="/",
@@ -145,13 +134,5 @@ def _set_cookie(response: Response, name: str, value: str, expires_at: datetime 
 
 def _delete_cookie(response: Response, name: str) -> None:
     response.delete_cookie(
-        _cookie(name), secure=_is_secure(), httponly=True, samesite="Lax", path="/"
+        cookie_name(name), secure=is_secure(), httponly=True, samesite="Lax", path="/"
     )
-
-
-def _cookie(name: str) -> str:
-    return f"__Host-{name}" if _is_secure() else name
-
-
-def _is_secure() -> bool:
-    return current_settings().public_url.startswith("https://")

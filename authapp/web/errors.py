@@ -10,33 +10,14 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from authapp.errors import (
-    Conflict,
-    CredentialsRefused,
-    DomainError,
-    InputRefused,
-    NotAllowed,
-    NotFound,
-    TokenRefused,
-    TooManyAttempts,
-    Unavailable,
-)
+from authapp.errors import DomainError, TooManyAttempts, Unavailable
+from authapp.http import problems
 from authapp.models import db
-from authapp.web import problems, words
+from authapp.web import words
 from authapp.web.navigation import page_at_hand
 
 _OUTAGE = timedelta(seconds=5)
 
-_STATUSES: dict[type[DomainError], HTTPStatus] = {
-    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
-    NotFound: HTTPStatus.NOT_FOUND,
-    NotAllowed: HTTPStatus.FORBIDDEN,
-    Conflict: HTTPStatus.CONFLICT,
-    InputRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    CredentialsRefused: HTTPStatus.UNAUTHORIZED,
-    TokenRefused: HTTPStatus.UNAUTHORIZED,
-}
 # What may go better a moment later, where the same page is worth another try.
 _PASSING = (
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -66,23 +47,29 @@ def _form_not_ours(error: CSRFError) -> Response:
 def _http_error(error: HTTPException) -> Response:
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return make_response(error.get_response())
-    response = _answer(HTTPStatus(error.code))
+    if problems.is_for_program():
+        response = problems.for_http_error(error)
+    else:
+        response = _answer(HTTPStatus(error.code))
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = error.get_response().headers.get("Allow", "")
     return response
 
 
 def _domain_error(error: DomainError) -> Response:
-    status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
-    if isinstance(error, (Unavailable, TooManyAttempts)):
-        return _answer(status, retry_after=error.retry_after)
-    return _answer(status)
+    wait = error.retry_after if isinstance(error, (Unavailable, TooManyAttempts)) else None
+    if not problems.is_for_program():
+        return _answer(problems.kind_of(error).status, wait=wait)
+    response = problems.for_refusal(error)
+    if wait is not None:
+        response.headers["Retry-After"] = problems.retry_after(wait)
+    return response
 
 
 def _database_away(error: Exception) -> Response:
     current_app.logger.error("the database does not answer: %s", type(error).__name__)
     db.session.rollback()
-    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, retry_after=_OUTAGE)
+    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, wait=_OUTAGE)
 
 
 def _unexpected(error: Exception) -> Response:
@@ -93,17 +80,15 @@ def _unexpected(error: Exception) -> Response:
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, reference=reference)
 
 
-def _answer(
-    status: HTTPStatus, *, retry_after: timedelta | None = None, reference: str = ""
-) -> Response:
-    text = words.for_status(status)
+def _answer(status: HTTPStatus, *, wait: timedelta | None = None, reference: str = "") -> Response:
     if problems.is_for_program():
-        response = problems.problem(status, text, reference)
+        response = problems.for_status(status, **({"reference": reference} if reference else {}))
     else:
         again = page_at_hand() if status in _PASSING else None
-        response = _page(status, text, retry_after=retry_after, reference=reference, again=again)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, int(retry_after.total_seconds())))
+        text = words.for_status(status)
+        response = _page(status, text, wait=wait, reference=reference, again=again)
+    if wait is not None:
+        response.headers["Retry-After"] = problems.retry_after(wait)
     return response
 
 
@@ -111,7 +96,7 @@ def _page(
     status: HTTPStatus,
     text: words.Explanation,
     *,
-    retry_after: timedelta | None = None,
+    wait: timedelta | None = None,
     reference: str = "",
     again: str | None = None,
 ) -> Response:
@@ -120,7 +105,7 @@ def _page(
         "errors/error.html",
         status=status.value,
         text=text,
-        wait=words.for_wait(retry_after) if status is HTTPStatus.TOO_MANY_REQUESTS else "",
+        wait=words.for_wait(wait) if status is HTTPStatus.TOO_MANY_REQUESTS else "",
         reference=reference,
         again=again,
     )
