@@ -22,6 +22,7 @@ class Breaker:
         self._closed = threading.Event()
         self._closed.set()
         self._stopped = threading.Event()
+        self._prober: threading.Thread | None = None
 
     @property
     def is_open(self) -> bool:
@@ -38,15 +39,20 @@ class Breaker:
             if self.is_open or self._failures < OPENS_AFTER:
                 return
             self._closed.clear()
+            self._prober = threading.Thread(
+                target=self._until_it_is_back, name="redis-probe", daemon=True
+            )
         log.warning("Redis is away, the database answers in its place: %s", error)
-        threading.Thread(target=self._until_it_is_back, name="redis-probe", daemon=True).start()
+        self._prober.start()
 
     def succeeded(self) -> None:
         self._failures = 0
 
     def stop(self) -> None:
-        """Probe no more: the application goes."""
+        """Probe no more, and let the probe at hand end: the application goes."""
         self._stopped.set()
+        if self._prober is not None and self._prober.is_alive():
+            self._prober.join()
 
     def _until_it_is_back(self) -> None:
         while not self._probe():

@@ -104,6 +104,12 @@ class Gate:
         """Check Redis before it is believed again."""
         self._believed_until = 0.0
 
+    def close(self) -> None:
+        """Ask nobody anything any more: the application goes."""
+        self.breaker.stop()
+        if self._asking is not None:
+            self._asking.join(_PATIENCE_SECONDS)
+
     def check(self) -> None:
         """Make sure that Redis is the server we know and was told of every change.
 

@@ -31,7 +31,7 @@ class Parts:
     def close(self) -> None:
         """Store what was counted and let every connection go."""
         if self.protocol is not None:
-            self.protocol.gate.breaker.stop()
+            self.protocol.gate.close()
         self.tally.close()
         self.uses.close()
         self.database.close()
