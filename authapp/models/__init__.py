@@ -4,6 +4,7 @@ from authapp.models.activity_event import Activity, ActivityEvent
 from authapp.models.attempt import Attempt
 from authapp.models.base import db
 from authapp.models.cache_journal import CacheCounter, CacheJournal, CacheState
+from authapp.models.deletion import delete_user
 from authapp.models.jwks_fetch import JWKSFetch
 from authapp.models.jwt_key import JWTKey, KeyState
 from authapp.models.outbox_message import Channel, OutboxMessage
@@ -35,4 +36,5 @@ __all__ = [
     "VerificationToken",
     "VerificationType",
     "db",
+    "delete_user",
 ]

@@ -16,18 +16,20 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 from authapp.models.base import db
 
 _NOTES = "changed_rows"
-_NOTED = "changes_are_noted"
+NOTED = "changes_are_noted"
+"""Execution option of a statement whose changes the caller has noted."""
 
 
 @dataclass(frozen=True)
 class ChangedRow:
     """One cached row that a transaction inserts, updates or deletes.
 
-    `owner` holds the columns, other than the id, that say in whose list the row stands.
+    `owner` holds the columns, other than the id, that say in whose list the row stands. An `id` of
+    None stands for the list alone.
     """
 
     table: str
-    id: UUID
+    id: UUID | None
     owner: tuple[Any, ...]
     is_new: bool = False
 
@@ -64,10 +66,15 @@ def delete_where(model: type[CachedRow], *conditions: ColumnElement[bool]) -> li
     return _run(model, delete(model).where(*conditions).returning(*_key(model)))
 
 
+def note_owner(model: type[CachedRow], *owner: Any) -> None:
+    """Note that an owner's list changes, even if no row of theirs does."""
+    changed_rows(db.session()).add(ChangedRow(model.__tablename__, None, owner))
+
+
 def _run(
     model: type[CachedRow], statement: ReturningUpdate[Any] | ReturningDelete[Any]
 ) -> list[UUID]:
-    options = {_NOTED: True, "synchronize_session": False}
+    options = {NOTED: True, "synchronize_session": False}
     db.session.flush()
     rows = db.session.execute(statement, execution_options=options).all()
     # An object loaded earlier must not shadow what the statement wrote.
@@ -92,7 +99,7 @@ def _note_objects(session: Session, _context: object) -> None:
 @event.listens_for(db.session, "do_orm_execute")
 def _refuse_unnoted_writes(state: ORMExecuteState) -> None:
     writes = state.is_insert or state.is_update or state.is_delete
-    if not writes or state.execution_options.get(_NOTED):
+    if not writes or state.execution_options.get(NOTED):
         return
     mapper = state.bind_mapper
     if mapper is not None and issubclass(mapper.class_, CachedRow):

@@ -165,14 +165,14 @@ def _unit(session: Session, changes: set[ChangedRow]) -> Unit:
     for table in sorted({change.table for change in changes}):
         kind = KINDS[table]
         of_kind = [change for change in changes if change.table == table]
-        ids: set[UUID] = {change.id for change in of_kind}
+        ids = {change.id for change in of_kind if change.id is not None}
         rows = session.execute(select(*kind.columns()).where(kind.table.c.id.in_(ids))).mappings()
         values.update(dict.fromkeys(kind.key(id) for id in ids))
         for row in rows:
             entry = RowEntry(kind, row["id"])
             values[entry.key] = (entry, kind.from_row(dict(row)))
         values.update(dict.fromkeys(ListEntry(kind, change.owner).key for change in of_kind))
-    new_keys = [KINDS[change.table].key(change.id) for change in changes if change.is_new]
+    new_keys = [KINDS[each.table].key(each.id) for each in changes if each.is_new and each.id]
     return Unit(values, new_keys, any(not change.is_new for change in changes))
 
 
