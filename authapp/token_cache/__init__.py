@@ -4,6 +4,7 @@ A cache that cannot lie: docs/coherence.md states its protocol and proves it. Wr
 that it exists; the session's events keep it right.
 """
 
+import weakref
 from typing import cast
 
 from flask import Flask
@@ -37,7 +38,9 @@ class TokenCache(
     def init_app(self, app: Flask) -> None:
         """Give an application a cache of its own, over Flask-Caching's Redis backend."""
         settings: Settings = app.extensions["settings"]
-        app.extensions["token_cache"] = assemble(settings)
+        parts = app.extensions["token_cache"] = assemble(settings)
+        # With the process at the latest: what was counted and noted in it is not lost.
+        weakref.finalize(app, parts.close)
         backend = f"{SealedRedisCache.__module__}.{SealedRedisCache.__name__}"
         self._cache_extension.init_app(app, config={"CACHE_TYPE": backend})
 

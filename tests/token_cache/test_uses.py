@@ -1,5 +1,7 @@
 """When and from where API tokens were last used, without a write on any request's path."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from uuid import uuid4
 
@@ -7,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from authapp import clock
+from authapp import ROOT, clock
 from authapp.models import TokenUse, User, db
 from authapp.models.changes import delete_where
 from authapp.models.token import Token
@@ -113,6 +115,20 @@ def test_closing_writes_what_waits(context, user: User, waiting: TokenUses) -> N
     waiting.note(token.id, "192.0.2.7")
 
     waiting.close()
+
+    assert read(token.id) is not None
+
+
+def test_a_process_that_ends_writes_what_waits(
+    context, user: User, environ: dict[str, str]
+) -> None:
+    token = add_token(user.id)[0]
+    program = (
+        "from uuid import UUID; from authapp import create_app; app = create_app()\n"
+        f"with app.app_context(): app.extensions['token_cache'].uses.note(UUID('{token.id}'), 'x')"
+    )
+
+    subprocess.run([sys.executable, "-c", program], env=environ, cwd=ROOT, check=True)
 
     assert read(token.id) is not None
 
