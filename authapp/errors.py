@@ -12,6 +12,7 @@
         │   └── AccountFrozen   by its owner, until they choose a new password
         │   └── ScopeMissing    the API token was not given the scope that this takes
         ├── Conflict            the thing is not in a state that allows this
+        │   └── LimitReached    there are as many as there may be
         ├── TooManyAttempts     a limit was reached; try again later
         ├── TokenRefused        a token, link or code does not work
         │   ├── TokenInvalid    malformed, forged, unknown or meant for something else
@@ -89,6 +90,14 @@ class ScopeMissing(NotAllowed):
 
 class Conflict(DomainError):
     """The thing is not in a state that allows this."""
+
+
+class LimitReached(Conflict):
+    """There are as many as one may have: one must go before another comes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"there may be at most {most}")
+        self.most = most
 
 
 class TooManyAttempts(DomainError):

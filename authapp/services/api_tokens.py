@@ -12,6 +12,7 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.errors import (
     Conflict,
+    LimitReached,
     NotFound,
     ScopeMissing,
     TokenExpired,
@@ -80,22 +81,23 @@ def create(
     expires_at: datetime | None,
     origin: Origin,
     granted: frozenset[Scope] | None = None,
+    key: str | None = None,
 ) -> NewToken:
     """Make a token, and mail its owner; without `expires_at` it never expires.
 
     `granted` are the scopes of the token that asks, where it is one: none may make a stronger
-    one. Raises InputRefused, NotAllowed, or Conflict where its owner has MOST already.
+    one. Whoever asks twice with one `key` gets one token. Raises InputRefused, NotAllowed,
+    LimitReached where its owner has MOST already, or Conflict where the key has made its token.
     """
     kept_name, kept_scopes = parse_name(name), parse_scopes(scopes)
     require_life(expires_at)
     require_within(granted, kept_scopes)
+    id = uuid4() if key is None else _id_for(user_id, key)
     owner = require_standing(user_id)
-    if _count(user_id) >= MOST:
-        db.session.rollback()
-        raise Conflict(f"nobody may have more than {MOST} tokens")
+    _require_room(owner, id)
     made = _issue(
         owner,
-        Token(id=uuid4(), name=kept_name, scopes=written(kept_scopes), expires_at=expires_at),
+        Token(id=id, name=kept_name, scopes=written(kept_scopes), expires_at=expires_at),
         origin,
     )
     activity.note(user_id, Activity.API_TOKEN_MADE, origin, name=kept_name)
@@ -213,9 +215,19 @@ def _listed(token: TokenRecord, use: TokenUse | None) -> ListedToken:
     return ListedToken(token, use.last_used_at, use.last_used_address)
 
 
-def _count(user_id: UUID) -> int:
-    counted = select(func.count()).where(*_working(user_id), Token.replaced_by.is_(None))
-    return db.session.scalar(counted) or 0
+def _id_for(user_id: UUID, key: str) -> UUID:
+    """Return the id that one key of one person's makes, and nobody else's."""
+    return UUID(bytes=digest(user_id.bytes + key.encode("utf-8", "surrogatepass"))[:16])
+
+
+def _require_room(owner: User, id: UUID) -> None:
+    counted = select(func.count()).where(*_working(owner.id), Token.replaced_by.is_(None))
+    if db.session.get(Token, id) is not None:
+        db.session.rollback()
+        raise Conflict("this token was made already")
+    if (db.session.scalar(counted) or 0) >= MOST:
+        db.session.rollback()
+        raise LimitReached(MOST)
 
 
 def _issue(owner: User, token: Token, origin: Origin) -> NewToken:

@@ -9,6 +9,7 @@ from authapp import clock
 from authapp.errors import (
     Conflict,
     InputRefused,
+    LimitReached,
     NotAllowed,
     NotFound,
     ScopeMissing,
@@ -251,12 +252,27 @@ def test_a_token_makes_none_that_may_do_more(user: User) -> None:
     assert len(listed(user)) == 1
 
 
+def test_a_key_makes_one_token_for_each_person(user: User) -> None:
+    def create_with_key(owner: User, key: str) -> NewToken:
+        return api_tokens.create(
+            owner.id, name="x", scopes=["introspect"], expires_at=None, origin=HERE, key=key
+        )
+
+    create_with_key(user, "a")
+    with pytest.raises(Conflict):
+        create_with_key(user, "a")
+    create_with_key(user, "\ud800")
+    create_with_key(add_user("other@example.org"), "a")
+
+    assert len(listed(user)) == 2
+
+
 def test_nobody_has_more_than_so_many(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_tokens, "MOST", 2)
     first = create(user)
     create(user)
 
-    with pytest.raises(Conflict):
+    with pytest.raises(LimitReached):
         create(user)
 
     api_tokens.rotate(user.id, first.id, overlap=DAY, origin=HERE)
