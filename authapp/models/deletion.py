@@ -44,11 +44,10 @@ def _models_of_people() -> list[Any]:
 
 
 def _owners(model: type[CachedRow], user_id: UUID) -> Iterator[tuple[Any, ...]]:
-    """Yield whose lists a person's rows may stand in; an empty list is cached as well."""
-    if model.owner_columns == ("user_id",):
+    """Yield the owners of the lists that a person may have; an empty list is cached as well."""
+    if "type" not in model.owner_columns:
         yield (user_id,)
         return
-    assert model.owner_columns == ("user_id", "type")
     for type in VerificationType:
         yield (user_id, type)
 
