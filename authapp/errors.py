@@ -109,7 +109,9 @@ class TooManyAttempts(DomainError):
 
 
 class TokenRefused(DomainError):
-    """A token, link or code that does not work."""
+    """A token, link or code that does not work; `reason` is a stable code where there is one."""
+
+    reason: str | None = None
 
 
 class TokenInvalid(TokenRefused):
@@ -118,6 +120,10 @@ class TokenInvalid(TokenRefused):
 
 class TokenExpired(TokenRefused):
     """Too old."""
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class TokenUsed(TokenRefused):

@@ -21,6 +21,8 @@ class Activity(StrEnum):
     SIGN_IN_REFUSED = "sign_in_refused"
     PASSWORD_CONFIRMED = "password_confirmed"
     SIGNED_OUT = "signed_out"
+    SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere"
+    REUSE_SEEN = "reuse_seen"
     ACCOUNT_FROZEN = "account_frozen"
     EMAIL_RESTORED = "email_restored"
     API_TOKEN_MADE = "api_token_made"

@@ -14,14 +14,20 @@ from authapp.models.changes import CachedRow
 
 
 class EndReason(StrEnum):
-    """Why a session ended before its time."""
+    """Why a session is over; the pages have words for each.
+
+    The last two are kept nowhere: the session's own times say them.
+    """
 
     SIGNED_OUT = "signed_out"
     SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere"
+    REPLACED = "replaced"
     PASSWORD_CHANGED = "password_changed"
     REUSE_SEEN = "reuse_seen"
-    DISABLED = "disabled"
     FROZEN = "frozen"
+    DISABLED = "disabled"
+    IDLE = "idle"
+    TOO_OLD = "too_old"
 
 
 class RefreshToken(CachedRow, Base):

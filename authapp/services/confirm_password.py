@@ -9,7 +9,7 @@ from authapp.config import current_settings
 from authapp.errors import CredentialsRefused, NotFound
 from authapp.models import Activity, User, db
 from authapp.security.passwords import verify_password
-from authapp.services import activity, attempts, sessions
+from authapp.services import activity, attempts, refresh
 from authapp.services.attempts import Limit
 from authapp.services.origin import Origin
 from authapp.services.sessions import Identity, SignedIn
@@ -29,7 +29,7 @@ def confirm_password(identity: Identity, password: str, *, origin: Origin) -> Si
     """
     require_password(identity.user_id, password)
     activity.note(identity.user_id, Activity.PASSWORD_CONFIRMED, origin)
-    return sessions.prove_again(identity.session_id, origin=origin)
+    return refresh.prove_again(identity.session_id, origin=origin)
 
 
 def require_password(user_id: UUID, password: str) -> User:

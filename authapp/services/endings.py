@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-from authapp import clock
-from authapp.models import EndReason, RefreshToken, RevokeReason
-from authapp.models.changes import update_where
-from authapp.services import api_tokens
+from authapp.models import EndReason, RevokeReason
+from authapp.services import api_tokens, sessions
 
 
 def end_everything(user_id: UUID, reason: EndReason) -> None:
@@ -13,11 +11,5 @@ def end_everything(user_id: UUID, reason: EndReason) -> None:
 
     The caller takes the account first (`standing.take`), so that nothing begins meanwhile.
     """
-    update_where(
-        RefreshToken,
-        RefreshToken.user_id == user_id,
-        RefreshToken.ended_at.is_(None),
-        ended_at=clock.now(),
-        end_reason=reason,
-    )
+    sessions.end_all(user_id, reason)
     api_tokens.revoke_all(user_id, RevokeReason(reason))

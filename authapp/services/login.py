@@ -5,18 +5,25 @@ from uuid import UUID
 from sqlalchemy import select
 
 from authapp.errors import CredentialsRefused, DomainError, InputRefused
-from authapp.models import Activity, User, db
+from authapp.models import Activity, EndReason, User, db
 from authapp.security.passwords import hash_password, needs_rehash, verify_password
 from authapp.services import activity, sessions
 from authapp.services.email_addresses import email_key, parse_email
 from authapp.services.origin import Origin
-from authapp.services.sessions import SignedIn
+from authapp.services.sessions import Identity, SignedIn
 from authapp.services.standing import require_standing
 from authapp.token_cache import token_cache
 
 
-def sign_in(email: str, password: str, *, remember: bool, origin: Origin) -> SignedIn:
-    """Begin a session.
+def sign_in(
+    email: str,
+    password: str,
+    *,
+    remember: bool,
+    origin: Origin,
+    instead_of: Identity | None = None,
+) -> SignedIn:
+    """Begin a session, and end the one that it takes the place of.
 
     Raises CredentialsRefused for a wrong password, an unknown address and a disabled account
     alike, in the same time (ASVS 6.3.8); AccountFrozen to whoever knows the password.
@@ -31,6 +38,9 @@ def sign_in(email: str, password: str, *, remember: bool, origin: Origin) -> Sig
     user = _take(user.id, user.password_hash, origin)
     user.password_hash = rehashed or user.password_hash
     activity.note(user.id, Activity.SIGNED_IN, origin)
+    if instead_of is not None:
+        # One client has one session: the former one would live on unseen.
+        sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
     signed_in = sessions.begin(user.id, remember=remember, origin=origin)
     token_cache.warm_user(signed_in.identity.user_id)
     return signed_in

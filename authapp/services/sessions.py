@@ -1,21 +1,24 @@
-"""Sessions: beginning, checking, renewing and ending them."""
+"""Sessions: beginning, checking, listing and ending them; refresh.py renews them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from sqlalchemy import ColumnElement
+
 from authapp import clock
-from authapp.config import Settings, current_settings
-from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked
+from authapp.config import current_settings
+from authapp.errors import TokenExpired, TokenInvalid, TokenRefused, TokenRevoked
 from authapp.models import EndReason, RefreshToken, db
 from authapp.models.changes import update_where
 from authapp.security import jwt
 from authapp.security.derivation import derive_key
 from authapp.security.keyring import parse_public
-from authapp.security.opaque_tokens import make_refresh_token, parse_refresh_token
+from authapp.security.opaque_tokens import make_refresh_token
 from authapp.services import keys
 from authapp.services.origin import Origin
 from authapp.token_cache import token_cache
+from authapp.token_cache.records import RefreshTokenRecord
 
 USER_AGENT_CHARACTERS = 400
 
@@ -42,30 +45,29 @@ class SignedIn:
 
 
 def begin(user_id: UUID, *, remember: bool, origin: Origin) -> SignedIn:
-    """Begin a session and return its first tokens."""
-    settings, now = current_settings(), clock.now()
-    absolute = settings.session_absolute_lifetime if remember else settings.session_brief_lifetime
-    session = RefreshToken(
+    """Begin a session and return its first tokens; the caller has taken the account."""
+    settings, signer, now = current_settings(), keys.signer(), clock.now()
+    lifetime = settings.session_absolute_lifetime if remember else settings.session_brief_lifetime
+    session = RefreshTokenRecord(
         id=uuid4(),
         user_id=user_id,
+        generation=0,
+        rotated_at=now,
         remember=remember,
         auth_time=now,
         created_at=now,
         created_address=origin.address,
         last_used_at=now,
         last_used_address=origin.address,
-        rotated_at=now,
-        generation=0,
         user_agent=origin.user_agent[:USER_AGENT_CHARACTERS],
-        absolute_expires_at=now + absolute,
-        expires_at=_idle_limit(settings, now, now + absolute, remember=remember),
+        expires_at=idle_limit(now, now + lifetime, remember=remember),
+        absolute_expires_at=now + lifetime,
+        ended_at=None,
+        end_reason=None,
     )
-    signer = keys.signer()
-    db.session.add(session)
-    db.session.flush()
-    signed_in = _signed_in(settings, signer, session)
+    db.session.add(RefreshToken(**asdict(session)))
     db.session.commit()
-    return signed_in
+    return tokens_of(session, signer)
 
 
 def authenticate(access_token: str) -> Identity:
@@ -88,98 +90,22 @@ def authenticate(access_token: str) -> Identity:
     if session is None or session.user_id != claims.user_id:
         raise TokenInvalid("the session is gone")
     if session.ended_at is not None:
-        raise TokenRevoked(session.end_reason or EndReason.SIGNED_OUT)
+        raise refusal(session)
     return Identity(claims.user_id, claims.session_id, claims.auth_time, claims.expires_at)
 
 
-def renew(refresh_token: str, *, origin: Origin) -> SignedIn:
-    """Rotate a session's refresh token and return its next tokens.
+def list_standing(user_id: UUID) -> list[RefreshTokenRecord]:
+    """Return a user's sessions that still stand, the one that was used last first."""
+    found = token_cache.get_refresh_tokens_by_user(user_id)
+    return sorted(found, key=lambda session: session.last_used_at, reverse=True)
 
-    Idempotent: whoever lost the race, or retries within the overlap, gets the same successor.
-    Raises TokenInvalid, TokenExpired or TokenRevoked.
+
+def tokens_of(session: RefreshTokenRecord, signer: keys.Signer) -> SignedIn:
+    """Return the tokens of a session as it stands; those of one generation are always the same.
+
+    Signing takes a while: call it when the transaction is over, for SQLite has one writer.
     """
-    record = token_cache.get_refresh_token_by_value(refresh_token)
-    claim = parse_refresh_token(refresh_token)
-    if record is None or claim is None:
-        raise TokenInvalid("no such session")
-    if record.ended_at is not None:
-        raise TokenRevoked(record.end_reason or EndReason.SIGNED_OUT)
-    settings, signer, now = current_settings(), keys.signer(), clock.now()
-    rotated = update_where(
-        RefreshToken,
-        RefreshToken.id == record.id,
-        RefreshToken.generation == claim.generation,
-        RefreshToken.ended_at.is_(None),
-        RefreshToken.expires_at > now,
-        generation=claim.generation + 1,
-        rotated_at=now,
-        last_used_at=now,
-        last_used_address=origin.address,
-        expires_at=_idle_limit(settings, now, record.absolute_expires_at, remember=record.remember),
-    )
-    session = db.session.get(RefreshToken, record.id)
-    if session is None:
-        raise TokenInvalid("no such session")
-    if not rotated:
-        _require_overlap(settings, session, claim.generation)
-    signed_in = _signed_in(settings, signer, session)
-    db.session.commit()
-    return signed_in
-
-
-def prove_again(session_id: UUID, *, origin: Origin) -> SignedIn:
-    """Note that the password was entered again, and return the session's next tokens.
-
-    Raises TokenRevoked for a session that has ended. Source: ASVS 7.2.4, new tokens whenever
-    somebody has authenticated.
-    """
-    signer, now = keys.signer(), clock.now()
-    proven = update_where(
-        RefreshToken,
-        RefreshToken.id == session_id,
-        RefreshToken.ended_at.is_(None),
-        generation=RefreshToken.generation + 1,
-        rotated_at=now,
-        last_used_at=now,
-        last_used_address=origin.address,
-        auth_time=now,
-    )
-    session = db.session.get(RefreshToken, session_id) if proven else None
-    if session is None:
-        raise TokenRevoked(EndReason.SIGNED_OUT)
-    signed_in = _signed_in(current_settings(), signer, session)
-    db.session.commit()
-    return signed_in
-
-
-def sign_out(session_id: UUID, reason: EndReason = EndReason.SIGNED_OUT) -> None:
-    """End a session: its access tokens are refused from the next request on."""
-    update_where(
-        RefreshToken,
-        RefreshToken.id == session_id,
-        RefreshToken.ended_at.is_(None),
-        ended_at=clock.now(),
-        end_reason=reason,
-    )
-    db.session.commit()
-
-
-def _require_overlap(settings: Settings, session: RefreshToken, generation: int) -> None:
-    """Let the previous generation through for a while; anything older is a stolen copy."""
-    now = clock.now()
-    if session.ended_at is not None:
-        raise TokenRevoked(session.end_reason or EndReason.SIGNED_OUT)
-    if session.expires_at <= now:
-        raise TokenExpired("the session is too old")
-    is_previous = generation == session.generation - 1
-    if is_previous and now - session.rotated_at <= settings.refresh_overlap:
-        return
-    sign_out(session.id, EndReason.REUSE_SEEN)
-    raise TokenRevoked(EndReason.REUSE_SEEN)
-
-
-def _signed_in(settings: Settings, signer: keys.Signer, session: RefreshToken) -> SignedIn:
-    now = clock.now()
+    settings, now = current_settings(), clock.now()
     claims = jwt.AccessClaims(
         user_id=session.user_id,
         session_id=session.id,
@@ -197,8 +123,57 @@ def _signed_in(settings: Settings, signer: keys.Signer, session: RefreshToken) -
     )
 
 
-def _idle_limit(
-    settings: Settings, now: datetime, absolute: datetime, *, remember: bool
-) -> datetime:
-    """Return when a session ends unless it is used before."""
-    return min(now + settings.session_idle_lifetime, absolute) if remember else absolute
+def idle_limit(now: datetime, absolute: datetime, *, remember: bool) -> datetime:
+    """Return when a session ends unless it is renewed before."""
+    lifetime = current_settings().session_idle_lifetime
+    return min(now + lifetime, absolute) if remember else absolute
+
+
+def why_over(session: RefreshTokenRecord | RefreshToken) -> str | None:
+    """Return the EndReason of a session that is over; None while it stands."""
+    if session.ended_at is not None:
+        return session.end_reason or EndReason.SIGNED_OUT
+    if session.expires_at > clock.now():
+        return None
+    is_absolute = session.expires_at >= session.absolute_expires_at
+    return EndReason.TOO_OLD if is_absolute else EndReason.IDLE
+
+
+def refusal(session: RefreshTokenRecord) -> TokenRefused:
+    """Return what a token of a session is refused with, and why."""
+    reason = why_over(session)
+    if session.ended_at is not None and reason is not None:
+        return TokenRevoked(reason)
+    if reason is not None:
+        return TokenExpired("the session is too old", reason)
+    return TokenInvalid("not a token of the session as it stands")
+
+
+def end(session_id: UUID, user_id: UUID, reason: EndReason) -> int:
+    """End a session of a user in the caller's transaction; return whether it stood, as 0 or 1.
+
+    Its access tokens are refused from the commit on, in every process.
+    """
+    return _end(reason, RefreshToken.id == session_id, RefreshToken.user_id == user_id)
+
+
+def end_others(
+    user_id: UUID, *, keep: UUID, reason: EndReason = EndReason.SIGNED_OUT_ELSEWHERE
+) -> int:
+    """End all of a user's sessions but one in the caller's transaction; return how many stood."""
+    return _end(reason, RefreshToken.user_id == user_id, RefreshToken.id != keep)
+
+
+def end_all(user_id: UUID, reason: EndReason) -> int:
+    """End all of a user's sessions in the caller's transaction; return how many stood.
+
+    The caller takes the account first (`standing.take`), so that no session begins meanwhile.
+    """
+    return _end(reason, RefreshToken.user_id == user_id)
+
+
+def _end(reason: EndReason, *which: ColumnElement[bool]) -> int:
+    standing = RefreshToken.ended_at.is_(None)
+    return len(
+        update_where(RefreshToken, *which, standing, ended_at=clock.now(), end_reason=reason)
+    )

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from authapp.security.derivation import derive_key
-from authapp.security.opaque_tokens import parse_refresh_token, proves
+from authapp.security.opaque_tokens import RefreshClaim, parse_refresh_token, proves
 from authapp.token_cache.operations import Operations
 from authapp.token_cache.records import REFRESH_TOKEN, RefreshTokenRecord
 
@@ -21,10 +21,13 @@ class RefreshTokenOperations(Operations):
         Which generation the value is of, and whether the session ended, decides whether it may
         be renewed; that is for the database to decide.
         """
+        claim = self.proven_refresh_claim(value)
+        return self._get(REFRESH_TOKEN, claim.session_id) if claim else None
+
+    def proven_refresh_claim(self, value: str) -> RefreshClaim | None:
+        """Return what a value says it is, if we made it; asks neither Redis nor the database."""
         claim = parse_refresh_token(value)
-        if claim is None or not proves(claim, self._refresh_keys()):
-            return None
-        return self._get(REFRESH_TOKEN, claim.session_id)
+        return claim if claim is not None and proves(claim, self._refresh_keys()) else None
 
     def get_refresh_tokens_by_user(self, user_id: UUID) -> list[RefreshTokenRecord]:
         """Return a user's sessions that still stand, oldest first."""

@@ -9,7 +9,7 @@ from authapp.errors import TokenRefused
 from authapp.http.credentials import ACCESS, REFRESH, bearer, cookie, cookie_name, is_secure
 from authapp.http.origin import origin
 from authapp.http.problems import is_for_program
-from authapp.services import sessions
+from authapp.services import refresh, sessions
 from authapp.services.confirm_password import is_fresh
 from authapp.services.sessions import Identity, SignedIn
 from authapp.web.access import Access, rule
@@ -99,7 +99,7 @@ def _renewed() -> Identity | None:
     if not value:
         return None
     try:
-        signed_in = sessions.renew(value, origin=origin())
+        signed_in = refresh.renew(value, origin=origin())
     except TokenRefused as refusal:
         current_app.logger.info("a session was not renewed: %s", refusal)
         return None

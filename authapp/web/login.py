@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from authapp.errors import CredentialsRefused
 from authapp.http.origin import origin
 from authapp.services import login as service
-from authapp.services import sessions
+from authapp.services import sign_out as sign_out_service
 from authapp.web import authn
 from authapp.web.forms import LoginForm
 from authapp.web.navigation import local_path
@@ -31,14 +31,15 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     try:
         signed_in = service.sign_in(
-            form.email.data, form.password.data, remember=form.remember.data, origin=origin()
+            form.email.data,
+            form.password.data,
+            remember=form.remember.data,
+            origin=origin(),
+            instead_of=g.identity,
         )
     except CredentialsRefused:
         form.form_errors.append(_("The e-mail address or the password is wrong."))
         return _render(form), 422
-    if g.identity:
-        # One browser has one session: the former one would live on unseen.
-        sessions.sign_out(g.identity.session_id)
     # Whoever could read the form's key before must not know the next one.
     session.clear()
     authn.keep(signed_in)
@@ -49,7 +50,7 @@ def submit() -> ResponseReturnValue:
 def sign_out() -> ResponseReturnValue:
     """End the session, in every tab and for every copy of its tokens."""
     if g.identity:
-        sessions.sign_out(g.identity.session_id)
+        sign_out_service.sign_out(g.identity, origin=origin())
     authn.forget()
     session.clear()
     flash(_("You are signed out."))

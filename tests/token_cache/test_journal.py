@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -14,7 +13,8 @@ from authapp.models import RefreshToken, User, db
 from authapp.models.changes import update_where
 from authapp.services import sessions
 from authapp.services.origin import Origin
-from authapp.services.sessions import SignedIn
+from authapp.services.sessions import Identity, SignedIn
+from authapp.services.sign_out import sign_out
 from authapp.token_cache import scripts, token_cache
 from tests.servers import RedisServer
 
@@ -25,26 +25,34 @@ REVOKE_AND_DIE = """
 import os, signal, sys
 from uuid import UUID
 from authapp import create_app
-from authapp.models import db
+from authapp.models import EndReason, db
 from authapp.services import sessions
 from sqlalchemy import event
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-if sys.argv[2] == "before reporting":
+if sys.argv[3] == "before reporting":
     # The last that runs in the COMMIT, before anything that follows it.
     event.listen(db.session, "after_commit", die, insert=True)
 with create_app().app_context():
-    sessions.sign_out(UUID(sys.argv[1]))
+    sessions.end(UUID(sys.argv[1]), UUID(sys.argv[2]), EndReason.SIGNED_OUT)
+    db.session.commit()
     die()
 """
 
 
-def revoke_and_die(environ: dict[str, str], session_id: UUID, when: str) -> None:
+def revoke_and_die(environ: dict[str, str], identity: Identity, when: str) -> None:
     """End a session in a process of its own, which is killed on the next line."""
     ended = subprocess.run(
-        [sys.executable, "-c", REVOKE_AND_DIE, str(session_id), when],
+        [
+            sys.executable,
+            "-c",
+            REVOKE_AND_DIE,
+            str(identity.session_id),
+            str(identity.user_id),
+            when,
+        ],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", **environ},
         capture_output=True,
@@ -77,7 +85,7 @@ def test_a_revocation_during_a_freeze_outlives_its_process_and_the_thaw(
     session_id = signed_in.identity.session_id
     redis_server.freeze()
 
-    revoke_and_die(environ, session_id, when)
+    revoke_and_die(environ, signed_in.identity, when)
     redis_server.thaw()
 
     assert redis_server.client.get(f"refresh_token:{session_id}"), "the old entry is still there"
@@ -92,7 +100,7 @@ def test_during_the_freeze_itself_everybody_refuses(
     redis_server.freeze()
 
     with app.app_context():
-        sessions.sign_out(signed_in.identity.session_id)
+        sign_out(signed_in.identity, origin=ORIGIN)
 
     assert all(refuses(process, signed_in) for process in (app, make_app(), make_app()))
 
@@ -106,7 +114,7 @@ def test_a_writer_reports_only_when_nobody_believes_an_older_check(
         signed_in = sign_in(app, user)
         redis_server.freeze()
         with app.app_context():
-            sessions.sign_out(signed_in.identity.session_id)
+            sign_out(signed_in.identity, origin=ORIGIN)
         redis_server.thaw()
 
         assert refuses(reader, signed_in)
@@ -119,7 +127,7 @@ def test_the_worker_sweeps_the_journal(
     key = f"refresh_token:{signed_in.identity.session_id}"
     redis_server.freeze()
     with app.app_context():
-        sessions.sign_out(signed_in.identity.session_id)
+        sign_out(signed_in.identity, origin=ORIGIN)
     redis_server.thaw()
 
     worker = make_app()
@@ -150,7 +158,7 @@ def test_an_older_self_of_the_server_is_not_believed(
     with redis_server.client as client:
         client.save()
     with app.app_context():
-        sessions.sign_out(signed_in.identity.session_id)
+        sign_out(signed_in.identity, origin=ORIGIN)
 
     redis_server.kill()
     redis_server.start()
@@ -169,7 +177,7 @@ def test_flushing_raises_the_epoch_so_that_no_older_value_opens(
     old, left = client.get(key), client.pttl(key)
     with app.app_context():
         token_cache.flush()
-        sessions.sign_out(signed_in.identity.session_id)
+        sign_out(signed_in.identity, origin=ORIGIN)
 
     client.set(key, old, px=left)
 

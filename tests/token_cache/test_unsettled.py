@@ -1,15 +1,21 @@
 """A writer that fenced, committed, and could then tell Redis nothing any more."""
 
 import time
+from uuid import UUID
 
 from flask import Flask
 
-from authapp.models import EndReason, User
+from authapp.models import EndReason, User, db
 from authapp.services import sessions
 from authapp.token_cache import token_cache
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_session
 from tests.token_cache.schedules import Actor, stepping
+
+
+def end_session(session_id: UUID, user: User) -> None:
+    sessions.end(session_id, user.id, EndReason.SIGNED_OUT)
+    db.session.commit()
 
 
 def test_what_was_not_settled_is_journaled_and_waited_out(
@@ -19,7 +25,7 @@ def test_what_was_not_settled_is_journaled_and_waited_out(
     with app.app_context():
         session_id = add_session(user.id).id
         token_cache.get_refresh_token_by_id(session_id)
-    revocation = Actor(app, lambda _: sessions.sign_out(session_id))
+    revocation = Actor(app, lambda _: end_session(session_id, user))
     with stepping(app):
         revocation.begin()
         while revocation.waits_at != "commit":

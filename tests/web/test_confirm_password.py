@@ -9,8 +9,9 @@ from flask.testing import FlaskClient
 from authapp.models import Activity, User
 from authapp.services import activity, sessions
 from authapp.services.confirm_password import GUESSES
+from authapp.services.sign_out import sign_out
 from authapp.web.access import Access, allow
-from tests.conftest import PASSWORD
+from tests.conftest import HERE, PASSWORD
 from tests.web.browsing import cookie, post, sign_in
 
 STALE = 16
@@ -86,7 +87,7 @@ def test_a_session_that_was_ended_meanwhile_is_not_revived(
     with move_time(minutes=STALE):
         location = client.get("/guarded").headers["Location"]
         with app.app_context():
-            sessions.sign_out(identity.session_id)
+            sign_out(identity, origin=HERE)
 
         answer = client.get(location)
 

@@ -1,0 +1,346 @@
+"""A refresh token has one successor for everybody, for a while; an old copy ends the session."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from authapp import clock
+from authapp.delivery import outbox
+from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked
+from authapp.models import Activity, EndReason, RefreshToken, User, db
+from authapp.models.changes import update_where
+from authapp.services import activity, refresh, sessions
+from authapp.services.origin import Origin
+from authapp.services.refresh import renew
+from authapp.services.sessions import SignedIn
+from tests.conftest import HERE
+from tests.servers import RedisServer
+
+ELSEWHERE = Origin("203.0.113.9", "curl/8.5")
+OVERLAP = 60
+THREADS = 12
+
+Move = Callable[..., object]
+
+
+def begin(user: User, *, remember: bool = False) -> SignedIn:
+    return sessions.begin(user.id, remember=remember, origin=HERE)
+
+
+def row_of(signed_in: SignedIn) -> RefreshToken:
+    row = db.session.get(RefreshToken, signed_in.identity.session_id, populate_existing=True)
+    assert row is not None
+    return row
+
+
+def mails_about_reuse() -> list[str]:
+    return [mail.body for mail in outbox.list_recent() if mail.message == "session_reused"]
+
+
+def change(session_id: UUID, **values: object) -> None:
+    update_where(RefreshToken, RefreshToken.id == session_id, **values)
+    db.session.commit()
+
+
+@contextmanager
+def statements(app: Flask) -> Iterator[list[str]]:
+    """Note the first word of every statement that the application's own connections run."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement.split(maxsplit=1)[0])
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_a_token_is_followed_by_another(context: None, user: User) -> None:
+    first = begin(user)
+
+    second = renew(first.refresh_token, origin=ELSEWHERE)
+
+    assert second.refresh_token != first.refresh_token
+    assert sessions.authenticate(second.access_token).session_id == first.identity.session_id
+    assert row_of(first).generation == 1
+    assert row_of(first).last_used_address == ELSEWHERE.address
+    assert row_of(first).created_address == HERE.address
+
+
+def test_whoever_lost_the_answer_gets_the_same_successor(
+    context: None, user: User, move_time: Move
+) -> None:
+    first = begin(user)
+    second = renew(first.refresh_token, origin=HERE)
+
+    with move_time(seconds=OVERLAP - 1):
+        again = renew(first.refresh_token, origin=HERE)
+
+        assert again.refresh_token == second.refresh_token
+        assert sessions.authenticate(again.access_token).user_id == user.id
+    assert row_of(first).generation == 1
+
+
+def test_the_overlap_is_counted_from_the_rotation_and_no_retry_prolongs_it(
+    context: None, user: User, move_time: Move
+) -> None:
+    first = begin(user)
+    renew(first.refresh_token, origin=HERE)
+    with move_time(seconds=OVERLAP - 5):
+        renew(first.refresh_token, origin=HERE)
+
+    with move_time(seconds=OVERLAP + 5), pytest.raises(TokenRevoked) as refusal:
+        renew(first.refresh_token, origin=HERE)
+
+    assert refusal.value.reason == EndReason.REUSE_SEEN
+
+
+def test_a_token_whose_successor_was_used_is_a_stolen_copy_at_once(
+    context: None, user: User
+) -> None:
+    first = begin(user)
+    second = renew(first.refresh_token, origin=HERE)
+    third = renew(second.refresh_token, origin=HERE)
+
+    with pytest.raises(TokenRevoked) as refusal:
+        renew(first.refresh_token, origin=ELSEWHERE)
+
+    assert refusal.value.reason == EndReason.REUSE_SEEN
+    with pytest.raises(TokenRevoked):
+        sessions.authenticate(third.access_token)
+    for token in (first, second, third):
+        with pytest.raises(TokenRevoked) as refusal:
+            renew(token.refresh_token, origin=HERE)
+        assert refusal.value.reason == EndReason.REUSE_SEEN
+
+
+def test_the_previous_token_works_while_the_present_one_is_unused(
+    context: None, user: User
+) -> None:
+    first = begin(user)
+    second = renew(first.refresh_token, origin=HERE)
+    third = renew(second.refresh_token, origin=HERE)
+
+    assert renew(second.refresh_token, origin=HERE).refresh_token == third.refresh_token
+
+
+def test_a_stolen_copy_is_noted_and_its_owner_told_once(context: None, user: User) -> None:
+    other = begin(user)
+    first = begin(user)
+    second = renew(first.refresh_token, origin=HERE)
+    renew(second.refresh_token, origin=HERE)
+
+    for _ in range(3):
+        with pytest.raises(TokenRevoked):
+            renew(first.refresh_token, origin=ELSEWHERE)
+
+    (mail,) = mails_about_reuse()
+    assert ELSEWHERE.address in mail
+    assert "Firefox on Linux" in mail
+    assert "/not-me/" in mail
+    noted = [event.activity for event in activity.list_recent(user.id)]
+    assert noted.count(Activity.REUSE_SEEN) == 1
+    assert sessions.authenticate(other.access_token), "other sessions go on"
+
+
+def test_many_old_copies_at_once_end_it_once(app: Flask, user: User) -> None:
+    with app.app_context():
+        first = begin(user)
+        renew(renew(first.refresh_token, origin=HERE).refresh_token, origin=HERE)
+
+    def present(_: int) -> str:
+        with app.app_context():
+            try:
+                renew(first.refresh_token, origin=ELSEWHERE)
+            except TokenRevoked as refusal:
+                return refusal.reason
+        return "renewed"
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = list(pool.map(present, range(THREADS)))
+
+    assert set(answers) == {EndReason.REUSE_SEEN}
+    with app.app_context():
+        assert len(mails_about_reuse()) == 1
+
+
+@pytest.mark.parametrize("redis", ["at work", "away"])
+def test_everybody_who_renews_at_once_gets_one_successor(
+    app: Flask, user: User, redis_server: RedisServer, redis: str
+) -> None:
+    with app.app_context():
+        first = begin(user)
+    if redis == "away":
+        redis_server.kill()
+
+    def present(_: int) -> str:
+        with app.app_context():
+            return renew(first.refresh_token, origin=HERE).refresh_token
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        successors = set(pool.map(present, range(THREADS * 4)))
+
+    assert len(successors) == 1
+    with app.app_context():
+        assert row_of(first).generation == 1
+        assert row_of(first).ended_at is None
+
+
+def test_a_rotation_is_one_update_and_its_losers_write_nothing(app: Flask, user: User) -> None:
+    with app.app_context():
+        first = begin(user)
+    with app.app_context(), statements(app) as winners:
+        renew(first.refresh_token, origin=HERE)
+    with app.app_context(), statements(app) as losers:
+        renew(first.refresh_token, origin=HERE)
+
+    # The one that reads is what is written through to the cache.
+    assert winners == ["UPDATE", "SELECT"]
+    assert losers == []
+
+
+def test_a_token_newer_than_a_restored_backup_is_refused_and_nobody_accused(
+    context: None, user: User
+) -> None:
+    first = begin(user)
+    second = renew(first.refresh_token, origin=HERE)
+    third = renew(second.refresh_token, origin=HERE)
+    change(first.identity.session_id, generation=0)
+
+    for token in (second, third):
+        with pytest.raises(TokenInvalid):
+            renew(token.refresh_token, origin=HERE)
+
+    assert row_of(first).ended_at is None
+    assert mails_about_reuse() == []
+    assert renew(first.refresh_token, origin=HERE).refresh_token == second.refresh_token
+
+
+def test_a_session_that_is_gone_is_refused(context: None, user: User) -> None:
+    first = begin(user)
+    db.session.delete(row_of(first))
+    db.session.commit()
+
+    with pytest.raises(TokenInvalid):
+        renew(first.refresh_token, origin=HERE)
+
+
+def test_a_forged_token_costs_no_look_up_and_harms_no_session(app: Flask, user: User) -> None:
+    with app.app_context():
+        first = begin(user)
+        id, generation, mac = first.refresh_token.split(".")
+        forged = [
+            f"{id}.{int(generation) + 1}.{mac}",
+            f"{id}.0.{mac[::-1]}",
+            f"{id}.0.",
+            id,
+            "",
+            "é",
+        ]
+        with statements(app) as seen:
+            for value in forged:
+                with pytest.raises(TokenInvalid):
+                    renew(value, origin=HERE)
+
+        assert seen == []
+        assert row_of(first).ended_at is None
+
+
+@pytest.mark.parametrize("reason", [EndReason.SIGNED_OUT, EndReason.DISABLED, EndReason.FROZEN])
+def test_a_session_that_was_ended_says_why(
+    context: None, user: User, reason: EndReason, move_time: Move
+) -> None:
+    first = begin(user)
+    sessions.end_all(user.id, reason)
+    db.session.commit()
+
+    for moment in (move_time(seconds=0), move_time(hours=13)):
+        with moment, pytest.raises(TokenRevoked) as refusal:
+            renew(first.refresh_token, origin=HERE)
+        assert refusal.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("remember", "lasts", "reason"),
+    [(True, timedelta(days=14), EndReason.IDLE), (False, timedelta(hours=12), EndReason.TOO_OLD)],
+)
+def test_an_unused_session_lasts_until_its_edge(
+    context: None,
+    user: User,
+    move_time: Move,
+    remember: bool,
+    lasts: timedelta,
+    reason: EndReason,
+) -> None:
+    used, unused = begin(user, remember=remember), begin(user, remember=remember)
+
+    with move_time(seconds=lasts.total_seconds() - 5):
+        assert renew(used.refresh_token, origin=HERE)
+    with move_time(seconds=lasts.total_seconds() + 1), pytest.raises(TokenExpired) as refusal:
+        renew(unused.refresh_token, origin=HERE)
+
+    assert refusal.value.reason == reason
+
+
+def test_use_moves_the_idle_limit_but_not_the_absolute_one(
+    context: None, user: User, move_time: Move
+) -> None:
+    token = begin(user, remember=True)
+    began_at = clock.now()
+    for day in range(13, 90, 13):
+        with move_time(days=day):
+            token = renew(token.refresh_token, origin=HERE)
+
+    assert timedelta(days=90) - (row_of(token).expires_at - began_at) < timedelta(minutes=1)
+    with move_time(days=89, hours=23, minutes=59):
+        token = renew(token.refresh_token, origin=HERE)
+        assert token.access_expires_at == row_of(token).absolute_expires_at
+    with move_time(days=90, minutes=1), pytest.raises(TokenExpired) as refusal:
+        renew(token.refresh_token, origin=HERE)
+    assert refusal.value.reason == EndReason.TOO_OLD
+
+
+def test_a_brief_session_is_not_prolonged_by_use(
+    context: None, user: User, move_time: Move
+) -> None:
+    token = begin(user, remember=False)
+    for hour in range(1, 12):
+        with move_time(hours=hour):
+            token = renew(token.refresh_token, origin=HERE)
+            assert token.refresh_expires_at is None
+
+    with move_time(hours=12, seconds=1), pytest.raises(TokenExpired) as refusal:
+        renew(token.refresh_token, origin=HERE)
+    assert refusal.value.reason == EndReason.TOO_OLD
+
+
+def test_a_former_secret_still_renews(
+    make_app: Callable[..., Flask], environ: dict[str, str], user: User
+) -> None:
+    with make_app().app_context():
+        first = begin(user)
+    former = environ["SECRET_KEY"]
+    changed = {"SECRET_KEY": former[::-1], "SECRET_KEY_FALLBACKS": former}
+
+    with make_app(**changed).app_context():
+        second = renew(first.refresh_token, origin=HERE)
+        assert renew(second.refresh_token, origin=HERE)
+    with make_app(SECRET_KEY=former[::-1]).app_context(), pytest.raises(TokenInvalid):
+        renew(first.refresh_token, origin=HERE)
+
+
+def test_proving_again_does_not_sign_the_other_tab_out(context: None, user: User) -> None:
+    first = begin(user)
+
+    proven = refresh.prove_again(first.identity.session_id, origin=HERE)
+    late = renew(first.refresh_token, origin=HERE)
+
+    assert late.refresh_token == proven.refresh_token
