@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import flask_migrate
 import pytest
@@ -19,7 +20,7 @@ from werkzeug.serving import make_server
 from authapp import clock, create_app
 from authapp.models import User, db
 from authapp.security.passwords import hash_password
-from authapp.services import keys
+from authapp.services import keys, password_reset
 from authapp.services.origin import Origin
 from tests.servers import PostgresServer, RedisServer
 
@@ -196,6 +197,7 @@ def live_server(environ: dict[str, str]) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = create_app({**environ, "PUBLIC_URL": url})
+        work_before_each_request(app)
         server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -203,6 +205,18 @@ def live_server(environ: dict[str, str]) -> Iterator[str]:
         server.shutdown()
         thread.join()
     dispose(app)
+
+
+def work_before_each_request(app: Flask) -> None:
+    """Let what a worker would do be done by the time of the next request."""
+    serve = app.wsgi_app
+
+    def serve_after_work(environ: Any, start_response: Any) -> Any:
+        with app.app_context():
+            password_reset.answer_requests()
+        return serve(environ, start_response)
+
+    app.wsgi_app = serve_after_work
 
 
 @pytest.fixture(scope="session")

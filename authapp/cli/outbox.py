@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from authapp.cli.group import OneLineGroup
 from authapp.delivery import outbox, sender
 from authapp.models import db
+from authapp.services import password_reset
 from authapp.token_cache import token_cache
 
 outbox_group = OneLineGroup("outbox", help="Deliver the messages that wait.")
@@ -30,6 +31,7 @@ class Worker(threading.Thread):
             with self._app.app_context():
                 try:
                     token_cache.replay_journal()
+                    password_reset.answer_requests()
                     outbox.deliver_due(sender.send)
                 except Exception:
                     # Whatever it was, the messages still wait; the worker must live to retry.
@@ -56,6 +58,7 @@ def start_background_worker(app: Flask) -> Worker:
 def run_command(once: bool) -> None:
     """Deliver messages until told to stop (SIGINT or SIGTERM)."""
     if once:
+        password_reset.answer_requests()
         click.echo(f"sent {outbox.deliver_due(sender.send)}")
         return
     worker = Worker(current_app._get_current_object())  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from authapp.models.deletion import delete_user
 from authapp.models.jwks_fetch import JWKSFetch
 from authapp.models.jwt_key import JWTKey, KeyState
 from authapp.models.outbox_message import Channel, OutboxMessage
+from authapp.models.password_reset_request import PasswordResetRequest
 from authapp.models.refresh_token import EndReason, RefreshToken
 from authapp.models.token import RevokeReason, Scope, Token
 from authapp.models.token_use import TokenUse
@@ -27,6 +28,7 @@ __all__ = [
     "JWTKey",
     "KeyState",
     "OutboxMessage",
+    "PasswordResetRequest",
     "RefreshToken",
     "RevokeReason",
     "Scope",

@@ -3,8 +3,10 @@
 from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import select
 
 from authapp.errors import InputRefused
+from authapp.models import User, db
 
 LONGEST: Final = 254
 """RFC 5321 section 4.5.3.1.3, less the angle brackets."""
@@ -25,3 +27,9 @@ def parse_email(raw: str) -> str:
 def email_key(email: str) -> str:
     """Return the form under which spellings of one address are the same account."""
     return email.casefold()
+
+
+def find_owner(address: str) -> User | None:
+    """Return the account whose address this is, however it is spelt."""
+    found = select(User).where(User.email_key == email_key(address))
+    return db.session.scalars(found).one_or_none()

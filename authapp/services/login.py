@@ -2,13 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
-
 from authapp.errors import CredentialsRefused, DomainError, InputRefused
 from authapp.models import Activity, EndReason, User, db
 from authapp.security.passwords import hash_password, needs_rehash, verify_password
 from authapp.services import activity, sessions
-from authapp.services.email_addresses import email_key, parse_email
+from authapp.services.email_addresses import find_owner, parse_email
 from authapp.services.origin import Origin
 from authapp.services.sessions import Identity, SignedIn
 from authapp.services.standing import require_standing
@@ -66,7 +64,6 @@ def _note_refusal(user_id: UUID | None, origin: Origin) -> None:
 
 def _find(email: str) -> User | None:
     try:
-        key = email_key(parse_email(email))
+        return find_owner(parse_email(email))
     except InputRefused:
         return None
-    return db.session.scalars(select(User).where(User.email_key == key)).one_or_none()

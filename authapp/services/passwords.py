@@ -1,11 +1,15 @@
-"""New passwords: how strong they are, refused for a reason, or hashed."""
+"""New passwords: how strong they are, refused for a reason, hashed, or put in place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from authapp import clock
 from authapp.config import current_settings
 from authapp.errors import InputRefused
+from authapp.models import Activity, User, VerificationType
 from authapp.security import passwords
+from authapp.services import activity, notices, verification
+from authapp.services.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,18 @@ def hash_new_password(password: str, *, field: str, context: Sequence[str]) -> s
     if refusal is not None:
         raise refusal
     return passwords.hash_password(password)
+
+
+def replace(user: User, password_hash: str, how: Activity, *, origin: Origin) -> None:
+    """Put a new password in place, in the caller's transaction, and tell its owner.
+
+    Links that would set another one are void from now on.
+    """
+    user.password_hash = password_hash
+    user.password_changed_at = clock.now()
+    verification.void(user.id, VerificationType.PASSWORD_RESET)
+    activity.note(user.id, how, origin)
+    notices.send(user, "password_changed", origin=origin)
 
 
 def _refusal(password: str, field: str, words: Sequence[str]) -> InputRefused | None:

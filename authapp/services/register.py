@@ -1,13 +1,12 @@
 """Making an account."""
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.models import Activity, User, db
 from authapp.services import activity, verify_email
-from authapp.services.email_addresses import email_key, parse_email
+from authapp.services.email_addresses import email_key, find_owner, parse_email
 from authapp.services.origin import Origin
 from authapp.services.passwords import hash_new_password
 
@@ -21,7 +20,7 @@ def register(email: str, password: str, *, origin: Origin) -> None:
     """
     address = parse_email(email)
     password_hash = hash_new_password(password, field="password", context=[address])
-    owner = _find(address) or _make(address, password_hash, origin)
+    owner = find_owner(address) or _make(address, password_hash, origin)
     if owner is not None:
         _tell(owner, origin)
     db.session.commit()
@@ -35,7 +34,7 @@ def _make(address: str, password_hash: str, origin: Origin) -> User | None:
         db.session.flush()
     except IntegrityError:
         db.session.rollback()
-        return _find(address)
+        return find_owner(address)
     activity.note(user.id, Activity.REGISTERED, origin)
     verify_email.send(user)
     return None
@@ -51,8 +50,3 @@ def _tell(owner: User, origin: Origin) -> None:
         sign_in_link=f"{public_url}/login",
         reset_link=f"{public_url}/password/reset",
     )
-
-
-def _find(address: str) -> User | None:
-    found = select(User).where(User.email_key == email_key(address))
-    return db.session.scalars(found).one_or_none()

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import request
 from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, Field, PasswordField
 from wtforms.validators import InputRequired
@@ -36,10 +37,10 @@ def email_field(enter: str = "next") -> Field:
     )
 
 
-def password_field(autocomplete: str, enter: str = "go") -> Field:
+def password_field(autocomplete: str, enter: str = "go", label: LazyString | None = None) -> Field:
     """Return a field for a password: `current-password` or `new-password`."""
     return PasswordField(
-        _l("Password"),
+        label or _l("Password"),
         validators=[InputRequired(_l("Enter a password."))],
         render_kw={
             "autocomplete": autocomplete,

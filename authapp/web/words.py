@@ -46,6 +46,16 @@ _LINK: Final = {
     ),
 }
 
+RESET_LINK_VOID: Final = Explanation(
+    _l("This link no longer works"),
+    _l("The password or the e-mail address was changed after the link was sent."),
+)
+
+RESET_LINK_NOT_OPENED: Final = Explanation(
+    _l("Open the link in the mail once more"),
+    _l("We have lost track of it: either too much time has passed, or cookies are switched off."),
+)
+
 FORM_NOT_OURS: Final = Explanation(
     _l("This form can no longer be sent"),
     _l(

@@ -12,6 +12,8 @@ from playwright.sync_api import Page
 
 from tests.conftest import PASSWORD
 
+NEW_PASSWORD: Final = "five entirely different words here"
+
 STATES: Final[dict[str, Callable[["Visit"], None]]] = {}
 
 
@@ -57,6 +59,16 @@ class Visit:
         self.register()
         self.follow_mail()
         self.press("Verify my address")
+
+    def ask_for_reset(self) -> None:
+        self.open("/password/reset")
+        self.fill(email=self.email)
+        self.press("Mail me a link")
+
+    def reset(self, password: str) -> None:
+        self.follow_mail()
+        self.fill(new_password=password)
+        self.press("Set the new password")
 
 
 def state(name: str) -> Callable[[Callable[[Visit], None]], None]:
@@ -142,6 +154,79 @@ def _(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.page.get_by_role("button", name="Sign out").click()
+
+
+@state("password_reset")
+def _(visit: Visit) -> None:
+    visit.open("/password/reset")
+
+
+@state("password_reset-refused")
+def _(visit: Visit) -> None:
+    visit.open("/password/reset")
+    visit.fill(email="nonsense")
+    visit.press("Mail me a link")
+
+
+@state("password_reset-sent")
+def _(visit: Visit) -> None:
+    visit.ask_for_reset()
+
+
+@state("password_reset-link")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.follow_mail()
+
+
+@state("password_reset-link-refused")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.follow_mail()
+    visit.fill(new_password="short")
+    visit.press("Set the new password")
+
+
+@state("password_reset-done")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.reset(NEW_PASSWORD)
+
+
+@state("password_reset-used")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.reset(NEW_PASSWORD)
+    visit.open("/password/reset/new")
+
+
+@state("password_reset-broken")
+def _(visit: Visit) -> None:
+    visit.open("/password/reset/nonsense")
+
+
+@state("password_reset-not-opened")
+def _(visit: Visit) -> None:
+    visit.open("/password/reset/new")
+
+
+@state("mail-password_reset")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
+
+
+@state("mail-password_changed")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.reset(NEW_PASSWORD)
+    visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
 
 
 @state("account-unverified")

@@ -1,0 +1,307 @@
+"""Setting a new password by an emailed link."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from authapp import clock
+from authapp.delivery import outbox
+from authapp.errors import TokenUsed
+from authapp.models import Activity, PasswordResetRequest, User, db
+from authapp.services import activity, password_reset
+from tests.conftest import HERE, PASSWORD
+from tests.servers import RedisServer
+from tests.web.browsing import is_signed_in, post, sign_in
+
+NEW = "five entirely different words here"
+
+
+def ask(app: Flask, client: FlaskClient, email: str = "somebody@example.org") -> None:
+    """Ask for a link, and let the worker answer."""
+    assert post(client, "/password/reset", email=email).status_code == 303
+    with app.app_context():
+        password_reset.answer_requests()
+
+
+def mails(app: Flask) -> list[str]:
+    with app.app_context():
+        return [mail.body for mail in outbox.list_recent()]
+
+
+def newest_link(app: Flask) -> str:
+    found = re.search(r"http://[^/]+(/password/reset/\S+)", mails(app)[0])
+    assert found
+    return found[1]
+
+
+def choose(client: FlaskClient, password: str = NEW):
+    return post(client, "/password/reset/new", new_password=password)
+
+
+def test_a_link_sets_a_password_once(app: Flask, client: FlaskClient, user: User) -> None:
+    ask(app, client)
+    link = newest_link(app)
+
+    opened = client.get(link)
+    answer = choose(client)
+
+    assert opened.headers["Location"] == "/password/reset/new"
+    assert answer.headers["Location"] == "/password/reset/done"
+    assert not is_signed_in(client)
+    assert post(client, "/login", email=user.email, password=PASSWORD).status_code == 422
+    assert post(client, "/login", email=user.email, password=NEW).status_code == 303
+    client.get(link)
+    again = client.get("/password/reset/new")
+    assert again.status_code == 410
+    assert "used already" in again.get_data(as_text=True)
+
+
+def test_the_secret_is_in_no_address_that_a_page_has(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    ask(app, client)
+    link = newest_link(app)
+
+    opened = client.get(link)
+    page = client.get("/password/reset/new").get_data(as_text=True)
+
+    secret = link.rpartition("/")[2]
+    assert "<script" not in opened.get_data(as_text=True)
+    assert opened.headers["Referrer-Policy"] == "no-referrer"
+    assert secret not in opened.headers["Location"]
+    assert secret not in page
+
+
+def test_opening_the_link_and_its_form_changes_nothing(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    ask(app, client)
+    link = newest_link(app)
+    scanner = app.test_client()
+
+    for method in (scanner.get, scanner.head):
+        assert method(link, follow_redirects=True).status_code == 200
+    assert choose(scanner, "").status_code == 422
+
+    client.get(link)
+    assert choose(client).status_code == 303
+
+
+def test_asking_does_the_same_work_for_any_address(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    statements: list[str] = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    page = client.get("/password/reset").get_data(as_text=True)
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+
+    def work(email: str) -> tuple[list[str], int, str]:
+        statements.clear()
+        answer = client.post("/password/reset", data={"email": email, "csrf_token": token[1]})
+        sent = client.get("/password/reset/sent").get_data(as_text=True)
+        return [*statements], answer.status_code, sent.replace(email, "")
+
+    assert work(user.email) == work("nobody@example.org")
+    assert work("x" + user.email) == work("x@example.org")
+
+
+def test_only_an_account_gets_a_mail(app: Flask, client: FlaskClient, user: User) -> None:
+    ask(app, client, "nobody@example.org")
+    assert mails(app) == []
+
+    ask(app, client, user.email.upper())
+
+    (body,) = mails(app)
+    assert "127.0.0.1" in body
+    assert "30 minutes" in body
+    with app.app_context():
+        assert db.session.scalars(db.select(PasswordResetRequest)).all() == []
+        assert activity.list_recent(user.id)[0].activity == Activity.PASSWORD_RESET_ASKED
+
+
+def test_a_disabled_account_gets_no_mail_and_its_link_no_password(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    ask(app, client)
+    client.get(newest_link(app))
+    with app.app_context():
+        db.session.get(User, user.id).disabled_at = clock.now()
+        db.session.commit()
+
+    ask(app, client)
+    answer = post(client, "/password/reset/new", "/password/reset", new_password=NEW)
+
+    assert len(mails(app)) == 1
+    assert answer.status_code == 410
+
+
+def test_a_reset_signs_out_everywhere_and_says_so_by_mail(
+    app: Flask, client: FlaskClient, make_app: Callable[..., Flask], user: User
+) -> None:
+    elsewhere = make_app().test_client()
+    sign_in(elsewhere, remember="y")
+    sign_in(client)
+    ask(app, client)
+    client.get(newest_link(app))
+
+    choose(client)
+
+    assert not is_signed_in(client)
+    assert not is_signed_in(elsewhere)
+    assert "password of your account" in mails(app)[0]
+    assert "/not-me/" in mails(app)[0]
+    with app.app_context():
+        assert activity.list_recent(user.id)[0].activity == Activity.PASSWORD_RESET
+
+
+def test_a_reset_leaves_another_account_signed_in(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    post(client, "/register", email="other@example.org", password=PASSWORD)
+    sign_in(client, "other@example.org")
+    ask(app, client)
+    client.get(newest_link(app))
+
+    choose(client)
+
+    assert is_signed_in(client)
+
+
+def test_every_link_works_until_one_is_used(app: Flask, client: FlaskClient, user: User) -> None:
+    ask(app, client)
+    first = newest_link(app)
+    ask(app, client)
+    second = newest_link(app)
+    client.get(first)
+    assert choose(client).status_code == 303
+
+    client.get(second)
+    answer = client.get("/password/reset/new")
+
+    assert answer.status_code == 410
+    assert "was changed after" in answer.get_data(as_text=True)
+    assert 'href="/password/reset"' in answer.get_data(as_text=True)
+
+
+def test_an_old_link_is_refused(
+    app: Flask, client: FlaskClient, user: User, move_time: Callable[..., object]
+) -> None:
+    ask(app, client)
+    client.get(newest_link(app))
+
+    with move_time(minutes=31):
+        answer = client.get("/password/reset/new")
+
+    assert answer.status_code == 410
+    assert "too old" in answer.get_data(as_text=True)
+
+
+def test_a_bad_password_is_told_and_uses_nothing_up(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    ask(app, client)
+    client.get(newest_link(app))
+
+    short, guessable = choose(client, "short"), choose(client, user.email)
+
+    assert "at least 15" in short.get_data(as_text=True)
+    assert "Easy to guess" in guessable.get_data(as_text=True)
+    assert choose(client).status_code == 303
+
+
+def test_of_two_at_once_one_wins(app: Flask, client: FlaskClient, user: User) -> None:
+    ask(app, client)
+    value = newest_link(app).rpartition("/")[2]
+
+    def reset(password: str) -> bool:
+        with app.test_request_context():
+            try:
+                password_reset.reset(value, password, origin=HERE)
+            except TokenUsed:
+                return False
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        won = list(pool.map(reset, [NEW, NEW + " again"]))
+
+    assert sorted(won) == [False, True]
+    password = (NEW, NEW + " again")[won.index(True)]
+    assert post(client, "/login", email=user.email, password=password).status_code == 303
+
+
+def test_two_workers_answer_a_request_once(app: Flask, client: FlaskClient, user: User) -> None:
+    post(client, "/password/reset", email=user.email)
+
+    def work(_: int) -> int:
+        with app.app_context():
+            return password_reset.answer_requests()
+
+    with ThreadPoolExecutor(4) as pool:
+        answered = sum(pool.map(work, range(4)))
+
+    assert answered == 1
+    assert len(mails(app)) == 1
+
+
+def test_a_reset_proves_the_mailbox(app: Flask, client: FlaskClient) -> None:
+    post(client, "/register", email="new@example.org", password=PASSWORD)
+    ask(app, client, "new@example.org")
+    client.get(newest_link(app))
+
+    choose(client)
+
+    with app.app_context():
+        assert db.session.scalars(db.select(User)).one().email_verified_at is not None
+
+
+def test_a_mailbox_is_not_flooded_and_nobody_is_told(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    for _ in range(password_reset.BY_ADDRESS.most + 2):
+        ask(app, client)
+
+    assert len(mails(app)) == password_reset.BY_ADDRESS.most
+
+
+def test_a_client_that_asks_on_and_on_hears_when_to_stop(client: FlaskClient) -> None:
+    for number in range(password_reset.BY_CLIENT.most):
+        assert post(client, "/password/reset", email=f"a{number}@example.org").status_code == 303
+
+    answer = post(client, "/password/reset", email="b@example.org")
+
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_form_whose_link_was_never_opened_says_what_to_do(client: FlaskClient) -> None:
+    page = client.get("/password/reset/new")
+    form = post(client, "/password/reset/new", "/password/reset", new_password=NEW)
+
+    for answer in (page, form):
+        assert answer.status_code == 410
+        assert "once more" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("text", ["x", "." * 66, "%00", "é" * 40, "x" * 5000])
+def test_any_text_for_a_link_is_refused_kindly(client: FlaskClient, text: str) -> None:
+    answer = client.get(f"/password/reset/{text}", follow_redirects=True)
+
+    assert answer.status_code == 410
+    assert "does not work" in answer.get_data(as_text=True)
+
+
+def test_without_redis_a_link_still_works_once(
+    app: Flask, client: FlaskClient, user: User, redis_server: RedisServer
+) -> None:
+    ask(app, client)
+    redis_server.kill()
+    client.get(newest_link(app))
+
+    assert choose(client).status_code == 303
+    assert client.get("/password/reset/new").status_code == 410
