@@ -3,13 +3,21 @@
 from uuid import UUID
 
 from authapp import clock
-from authapp.config import current_settings
+from authapp.config import EVERYTHING, current_settings
 from authapp.delivery import mail
 from authapp.errors import Conflict, NotFound, TokenInvalid
 from authapp.models import Activity, User, VerificationType, db
 from authapp.services import activity, verification
 from authapp.services.email_addresses import email_key
 from authapp.services.origin import Origin
+
+
+def may_do_everything(user_id: UUID) -> bool:
+    """Tell whether an account's address is verified, or need not be."""
+    if current_settings().unverified_may == EVERYTHING:
+        return True
+    user = db.session.get(User, user_id)
+    return user is not None and user.email_verified_at is not None
 
 
 def send(user: User) -> None:

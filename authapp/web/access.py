@@ -1,17 +1,22 @@
 """Who may see which pages: said where a blueprint is registered, and *everybody* is said too."""
 
-from enum import Enum
+from enum import Flag
 from typing import cast
 
 from flask import Blueprint, Flask, current_app, request
 
 
-class Access(Enum):
-    """Who may see a page."""
+class Access(Flag):
+    """Who may see a page; `FRESH | VERIFIED` asks for both.
 
-    EVERYBODY = "everybody"
-    SIGNED_IN = "signed in"
-    FRESH = "signed in, with the password entered a short while ago"
+    FRESH is who has entered the password a short while ago. VERIFIED is who has verified their
+    address, where UNVERIFIED_MAY asks for it; what is left to others is to look and to verify.
+    """
+
+    EVERYBODY = 0
+    SIGNED_IN = 1
+    FRESH = SIGNED_IN | 2
+    VERIFIED = SIGNED_IN | 4
 
 
 def allow(app: Flask, blueprint: Blueprint, access: Access, **views: Access) -> None:
@@ -31,4 +36,4 @@ def rule() -> Access | None:
 def rule_of(endpoint: str) -> Access | None:
     """Return the rule of a view by its endpoint, or of the blueprint that it is in."""
     rules = cast(dict[str, Access], current_app.extensions["access"])
-    return rules.get(endpoint) or rules.get(endpoint.rpartition(".")[0])
+    return rules.get(endpoint, rules.get(endpoint.rpartition(".")[0]))

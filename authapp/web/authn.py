@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import Flask, Response, current_app, flash, g, redirect, request, url_for
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from authapp.errors import TokenRefused
@@ -12,6 +13,7 @@ from authapp.http.problems import is_for_program
 from authapp.services import refresh, sessions
 from authapp.services.confirm_password import is_fresh
 from authapp.services.sessions import Identity, SignedIn
+from authapp.services.verify_email import may_do_everything
 from authapp.web.access import Access, rule
 from authapp.web.navigation import page_at_hand
 
@@ -47,11 +49,15 @@ def load_identity() -> None:
 
 def login_required() -> BaseResponse | None:
     """Send whoever may not see a page to where they can show that they may, and back afterwards."""
-    if rule() not in (Access.SIGNED_IN, Access.FRESH):
+    needed = rule() or Access.EVERYBODY
+    if Access.SIGNED_IN not in needed:
         return None
     if g.identity is None:
         return redirect(url_for("login.show", next=page_at_hand()), 303)
-    if rule() is Access.FRESH and not is_fresh(g.identity):
+    if Access.VERIFIED in needed and not may_do_everything(g.identity.user_id):
+        flash(_("That takes a verified address."))
+        return redirect(url_for("verify_email.show"), 303)
+    if Access.FRESH in needed and not is_fresh(g.identity):
         return redirect(url_for("confirm_password.show", next=page_at_hand()), 303)
     return None
 

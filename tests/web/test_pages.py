@@ -33,7 +33,7 @@ def test_pages_for_the_signed_in_send_others_to_sign_in(
     pages = [
         rule.rule
         for rule in app.url_map.iter_rules()
-        if rule_of(rule.endpoint) is Access.SIGNED_IN
+        if Access.SIGNED_IN in (rule_of(rule.endpoint) or Access.EVERYBODY)
         and "GET" in (rule.methods or ())
         and not rule.arguments
     ]

@@ -1,0 +1,80 @@
+"""What an account whose address is not verified may do."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Blueprint, Flask
+from flask.testing import FlaskClient
+
+from authapp.models import User, db
+from authapp.web.access import Access, allow
+from tests.web.browsing import is_signed_in, sign_in
+
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture
+def make_client(make_app: MakeApp) -> Callable[..., FlaskClient]:
+    """Make a client of an application with pages that want a verified address."""
+
+    def make(**changes: str) -> FlaskClient:
+        app = make_app(**changes)
+        for name, access in [("verified", Access.VERIFIED),
+                             ("both", Access.FRESH | Access.VERIFIED)]:  # fmt: skip
+            blueprint = Blueprint(name, __name__)
+            blueprint.add_url_rule(f"/{name}", "show", lambda: "there", methods=["GET", "POST"])
+            allow(app, blueprint, access)
+        return app.test_client()
+
+    return make
+
+
+@pytest.fixture
+def newcomer(app: Flask, user: User) -> User:
+    """Somebody whose address is not verified yet."""
+    with app.app_context():
+        db.session.get(User, user.id).email_verified_at = None
+        db.session.commit()
+    return user
+
+
+def test_who_is_not_verified_may_look_and_is_told_what_is_missing(
+    make_client: Callable[..., FlaskClient], newcomer: User
+) -> None:
+    client = make_client()
+    sign_in(client)
+
+    for path in ("/verified", "/both"):
+        answer = client.get(path)
+        assert answer.headers["Location"] == "/verify/email"
+        told = client.get("/verify/email").get_data(as_text=True)
+        assert "takes a verified address" in told
+    assert is_signed_in(client)
+
+
+def test_who_is_verified_may_do_everything(
+    make_client: Callable[..., FlaskClient], user: User, move_time: Callable[..., object]
+) -> None:
+    client = make_client()
+    sign_in(client)
+
+    assert client.get("/verified").get_data(as_text=True) == "there"
+    assert client.get("/both").get_data(as_text=True) == "there"
+    with move_time(minutes=16):
+        assert client.get("/verified").status_code == 200
+        assert client.get("/both").headers["Location"].startswith("/account/confirm")
+
+
+def test_a_deployment_may_ask_for_no_verified_address(
+    make_client: Callable[..., FlaskClient], newcomer: User
+) -> None:
+    client = make_client(UNVERIFIED_MAY="everything")
+    sign_in(client)
+
+    assert client.get("/verified").status_code == 200
+
+
+def test_who_is_not_signed_in_signs_in_first(make_client: Callable[..., FlaskClient]) -> None:
+    client = make_client()
+
+    assert client.get("/verified").headers["Location"] == "/login?next=/verified"
