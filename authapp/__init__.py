@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from authapp import api, cli, web
 from authapp.config import Settings, load
+from authapp.delivery import sms
 from authapp.delivery.mail import mailer
 from authapp.models.base import db, engine_options, open_sqlite
 from authapp.token_cache import token_cache
@@ -34,6 +35,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
     token_cache.init_app(app)
     mailer.init_app(app)
+    sms.init_app(app)
     for skin in (web, api, cli):
         skin.init_app(app)
     return app

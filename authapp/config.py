@@ -25,11 +25,14 @@ from authapp.readers import (
     origin,
     pattern,
     redis,
+    region,
+    regions,
     sealing_keys,
     secret,
     secrets,
     text,
     url,
+    webhook_secret,
     whole,
 )
 
@@ -99,6 +102,19 @@ class Settings:
     mail_username: str = setting(text, "", "Name to sign in to the SMTP server with; empty does not sign in.")
     mail_password: str = setting(text, "", "Password to sign in to the SMTP server with.")
     mail_default_sender: str = setting(pattern(r"[^\x00-\x1f\x7f]+@[^\x00-\x1f\x7f]+", "an e-mail address"), "no-reply@localhost.localdomain", "Address that mail comes from.")
+    mail_ca_file: str = setting(text, "", "PEM file of the private authority that vouches for the SMTP server; empty trusts the system's authorities.")
+    sms_sender: str = setting(choice("none", "twilio", "webhook"), "none", "What sends text messages. Without it, production cannot verify phone numbers, and its pages say so.")
+    sms_twilio_account: str = setting(text, "", "Account SID at Twilio.")
+    sms_twilio_token: str = setting(text, "", "Auth token of that account.")
+    sms_twilio_from: str = setting(text, "", "Number that text messages come from, or a messaging service (`MG...`).")
+    sms_twilio_url: str = setting(url("https", "http"), "https://api.twilio.com", "Where Twilio's API is.")
+    sms_webhook_url: str = setting(url("https", "http"), "", "Program that sends text messages; docs/operation.md says how it is asked.")
+    sms_webhook_secret: bytes = setting(webhook_secret, "", "Signs the requests to that program: `whsec_` and base64 of 24 to 64 random bytes.")
+    sms_daily_budget: int = setting(whole(1, 100_000_000), "1000", "Most codes that are texted in a day, whoever asks.", unit="messages")
+    sms_daily_budget_per_country: int = setting(whole(1, 100_000_000), "200", "Most codes that are texted in a day to one country.", unit="messages")
+    phone_default_region: str = setting(region, "GB", "Country that the phone page offers first, such as `GB`.")
+    phone_regions: list[str] = setting(regions, "", "Countries whose numbers can be verified, comma-separated; empty means all.")
+    delivery_timeout: timedelta = setting(duration(1, 60, SECOND), "15", "How long each step of handing a message to a mail server or a text service is waited for.", unit="seconds")
 # fmt: on
 
 

@@ -8,12 +8,18 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from phonenumbers import SUPPORTED_REGIONS
+
 MINIMUM_SECRET_CHARACTERS: Final = 32
 SEALING_KEY_BYTES: Final = 32
 
 NEW_SECRET: Final = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 NEW_SEALING_KEY: Final = (
     'python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
+)
+NEW_WEBHOOK_SECRET: Final = (
+    "make one with: python -c "
+    "\"import base64, os; print('whsec_' + base64.b64encode(os.urandom(32)).decode())\""
 )
 
 
@@ -144,3 +150,27 @@ def database(raw: str) -> str:
     if raw.startswith("sqlite:") and raw in ("sqlite://", "sqlite:///:memory:"):
         raise Refused("must name a file: an SQLite database in memory has only one connection")
     return url("sqlite", "postgresql+psycopg")(raw)
+
+
+def webhook_secret(raw: str) -> bytes:
+    """Read a key as Standard Webhooks writes it."""
+    if not raw:
+        return b""
+    try:
+        key = base64.b64decode(raw.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not raw.startswith("whsec_") or not 24 <= len(key) <= 64 or len(set(key)) < 8:
+        raise Refused(f"must be whsec_ and base64 of 24 to 64 random bytes; {NEW_WEBHOOK_SECRET}")
+    return key
+
+
+def region(raw: str) -> str:
+    """Read a country by its code of two letters."""
+    if raw not in SUPPORTED_REGIONS:
+        raise Refused("must be a country's two capital letters, such as GB")
+    return raw
+
+
+def regions(raw: str) -> list[str]:
+    return [region(part.strip()) for part in raw.split(",") if part.strip()]

@@ -22,6 +22,7 @@ from authapp.models import User, db
 from authapp.security.passwords import hash_password
 from authapp.services import keys, password_reset
 from authapp.services.origin import Origin
+from tests.mail_server import MailServer, mail_settings
 from tests.servers import PostgresServer, RedisServer
 
 PASSWORD = "four unrelated words together"
@@ -173,6 +174,19 @@ def context(app: Flask) -> Iterator[None]:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    server = MailServer().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mailing_app(mail_server: MailServer, make_app: Callable[..., Flask]) -> Flask:
+    """An application that mails through a real SMTP server."""
+    return make_app(**mail_settings(mail_server.port))
 
 
 @pytest.fixture

@@ -1,31 +1,49 @@
-"""The outbox: messages wait here until a worker has delivered them, at least once each."""
+"""The outbox: messages wait here until a worker has delivered them, or they are of no use."""
 
-import random
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
 
 from authapp import clock
+from authapp.errors import Conflict, NotFound
 from authapp.models import OutboxMessage, db
 
-TRIES: Final = 8
-CLAIM: Final = timedelta(minutes=2)
-"""How long a worker may take over one message before another may try."""
+LIFETIME: Final = timedelta(days=7)
+"""How long news are news, where nothing in a message grows useless sooner."""
 
-_FIRST_PAUSE: Final = timedelta(seconds=10)
-_LONGEST_PAUSE: Final = timedelta(hours=1)
+WIPED: Final[dict[str, Any]] = {"body": "", "html": None}
+"""What takes the place of links and codes that have done their work."""
+
+TOO_OLD: Final = "too old to be of use"
+
 _RECENT: Final = 100
 
 
-class DeliveryFailed(Exception):
-    """A server did not take a message; it may take it later."""
+class State(StrEnum):
+    """Where a message stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DEAD = "dead"
 
 
-def add(message: OutboxMessage) -> None:
-    """Put a message into the outbox, in the caller's transaction."""
+def waits() -> ColumnElement[bool]:
+    """Return the condition that a message is neither sent nor dead."""
+    return and_(OutboxMessage.sent_at.is_(None), OutboxMessage.dead_at.is_(None))
+
+
+def is_unclaimed(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that no worker is sending a message, or that its claim has run out."""
+    return or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now)
+
+
+def add(message: OutboxMessage, lifetime: timedelta = LIFETIME) -> None:
+    """Put a message into the outbox, in the caller's transaction; useful for `lifetime`."""
+    message.expires_at = clock.now() + lifetime
     db.session.add(message)
 
 
@@ -35,57 +53,91 @@ def list_recent() -> list[OutboxMessage]:
     return list(db.session.scalars(select(OutboxMessage).order_by(newest).limit(_RECENT)))
 
 
-def deliver_due(send: Callable[[OutboxMessage], None]) -> int:
-    """Deliver every message that is due, oldest first, and return how many were sent."""
-    sent = 0
-    while (message := _claim_next(clock.now())) is not None:
-        try:
-            send(message)
-        except DeliveryFailed as failure:
-            _put_back(message, str(failure))
-        else:
-            message.sent_at = clock.now()
-            sent += 1
-        db.session.commit()
-    return sent
-
-
-def _claim_next(now: datetime) -> OutboxMessage | None:
-    """Take the oldest due message, so that no other worker sends it meanwhile."""
-    waiting = OutboxMessage.sent_at.is_(None), OutboxMessage.dead_at.is_(None)
-    due = (
-        select(OutboxMessage.id, OutboxMessage.due_at)
-        .where(*waiting, OutboxMessage.due_at <= now)
-        .order_by(OutboxMessage.due_at, OutboxMessage.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
+def list_in(states: Sequence[State], *, limit: int) -> list[OutboxMessage]:
+    """Return the latest messages in any of these states, newest first."""
+    conditions = {
+        State.WAITING: waits(),
+        State.SENT: OutboxMessage.sent_at.is_not(None),
+        State.DEAD: OutboxMessage.dead_at.is_not(None),
+    }
+    chosen = or_(*(conditions[state] for state in states))
+    newest = OutboxMessage.created_at.desc()
+    return list(
+        db.session.scalars(select(OutboxMessage).where(chosen).order_by(newest).limit(limit))
     )
-    found = db.session.execute(due).one_or_none()
-    if found is None:
-        db.session.rollback()
-        return None
-    if not _claim(found.id, found.due_at, now):
-        db.session.rollback()
-        return _claim_next(now)
+
+
+def retry(id: UUID) -> None:
+    """Let a message be tried at once, from the first try on.
+
+    Raises NotFound, or Conflict if it was sent, is being sent, or is of no use any more.
+    """
+    message = db.session.get(OutboxMessage, id)
+    if message is None:
+        raise NotFound(f"there is no message {id}")
+    if message.sent_at is not None:
+        raise Conflict("this message was sent")
+    if message.expires_at <= clock.now():
+        raise Conflict("this message is too old to be of use")
+    if not _revive(OutboxMessage.id == id):
+        raise Conflict("this message is being sent")
     db.session.commit()
-    return db.session.get(OutboxMessage, found.id)
 
 
-def _claim(id: UUID, due_at: datetime, now: datetime) -> bool:
-    claimed = db.session.execute(
-        update(OutboxMessage)
-        .where(OutboxMessage.id == id, OutboxMessage.due_at == due_at)
-        .values(due_at=now + CLAIM, attempts=OutboxMessage.attempts + 1)
-        .returning(OutboxMessage.id)
+def retry_dead() -> int:
+    """Let every dead message that is still of use be tried at once; return how many there are."""
+    revived = _revive(OutboxMessage.dead_at.is_not(None))
+    db.session.commit()
+    return revived
+
+
+def bury_expired() -> None:
+    """Give up what is of no use any more, and wipe what it said."""
+    now = clock.now()
+    useless = and_(
+        OutboxMessage.expires_at <= now,
+        OutboxMessage.sent_at.is_(None),
+        or_(OutboxMessage.dead_at.is_(None), OutboxMessage.body != ""),
+        is_unclaimed(now),
     )
-    return claimed.one_or_none() is not None
+    # Most of the time there is none, and an UPDATE would make SQLite's other writers wait.
+    if db.session.scalar(select(OutboxMessage.id).where(useless).limit(1)) is not None:
+        too_old = case((OutboxMessage.dead_at.is_(None), TOO_OLD), else_=OutboxMessage.last_error)
+        dead_at = func.coalesce(OutboxMessage.dead_at, now)
+        _change(useless, dead_at=dead_at, last_error=too_old, **WIPED)
+    db.session.commit()
 
 
-def _put_back(message: OutboxMessage, error: str) -> None:
-    """Try again later, longer each time and never all at once; give up in the end."""
-    message.last_error = error[:255]
-    if message.attempts >= TRIES:
-        message.dead_at = clock.now()
-        return
-    pause = min(_FIRST_PAUSE * 2 ** (message.attempts - 1), _LONGEST_PAUSE)
-    message.due_at = clock.now() + pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+def delete_older(before: datetime, most: int) -> int:
+    """Delete messages that have been over since `before`; commits, and returns how many."""
+    over = select(OutboxMessage.id).where(~waits(), OutboxMessage.expires_at < before)
+    ids = list(db.session.scalars(over.limit(most)))
+    db.session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(ids)))
+    db.session.commit()
+    return len(ids)
+
+
+def _revive(condition: ColumnElement[bool]) -> int:
+    now = clock.now()
+    return _change(
+        and_(
+            condition,
+            OutboxMessage.sent_at.is_(None),
+            OutboxMessage.expires_at > now,
+            is_unclaimed(now),
+        ),
+        dead_at=None,
+        due_at=now,
+        attempts=0,
+    )
+
+
+def _change(condition: ColumnElement[bool], **values: Any) -> int:
+    changed = db.session.execute(
+        update(OutboxMessage)
+        .where(condition)
+        .values(**values)
+        .returning(OutboxMessage.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(changed.all())

@@ -1,10 +1,20 @@
 """How each channel's messages are sent."""
 
-from authapp.delivery import mail
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from authapp.delivery import mail, sms
+from authapp.delivery.deliver import Send
 from authapp.models import Channel, OutboxMessage
 
 
-def send(message: OutboxMessage) -> None:
-    """Send a message over its channel; raises DeliveryFailed if it was not taken."""
-    senders = {Channel.MAIL: mail.send}
-    senders[Channel(message.channel)](message)
+@contextmanager
+def open_senders() -> Iterator[Send]:
+    """Yield what sends a message over its channel; a connection that it opens serves them all."""
+    with mail.open_sender() as send_mail:
+        senders = {Channel.MAIL: send_mail, Channel.SMS: sms.send}
+
+        def send(message: OutboxMessage) -> bool:
+            return senders[Channel(message.channel)](message)
+
+        yield send

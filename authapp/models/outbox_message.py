@@ -4,11 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
 from authapp.models.base import Base, Id
+
+_WAITS = text("sent_at IS NULL AND dead_at IS NULL")
 
 
 class Channel(StrEnum):
@@ -19,13 +21,29 @@ class Channel(StrEnum):
 
 
 class OutboxMessage(Base):
-    """One message, ready to send; its bodies are wiped once it is sent or too old to matter."""
+    """One message, ready to send.
+
+    A worker that sends it has claimed it until `claimed_until`; after `expires_at` it is of no use
+    to anybody. Its bodies bear links and codes, and are wiped once it is sent or of no use.
+    """
 
     __tablename__ = "outbox_messages"
-    __table_args__ = (Index(None, "sent_at", "dead_at", "due_at"),)
+    __table_args__ = (
+        Index(None, "sent_at", "dead_at", "due_at"),
+        Index(
+            "ix_outbox_messages_waiting",
+            "user_id",
+            "channel",
+            "created_at",
+            sqlite_where=_WAITS,
+            postgresql_where=_WAITS,
+        ),
+    )
 
     id: Mapped[Id]
-    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
     channel: Mapped[str] = mapped_column(String(10))
     recipient: Mapped[str] = mapped_column(String(320))
     message: Mapped[str] = mapped_column(String(60))
@@ -34,6 +52,8 @@ class OutboxMessage(Base):
     html: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     due_at: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    claimed_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(String(255))
     sent_at: Mapped[datetime | None]

@@ -123,6 +123,7 @@ def send(user: User, *, origin: Origin) -> None:
         "password_reset",
         to=user.email,
         user_id=user.id,
+        lifetime=lifetime,
         email=user.email,
         link=f"{settings.public_url}/password/reset/{value}",
         expires_minutes=int(lifetime.total_seconds() // 60),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 
 from authapp import clock
+from authapp.delivery import outbox
 from authapp.models import ActivityEvent, RefreshToken, Token, VerificationToken, db
 from authapp.models.changes import delete_where
 from authapp.services import attempts
@@ -33,6 +34,8 @@ def purge() -> Iterator[int]:
         db.session.execute(delete(ActivityEvent).where(ActivityEvent.id.in_(ids)))
         db.session.commit()
         yield len(ids)
+    while number := outbox.delete_older(before, BATCH):
+        yield number
     while number := attempts.forget_spent(BATCH):
         yield number
 

@@ -31,6 +31,7 @@ def send(user: User) -> None:
         "verify_email",
         to=user.email,
         user_id=user.id,
+        lifetime=lifetime,
         link=f"{settings.public_url}/verify/email/{value}",
         expires_minutes=int(lifetime.total_seconds() // 60),
         email=user.email,

@@ -1,145 +1,280 @@
-"""Messages are rows of the transaction, and reach a real SMTP server after it."""
+"""Messages are rows of the transaction; what becomes of them, and in which order."""
 
-import socket
-from collections.abc import Callable, Iterator
+import threading
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
 
 import pytest
-import time_machine
-from aiosmtpd.controller import Controller
 from flask import Flask
 
 from authapp import clock
-from authapp.delivery import outbox, sender
-from authapp.models import OutboxMessage, db
-from authapp.services import register
+from authapp.delivery import deliver as delivery
+from authapp.delivery import outbox
+from authapp.delivery.deliver import Outcome
+from authapp.models import OutboxMessage, User, db
+from authapp.services import purge, register
 from tests.conftest import HERE, PASSWORD
+from tests.delivery.messages import add, deliver, stored
+from tests.mail_server import MailServer, hang_up
 
 
-class Inbox:
-    """What an SMTP server was given, or how it refuses."""
-
-    def __init__(self) -> None:
-        self.messages: list[EmailMessage] = []
-        self.answer = "250 taken"
-
-    async def handle_DATA(self, server, session, envelope) -> str:
-        if self.answer.startswith("250"):
-            self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
-        return self.answer
-
-
-@pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
-def mailing_app(inbox: Inbox, make_app: Callable[..., Flask]) -> Iterator[Flask]:
-    """An application that mails through a real SMTP server."""
-    controller = Controller(inbox, hostname="127.0.0.1", port=_free_port())
-    controller.start()
-    yield make_app(
-        MAIL_SERVER="127.0.0.1",
-        MAIL_PORT=str(controller.port),
-        MAIL_SECURITY="none",
-        MAIL_DEFAULT_SENDER="no-reply@accounts.example.org",
-    )
-    controller.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_a_message_arrives_once_in_text_and_html(mailing_app: Flask, inbox: Inbox) -> None:
+def test_a_message_arrives_once_in_text_and_html(
+    mailing_app: Flask, mail_server: MailServer
+) -> None:
     with mailing_app.app_context():
         register.register("new@example.org", PASSWORD, origin=HERE)
 
-        assert outbox.deliver_due(sender.send) == 1
-        assert outbox.deliver_due(sender.send) == 0
+        assert deliver() == {Outcome.SENT: 1}
+        assert deliver() == {}
 
-    (mail,) = inbox.messages
-    assert mail["To"] == "new@example.org"
-    assert mail["From"] == "no-reply@accounts.example.org"
-    assert mail["Auto-Submitted"] == "auto-generated"
-    assert mail["Message-ID"].endswith("@accounts.example.org>")
-    assert mail["Date"]
+    (mail,) = mail_server.messages
     text = mail.get_body(["plain"]).get_content()
     html = mail.get_body(["html"]).get_content()
     link = next(line for line in text.splitlines() if line.startswith("http"))
+    assert mail["To"] == "new@example.org"
     assert f'href="{link}"' in html
     assert f">{link}<" in html
-    assert "<img" not in html
 
 
-def test_what_is_not_committed_is_not_sent(mailing_app: Flask, inbox: Inbox) -> None:
+def test_a_mail_has_the_headers_that_an_automatic_one_owes(
+    make_app: Callable[..., Flask], mail_server: MailServer, mailing_app: Flask
+) -> None:
+    named = mailing_app.config  # the same server, with a name that needs quoting
+    app = make_app(
+        APP_NAME="Ålesund, Inc.",
+        SUPPORT_ADDRESS="help@example.org",
+        MAIL_SERVER=named["MAIL_SERVER"],
+        MAIL_PORT=str(named["MAIL_PORT"]),
+        MAIL_SECURITY="none",
+        MAIL_DEFAULT_SENDER="no-reply@accounts.example.org",
+    )
+    with app.app_context():
+        message = add()
+        created_at, id = message.created_at, message.id
+        deliver()
+
+    (mail,) = mail_server.messages
+    assert mail["From"] == '"Ålesund, Inc." <no-reply@accounts.example.org>'
+    assert mail["Reply-To"] == "help@example.org"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Message-ID"] == f"<{id}@accounts.example.org>"
+    assert abs(parsedate_to_datetime(mail["Date"]) - created_at) < timedelta(seconds=1)
+    assert mail["List-Unsubscribe"] is None
+
+
+def test_what_is_not_committed_is_not_sent(mailing_app: Flask, mail_server: MailServer) -> None:
     with mailing_app.app_context():
-        outbox.add(message())
+        add()
+        db.session.delete(db.session.query(OutboxMessage).one())
         db.session.flush()
         db.session.rollback()
+        outbox.add(OutboxMessage(channel="mail", recipient="never@example.org"))
+        db.session.rollback()
 
-        assert outbox.deliver_due(sender.send) == 0
-    assert inbox.messages == []
+        assert deliver() == {Outcome.SENT: 1}
+    assert mail_server.recipients == ["somebody@example.org"]
 
 
-def test_a_refused_message_is_tried_again_later_and_given_up_in_the_end(
-    mailing_app: Flask, inbox: Inbox
-) -> None:
-    inbox.answer = "451 come back later"
+def test_a_message_that_was_sent_says_nothing_any_more(mailing_app: Flask) -> None:
     with mailing_app.app_context():
-        outbox.add(message())
-        db.session.commit()
+        message = add(body="https://example.org/secret", html="<p>secret</p>")
 
-        assert outbox.deliver_due(sender.send) == 0
-        (waiting,) = outbox.list_recent()
-        assert waiting.due_at > clock.now()
-        assert "451" in (waiting.last_error or "")
+        deliver()
 
-        for hour in range(1, outbox.TRIES + 2):
-            with time_machine.travel(clock.now() + timedelta(hours=2 * hour)):
-                outbox.deliver_due(sender.send)
-        db.session.expire_all()
-        (dead,) = outbox.list_recent()
+        assert (stored(message).body, stored(message).html) == ("", None)
+
+
+def test_without_a_server_development_keeps_what_was_not_really_sent(app: Flask) -> None:
+    with app.app_context():
+        message = add(body="https://example.org/secret")
+
+        assert deliver() == {Outcome.SENT: 1}
+
+        assert stored(message).body == "https://example.org/secret"
+
+
+def test_the_pauses_grow_are_spread_and_end(
+    mailing_app: Flask, mail_server: MailServer, move_time: Callable
+) -> None:
+    mail_server.on_recipient = lambda _recipient: "451 4.7.1 come back later"
+    pauses = []
+    with mailing_app.app_context():
+        message = add()
+        for _ in range(delivery.TRIES - 1):
+            with move_time(seconds=(stored(message).due_at - clock.now()).total_seconds() + 0.01):
+                assert deliver() == {Outcome.PUT_BACK: 1}
+                pauses.append(stored(message).due_at - clock.now())
+        with move_time(hours=12):
+            assert deliver() == {Outcome.DEAD: 1}
+            assert deliver() == {}
+
+        dead = stored(message)
         assert dead.dead_at
-        assert dead.attempts == outbox.TRIES
+        assert dead.attempts == delivery.TRIES
+        assert "451 4.7.1 come back later" in dead.last_error
+        assert dead.body == "Hello."
+    assert timedelta(seconds=7) < pauses[0] < timedelta(seconds=13)
+    assert pauses[5] > 10 * pauses[0]
+    assert max(pauses) < timedelta(hours=1.2)
 
 
-def test_a_message_that_was_refused_arrives_once_the_server_takes_it(
-    mailing_app: Flask, inbox: Inbox
+def test_a_message_that_grows_useless_dies_and_is_wiped(
+    mailing_app: Flask, mail_server: MailServer, move_time: Callable
 ) -> None:
-    inbox.answer = "451 come back later"
+    mail_server.on_recipient = lambda _recipient: "451 4.7.1 come back later"
     with mailing_app.app_context():
-        outbox.add(message())
-        db.session.commit()
-        outbox.deliver_due(sender.send)
-        inbox.answer = "250 taken"
+        message = add(lifetime=timedelta(minutes=10))
+        deliver()
+        mail_server.on_recipient = lambda _recipient: "250 known"
 
-        with time_machine.travel(clock.now() + timedelta(minutes=1)):
-            assert outbox.deliver_due(sender.send) == 1
+        with move_time(minutes=11):
+            assert deliver() == {}
 
-    assert len(inbox.messages) == 1
+        assert stored(message).dead_at
+        assert stored(message).last_error == outbox.TOO_OLD
+        assert stored(message).body == ""
+    assert mail_server.messages == []
 
 
-def test_a_line_break_in_a_name_adds_no_header(mailing_app: Flask, inbox: Inbox) -> None:
+def test_a_dead_message_is_wiped_once_it_is_of_no_use(
+    mailing_app: Flask, mail_server: MailServer, move_time: Callable
+) -> None:
+    mail_server.on_recipient = lambda _recipient: "550 5.1.1 nobody of that name"
     with mailing_app.app_context():
-        outbox.add(message(subject="Hello\r\nBcc: somebody@else.example"))
+        message = add()
+        assert deliver() == {Outcome.DEAD: 1}
+        assert stored(message).body
+
+        with move_time(days=8):
+            deliver()
+
+        assert stored(message).body == ""
+        assert "nobody of that name" in stored(message).last_error
+
+
+@pytest.fixture
+def people(mailing_app: Flask, user: User) -> tuple[User, User]:
+    with mailing_app.app_context():
+        other = User(email="other@example.org", email_key="other@example.org", password_hash="")
+        db.session.add(other)
         db.session.commit()
-        outbox.deliver_due(sender.send)
+        db.session.refresh(other)
+        db.session.expunge(other)
+    return user, other
 
-    assert all("Bcc" not in mail for mail in inbox.messages)
+
+def test_a_later_message_waits_for_an_earlier_one_to_the_same_person(
+    mailing_app: Flask, mail_server: MailServer, people: tuple[User, User], move_time: Callable
+) -> None:
+    somebody, other = people
+    mail_server.on_recipient = lambda to: "451 later" if to.startswith("first") else "250 known"
+    with mailing_app.app_context():
+        add(user_id=somebody.id, recipient="first@example.org")
+        add(user_id=somebody.id, recipient="second@example.org")
+        add(user_id=other.id, recipient="other@example.org")
+        add(user_id=somebody.id, recipient="+447400123456", channel="sms")
+
+        deliver()
+        assert mail_server.recipients == ["other@example.org"]
+
+        mail_server.on_recipient = lambda _recipient: "250 known"
+        with move_time(minutes=1):
+            deliver()
+    assert mail_server.recipients == [
+        "other@example.org",
+        "first@example.org",
+        "second@example.org",
+    ]
 
 
-def message(subject: str = "Hello") -> OutboxMessage:
-    return OutboxMessage(
-        channel="mail",
-        recipient="somebody@example.org",
-        message="test",
-        subject=subject,
-        body="Hello.",
-        html="<p>Hello.</p>",
-    )
+def test_a_dead_message_holds_nobody_up(
+    mailing_app: Flask, mail_server: MailServer, people: tuple[User, User]
+) -> None:
+    somebody, _other = people
+    mail_server.on_recipient = lambda to: "550 no" if to.startswith("first") else "250 known"
+    with mailing_app.app_context():
+        add(user_id=somebody.id, recipient="first@example.org")
+        add(user_id=somebody.id, recipient="second@example.org")
+
+        assert deliver() == {Outcome.DEAD: 1, Outcome.SENT: 1}
+    assert mail_server.recipients == ["second@example.org"]
+
+
+def test_a_claim_that_ran_out_is_taken_again_and_the_slow_worker_changes_nothing(
+    mailing_app: Flask, mail_server: MailServer, move_time: Callable
+) -> None:
+    with mailing_app.app_context():
+        message = add()
+
+        def too_slow(_message: OutboxMessage) -> bool:
+            with move_time(seconds=delivery.claim_time().total_seconds() + 1):
+                assert deliver() == {Outcome.SENT: 1}
+            raise delivery.ServerAway("too late")
+
+        assert Counter(delivery.deliver_due(too_slow)) == {Outcome.PUT_BACK: 1}
+
+        assert stored(message).sent_at
+        assert stored(message).last_error is None
+    assert len(mail_server.messages) == 1
+
+
+def test_workers_at_once_send_each_message_once(
+    mailing_app: Flask, mail_server: MailServer
+) -> None:
+    with mailing_app.app_context():
+        for number in range(40):
+            add(recipient=f"{number}@example.org")
+
+    def work() -> None:
+        with mailing_app.app_context():
+            deliver()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(mail_server.recipients) == sorted(f"{number}@example.org" for number in range(40))
+
+
+def test_no_transaction_is_open_while_a_server_is_spoken_to(mailing_app: Flask) -> None:
+    with mailing_app.app_context():
+        add()
+
+        def look(message: OutboxMessage) -> bool:
+            assert message.body
+            assert not db.session().in_transaction()
+            return True
+
+        assert Counter(delivery.deliver_due(look)) == {Outcome.SENT: 1}
+
+
+def test_a_server_that_is_away_costs_one_try_a_round(
+    mailing_app: Flask, mail_server: MailServer
+) -> None:
+    mail_server.on_data = hang_up
+    with mailing_app.app_context():
+        for number in range(3):
+            add(recipient=f"{number}@example.org")
+        text = add(channel="sms", recipient="+447400123456")
+
+        assert deliver() == {Outcome.PUT_BACK: 1, Outcome.SENT: 1}
+
+        assert stored(text).sent_at
+
+
+def test_old_messages_are_purged_and_waiting_ones_are_not(
+    mailing_app: Flask, move_time: Callable
+) -> None:
+    with mailing_app.app_context():
+        add()
+        deliver()
+        waiting = add(lifetime=timedelta(days=60)).id
+
+        with move_time(days=40):
+            list(purge.purge())
+
+        assert [message.id for message in outbox.list_recent()] == [waiting]

@@ -1,0 +1,78 @@
+"""Text messages: written from templates/sms/<message>.txt into the outbox, sent by a service."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from flask import Flask, current_app, render_template
+
+from authapp.config import DEVELOPMENT, Settings, current_settings
+from authapp.delivery import outbox
+from authapp.delivery.sms.twilio import Twilio
+from authapp.delivery.sms.webhook import Webhook
+from authapp.errors import ConfigError
+from authapp.models import Channel, OutboxMessage
+
+
+class TextSender(Protocol):
+    """A service that sends text messages."""
+
+    def send(self, id: UUID, to: str, text: str) -> None:
+        """Hand one message over; raises DeliveryFailed unless the service surely took it."""
+
+
+_SENDERS: Final[dict[str, Callable[[Settings], TextSender]]] = {
+    "twilio": Twilio,
+    "webhook": Webhook,
+}
+_NEEDED: Final = {
+    "twilio": ("sms_twilio_account", "sms_twilio_token", "sms_twilio_from"),
+    "webhook": ("sms_webhook_url", "sms_webhook_secret"),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Choose the service; raises ConfigError if something that it needs is not set."""
+    settings: Settings = app.extensions["settings"]
+    chosen = settings.sms_sender
+    for name in _NEEDED.get(chosen, ()):
+        if not getattr(settings, name):
+            raise ConfigError(f"{name.upper()} is missing: SMS_SENDER={chosen} needs it")
+    app.extensions["text_sender"] = _SENDERS[chosen](settings) if chosen in _SENDERS else None
+
+
+def can_send() -> bool:
+    """Tell whether text messages reach anybody; in development the outbox page counts."""
+    settings = current_settings()
+    return settings.sms_sender != "none" or settings.environment == DEVELOPMENT
+
+
+def enqueue(
+    message: str, *, to: str, user_id: UUID | None, lifetime: timedelta, **context: Any
+) -> None:
+    """Write a text message into the outbox, in the caller's transaction.
+
+    After `lifetime` it is of no use any more and is not sent.
+    """
+    text = render_template(f"sms/{message}.txt", app_name=current_settings().app_name, **context)
+    outbox.add(
+        OutboxMessage(
+            user_id=user_id,
+            channel=Channel.SMS,
+            recipient=to,
+            message=message,
+            subject="",
+            body=text.strip(),
+        ),
+        lifetime,
+    )
+
+
+def send(message: OutboxMessage) -> bool:
+    """Send one text message; without a service it is read on the outbox page."""
+    sender: TextSender | None = current_app.extensions["text_sender"]
+    if sender is None:
+        return False
+    sender.send(message.id, message.recipient, message.body)
+    return True

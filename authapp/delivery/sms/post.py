@@ -1,0 +1,69 @@
+"""One POST to a service that sends text messages, and what it answered."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import urllib3
+
+from authapp.config import Settings
+from authapp.delivery.failures import DeliveryFailed, ServerAway
+
+_LONGEST_ANSWER: Final = 64 * 1024
+_LONGEST_QUOTE: Final = 200
+# The service as a whole says no, or asks for a rest: the next message would hear the same.
+_AWAY: Final = (401, 403, 404, 408, 429)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status and a JSON object; an answer that holds none is as good as an empty one."""
+
+    status: int
+    document: Mapping[str, Any]
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    def words(self) -> str:
+        """Return what was answered, for the operator."""
+        return f"{self.status} {json.dumps(self.document)}"[:_LONGEST_QUOTE]
+
+    def failure(self) -> DeliveryFailed:
+        """Return why this answer is no success, for a later try."""
+        is_away = self.status in _AWAY or self.status >= 500
+        return ServerAway(self.words()) if is_away else DeliveryFailed(self.words())
+
+
+def make_pool(settings: Settings) -> urllib3.PoolManager:
+    """Return connections that verify certificates and wait for nothing for ever."""
+    timeout = settings.delivery_timeout.total_seconds()
+    return urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=timeout, read=timeout), retries=False
+    )
+
+
+def post(pool: urllib3.PoolManager, url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """Send the body, and follow no redirection; raises ServerAway if no answer comes."""
+    try:
+        response = pool.request(
+            "POST", url, body=body, headers=dict(headers), redirect=False, preload_content=False
+        )
+        content = response.read(_LONGEST_ANSWER, decode_content=True)
+        if len(content) < _LONGEST_ANSWER:
+            response.release_conn()
+        else:
+            response.close()
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise ServerAway(f"{type(error).__name__}: {error}"[:_LONGEST_QUOTE]) from error
+    return Answer(response.status, _as_object(content))
+
+
+def _as_object(content: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,47 @@
+"""Text messages through a program of the operator's own, which is asked by a signed request.
+
+The signature is that of Standard Webhooks; docs/operation.md says what the program must check and
+answer.
+"""
+
+import base64
+import hmac
+import json
+from typing import Final
+from uuid import UUID
+
+from authapp import clock
+from authapp.config import Settings
+from authapp.delivery.failures import Refused
+from authapp.delivery.sms.post import make_pool, post
+
+_BAD_NUMBER: Final = 422
+
+
+class Webhook:
+    """A program that takes text messages at a URL."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._pool = make_pool(settings)
+        self._url = settings.sms_webhook_url
+        self._key = settings.sms_webhook_secret
+
+    def send(self, id: UUID, to: str, text: str) -> None:
+        """Hand one message over; `id` is the same at every try."""
+        body = json.dumps({"type": "sms.send", "id": str(id), "to": to, "text": text}).encode()
+        answer = post(self._pool, self._url, body=body, headers=self._headers(id, body))
+        if answer.status == _BAD_NUMBER and answer.document.get("error") == "bad_number":
+            raise Refused(answer.words())
+        if not answer.is_success:
+            raise answer.failure()
+
+    def _headers(self, id: UUID, body: bytes) -> dict[str, str]:
+        timestamp = int(clock.now().timestamp())
+        signed = f"{id}.{timestamp}.".encode() + body
+        signature = base64.b64encode(hmac.digest(self._key, signed, "sha256")).decode()
+        return {
+            "Content-Type": "application/json",
+            "webhook-id": str(id),
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": f"v1,{signature}",
+        }

@@ -1,0 +1,257 @@
+"""The worker under faults, and what operators see and mend."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+
+from authapp import ROOT
+from authapp.cli.outbox import Worker
+from authapp.delivery import outbox
+from authapp.delivery.deliver import Outcome
+from authapp.models import OutboxMessage, db
+from tests.delivery.messages import add, deliver, stored
+from tests.mail_server import Hang, MailServer, mail_settings
+
+PATIENCE_SECONDS = 30.0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for another process or thread; fails when it takes too long."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up_at, "it does not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def start_worker(environ: dict[str, str], mail_server: MailServer) -> Iterator[Callable]:
+    """Start `flask outbox run` in a process of its own."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> "subprocess.Popen[bytes]":
+        settings = {**environ, **mail_settings(mail_server.port)}
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", "outbox", "run"]
+        started.append(subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
+    start_worker: Callable,
+    mailing_app: Flask,
+    mail_server: MailServer,
+    move_time: Callable,
+) -> None:
+    def hang_once(recipient: str) -> str:
+        if recipient == "4@example.org" and not mail_server.hangs.is_set():
+            raise Hang
+        return "250 taken"
+
+    mail_server.on_data = hang_once
+    with mailing_app.app_context():
+        for number in range(12):
+            add(recipient=f"{number}@example.org")
+
+    victim = start_worker()
+    wait_until(mail_server.hangs.is_set)
+    other = start_worker()
+    wait_until(lambda: len(mail_server.messages) == 11)
+    victim.send_signal(signal.SIGKILL)
+    other.send_signal(signal.SIGTERM)
+    assert other.wait(PATIENCE_SECONDS) == 0
+
+    with mailing_app.app_context():
+        assert deliver() == {}
+        with move_time(minutes=5):
+            assert deliver() == {Outcome.SENT: 1}
+    assert sorted(mail_server.recipients) == sorted(f"{number}@example.org" for number in range(12))
+
+
+def test_a_worker_finishes_the_message_at_hand_when_it_is_told_to_stop(
+    start_worker: Callable,
+    mailing_app: Flask,
+    mail_server: MailServer,
+) -> None:
+    mail_server.on_data = lambda _recipient: time.sleep(0.5) or "250 taken"
+    with mailing_app.app_context():
+        for number in range(3):
+            add(recipient=f"{number}@example.org")
+    worker = start_worker()
+    wait_until(lambda: mail_server.connections > 0)
+
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(PATIENCE_SECONDS) == 0
+    with mailing_app.app_context():
+        messages = outbox.list_recent()
+        assert sum(message.sent_at is not None for message in messages) == len(mail_server.messages)
+        assert all(message.claimed_until is None for message in messages)
+    assert len(mail_server.messages) < 3
+
+
+@contextmanager
+def working(app: Flask) -> Iterator[Worker]:
+    worker = Worker(app)
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_lives_through_an_outage_of_the_database_and_says_it_once(
+    mailing_app: Flask,
+    mail_server: MailServer,
+    database_url: str,
+    lose_database: Callable,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    file = Path(database_url.removeprefix("sqlite:///"))
+    with mailing_app.app_context():
+        add()
+        db.session.remove()
+        lose_database()
+        # No connection of this application's own may outlive it.
+        db.engine.dispose()
+    with working(mailing_app):
+        wait_until(lambda: "the database does not answer" in caplog.text)
+        assert mail_server.messages == []
+
+        file.rmdir()
+        file.with_suffix(".away").rename(file)
+
+        wait_until(lambda: "the database answers again" in caplog.text)
+        wait_until(lambda: len(mail_server.messages) == 1)
+    assert caplog.text.count("the database does not answer") == 1
+
+
+def test_a_worker_outlives_its_database(
+    mailing_app: Flask, lose_database: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    with working(mailing_app) as worker:
+        lose_database()
+
+        wait_until(lambda: "the database does not answer" in caplog.text)
+
+        assert worker.is_alive()
+
+
+def test_a_worker_lives_through_an_outage_of_redis(
+    mailing_app: Flask,
+    mail_server: MailServer,
+    redis_server,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    redis_server.kill()
+    with mailing_app.app_context():
+        add()
+
+    with working(mailing_app):
+        wait_until(lambda: len(mail_server.messages) == 1)
+
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def run(app: Flask, *arguments: str) -> str:
+    result = app.test_cli_runner().invoke(args=["outbox", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(app: Flask, *arguments: str) -> str:
+    result = app.test_cli_runner().invoke(args=["outbox", *arguments])
+    assert result.exit_code != 0
+    assert "Traceback" not in result.output
+    return result.output
+
+
+@pytest.fixture
+def dead(mailing_app: Flask, mail_server: MailServer) -> OutboxMessage:
+    mail_server.on_recipient = lambda _recipient: "550 5.1.1 nobody\x1b[31m of that name"
+    with mailing_app.app_context():
+        message = add(recipient="dead@example.org", body="https://example.org/secret")
+        assert deliver() == {Outcome.DEAD: 1}
+        stored(message)
+    mail_server.on_recipient = lambda _recipient: "250 known"
+    return message
+
+
+def test_what_waits_and_what_died_is_listed_without_what_it_says(
+    mailing_app: Flask,
+    dead: OutboxMessage,
+) -> None:
+    with mailing_app.app_context():
+        add(recipient="sent@example.org")
+        deliver()
+        add(recipient="waiting@example.org")
+
+    both = run(mailing_app, "list")
+
+    assert [line.split()[5] for line in both.splitlines()] == [
+        "waiting@example.org",
+        "dead@example.org",
+    ]
+    assert "nobody" in both
+    assert "\x1b" not in both
+    assert "secret" not in both
+    assert "sent@example.org" in run(mailing_app, "list", "--state", "sent")
+    assert "waiting@" not in run(mailing_app, "list", "--state", "dead")
+    assert len(run(mailing_app, "list", "--limit", "1").splitlines()) == 1
+
+
+def test_a_dead_message_is_tried_again(
+    mailing_app: Flask,
+    dead: OutboxMessage,
+    mail_server: MailServer,
+) -> None:
+    id = str(dead.id)
+
+    assert id in run(mailing_app, "retry", id)
+    assert run(mailing_app, "run", "--once") == "tried 1, sent 1\n"
+
+    assert mail_server.recipients == ["dead@example.org"]
+    assert "was sent" in refused(mailing_app, "retry", id)
+
+
+def test_all_that_died_is_tried_again_and_what_is_too_old_is_not(
+    mailing_app: Flask,
+    dead: OutboxMessage,
+    mail_server: MailServer,
+    move_time: Callable,
+) -> None:
+    mail_server.on_recipient = lambda _recipient: "550 no"
+    with mailing_app.app_context():
+        old = add(recipient="old@example.org", lifetime=timedelta(minutes=5))
+        deliver()
+        mail_server.on_recipient = lambda _recipient: "250 known"
+
+        with move_time(minutes=6):
+            assert run(mailing_app, "retry", "--all-dead") == "1 will be tried again\n"
+            assert "too old" in refused(mailing_app, "retry", str(old.id))
+            run(mailing_app, "run", "--once")
+
+    assert mail_server.recipients == ["dead@example.org"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), (str(uuid4()), "--all-dead"), (str(uuid4()),), ("nonsense",), ("\x00",)]
+)
+def test_a_retry_of_nothing_is_refused_in_words(
+    mailing_app: Flask,
+    arguments: tuple[str, ...],
+) -> None:
+    assert refused(mailing_app, "retry", *arguments)

@@ -1,0 +1,230 @@
+"""Text messages over real HTTP: what each service is asked, and what its answers mean."""
+
+import base64
+import hmac
+import json
+import threading
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from urllib.parse import parse_qs
+
+import pytest
+from flask import Flask
+
+from authapp import clock
+from authapp.delivery import sms
+from authapp.delivery.deliver import Outcome
+from authapp.errors import ConfigError
+from authapp.models import OutboxMessage
+from tests.delivery.messages import add, deliver, stored
+from tests.text_service import TextService
+
+KEY = bytes(range(32))
+SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
+NUMBER = "+447400123456"
+MADE = (201, b'{"sid": "SM0123456789", "status": "queued"}')
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def service() -> Iterator[TextService]:
+    service = TextService()
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def webhook_app(make_app: Callable[..., Flask], service: TextService) -> Flask:
+    return make_app(
+        SMS_SENDER="webhook",
+        SMS_WEBHOOK_URL=f"{service.url}/send",
+        SMS_WEBHOOK_SECRET=SECRET,
+        DELIVERY_TIMEOUT="2",
+    )
+
+
+@pytest.fixture
+def twilio_app(make_app: Callable[..., Flask], service: TextService) -> Flask:
+    return make_app(**twilio(service, SMS_TWILIO_FROM="+15005550006"))
+
+
+def twilio(service: TextService, **changes: str) -> dict[str, str]:
+    return {
+        "SMS_SENDER": "twilio",
+        "SMS_TWILIO_URL": service.url,
+        "SMS_TWILIO_ACCOUNT": "AC0123",
+        "SMS_TWILIO_TOKEN": "a token",
+        **changes,
+    }
+
+
+def add_text(**fields: object) -> OutboxMessage:
+    return add(channel="sms", recipient=NUMBER, body="123 456 is your code.", **fields)
+
+
+def test_the_webhook_is_asked_with_a_signature_over_id_time_and_body(
+    webhook_app: Flask, service: TextService
+) -> None:
+    with webhook_app.app_context():
+        message = add_text()
+
+        assert deliver() == {Outcome.SENT: 1}
+
+        assert stored(message).body == ""
+        id = str(message.id)
+    (request,) = service.requests
+    timestamp = request.headers["webhook-timestamp"]
+    signed = f"{id}.{timestamp}.".encode() + request.body
+    signature = base64.b64encode(hmac.digest(KEY, signed, sha256)).decode()
+    assert request.path == "/send"
+    assert request.headers["webhook-id"] == id
+    assert request.headers["webhook-signature"] == f"v1,{signature}"
+    assert abs(int(timestamp) - clock.now().timestamp()) < 5
+    assert json.loads(request.body) == {
+        "type": "sms.send",
+        "id": id,
+        "to": NUMBER,
+        "text": "123 456 is your code.",
+    }
+
+
+def test_twilio_is_asked_as_its_api_wants(twilio_app: Flask, service: TextService) -> None:
+    service.answer = lambda _request: MADE
+    with twilio_app.app_context():
+        add_text()
+
+        assert deliver() == {Outcome.SENT: 1}
+
+    (request,) = service.requests
+    assert request.path == "/2010-04-01/Accounts/AC0123/Messages.json"
+    scheme, credentials = request.headers["authorization"].split()
+    assert (scheme, base64.b64decode(credentials)) == ("Basic", b"AC0123:a token")
+    assert parse_qs(request.body.decode()) == {
+        "To": [NUMBER],
+        "From": ["+15005550006"],
+        "Body": ["123 456 is your code."],
+    }
+
+
+def test_a_messaging_service_of_twilio_is_named_as_one(
+    make_app: Callable[..., Flask], service: TextService
+) -> None:
+    service.answer = lambda _request: MADE
+    with make_app(**twilio(service, SMS_TWILIO_FROM="MG0123")).app_context():
+        add_text()
+        deliver()
+
+    assert parse_qs(service.requests[0].body.decode())["MessagingServiceSid"] == ["MG0123"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (400, b'{"code": 21211, "message": "not a valid phone number"}', Outcome.DEAD),
+        (400, b'{"code": 21610, "message": "unsubscribed"}', Outcome.DEAD),
+        (400, b'{"code": 21602, "message": "body missing"}', Outcome.PUT_BACK),
+        (401, b'{"code": 20003, "message": "authenticate"}', Outcome.PUT_BACK),
+        (429, b'{"code": 20429}', Outcome.PUT_BACK),
+        (500, b'{"code": 21211}', Outcome.PUT_BACK),
+        (201, b"{}", Outcome.PUT_BACK),
+        (201, b"<html>Welcome to our wireless network</html>", Outcome.PUT_BACK),
+        (201, b'{"sid": 5}', Outcome.PUT_BACK),
+        (201, b"[" * 60_000, Outcome.PUT_BACK),
+        (201, b"\xff" * 200_000, Outcome.PUT_BACK),
+        (302, MADE[1], Outcome.PUT_BACK),
+    ],
+)
+def test_what_twilio_answers(
+    twilio_app: Flask, service: TextService, status: int, body: bytes, outcome: Outcome
+) -> None:
+    service.answer = lambda _request: (status, body)
+    with twilio_app.app_context():
+        message = add_text()
+
+        assert deliver() == {outcome: 1}
+
+        assert str(status) in (stored(message).last_error or "")
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (204, b"", Outcome.SENT),
+        (202, b"whatever", Outcome.SENT),
+        (422, b'{"error": "bad_number"}', Outcome.DEAD),
+        (422, b"{}", Outcome.PUT_BACK),
+        (404, b"", Outcome.PUT_BACK),
+        (503, b"", Outcome.PUT_BACK),
+        (307, b"", Outcome.PUT_BACK),
+    ],
+)
+def test_what_the_webhook_answers(
+    webhook_app: Flask, service: TextService, status: int, body: bytes, outcome: Outcome
+) -> None:
+    service.answer = lambda _request: (status, body)
+    with webhook_app.app_context():
+        add_text()
+
+        assert deliver() == {outcome: 1}
+
+
+def test_a_service_that_hangs_up_gets_the_same_message_again(
+    webhook_app: Flask, service: TextService, move_time: Callable
+) -> None:
+    service.answer = lambda _request: None
+    with webhook_app.app_context():
+        add_text()
+        assert deliver() == {Outcome.PUT_BACK: 1}
+        service.answer = lambda _request: (200, b"")
+
+        with move_time(minutes=1):
+            assert deliver() == {Outcome.SENT: 1}
+
+    first, second = service.requests
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
+
+
+def test_a_service_that_hangs_is_given_up_in_time(webhook_app: Flask, service: TextService) -> None:
+    goes_on = threading.Event()
+    service.answer = lambda _request: goes_on.wait(10) and (200, b"")
+    with webhook_app.app_context():
+        message = add_text()
+
+        assert deliver() == {Outcome.PUT_BACK: 1}
+
+        assert "Timeout" in (stored(message).last_error or "")
+    goes_on.set()
+
+
+def test_messages_go_over_one_connection(webhook_app: Flask, service: TextService) -> None:
+    with webhook_app.app_context():
+        for _ in range(4):
+            add_text()
+
+        assert deliver() == {Outcome.SENT: 4}
+    assert service.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"SMS_SENDER": "twilio"}, "SMS_TWILIO_ACCOUNT"),
+        ({"SMS_SENDER": "webhook", "SMS_WEBHOOK_URL": "https://x.example"}, "SMS_WEBHOOK_SECRET"),
+        ({"SMS_WEBHOOK_SECRET": "whsec_short"}, "SMS_WEBHOOK_SECRET"),
+    ],
+)
+def test_what_a_service_needs_is_asked_for_at_the_start(
+    make_app: Callable[..., Flask], given: dict[str, str], missing: str
+) -> None:
+    with pytest.raises(ConfigError, match=missing):
+        make_app(**given)
+
+
+def test_without_a_service_only_development_claims_to_send(make_app: Callable[..., Flask]) -> None:
+    production = {"ENVIRONMENT": "production", "MAIL_SERVER": "smtp.example.org"}
+    for changes, can_send in (({}, True), (production, False)):
+        with make_app(**changes).app_context():
+            assert sms.can_send() is can_send

@@ -1,0 +1,44 @@
+"""Mails say the same in text and in HTML, and bring nothing from elsewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from authapp import ROOT
+
+FOLDER = ROOT / "templates" / "email"
+MESSAGES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+SENTENCE = re.compile(r'_\(\s*"((?:[^"\\]|\\.)*)"')
+BUTTON = re.compile(r'parts\.button\(\w+, _\("[^"]*"\)\)')
+LINK = re.compile(r"{{ (\w*link) }}")
+LED_TO = re.compile(r"parts\.(?:button|link)\((\w+),")
+
+
+def sentences(template: str) -> list[str]:
+    """Return what is said, less how each kind of mail points at a link."""
+    said = SENTENCE.findall(BUTTON.sub("", template))
+    return sorted(re.sub(r"( here)?[.:]$", "", sentence) for sentence in said)
+
+
+def text_of(file: Path) -> str:
+    """Return a template with those that it extends."""
+    text = file.read_text()
+    found = re.search(r'{% extends "(email/notice\.\w+)" %}', text)
+    return text + ((ROOT / "templates" / found[1]).read_text() if found else "")
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_text_and_html_say_the_same(message: str) -> None:
+    text = text_of(FOLDER / message / "body.txt")
+    html = text_of(FOLDER / message / "body.html")
+
+    assert sentences(text)
+    assert sentences(text) == sentences(html)
+    assert sorted(LINK.findall(text)) == sorted(LED_TO.findall(html))
+    assert (FOLDER / message / "subject.txt").read_text().strip()
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.rglob("*.html")), ids=lambda file: file.name)
+def test_mails_show_no_image_and_load_nothing(file: Path) -> None:
+    assert not re.search(r"<img|<script|<link|url\(|src=|http[s]?:", file.read_text())
