@@ -9,7 +9,17 @@ from sqlalchemy import event
 
 from authapp import clock
 from authapp.errors import AccountDisabled, AccountFrozen, CredentialsRefused, NotFound
-from authapp.models import Activity, EndReason, RefreshToken, RevokeReason, Scope, Token, User, db
+from authapp.models import (
+    Activity,
+    EndReason,
+    RefreshToken,
+    RevokeReason,
+    Scope,
+    Token,
+    User,
+    db,
+    delete_user,
+)
 from authapp.security.passwords import hash_password
 from authapp.services import activity, api_tokens, standing
 from authapp.services.endings import end_everything
@@ -55,7 +65,7 @@ def test_nothing_begins_for_an_account_that_is_closed(
 
 
 def test_an_account_that_is_gone_is_not_found(context: None, user: User) -> None:
-    db.session.delete(db.session.get(User, user.id))
+    delete_user(user.id)
     db.session.commit()
 
     with pytest.raises(NotFound):
