@@ -2,11 +2,13 @@
 
 from flask import Flask
 
+from authapp.api.auth_check import auth_check
 from authapp.api.health import health
+from authapp.api.oauth import oauth
 from authapp.api.well_known import well_known
 
 
 def init_app(app: Flask) -> None:
-    """Register every blueprint; all of these are open to everybody."""
-    for blueprint in (health, well_known):
+    """Register every blueprint; each of their routes says itself what it asks of its caller."""
+    for blueprint in (health, well_known, oauth, auth_check):
         app.register_blueprint(blueprint)

@@ -38,7 +38,11 @@ _KINDS: Final[dict[type[errors.DomainError], Kind]] = {
     errors.ScopeMissing: Kind(
         HTTPStatus.FORBIDDEN, "insufficient-scope", "The token was not given the scope for this"
     ),
+    errors.AccountFrozen: Kind(
+        HTTPStatus.FORBIDDEN, "account-frozen", "The account is frozen until its owner mends it"
+    ),
     errors.NotAllowed: Kind(HTTPStatus.FORBIDDEN, "not-allowed", "This is not allowed"),
+    errors.LimitReached: Kind(HTTPStatus.CONFLICT, "limit-reached", "There are too many already"),
     errors.Conflict: Kind(HTTPStatus.CONFLICT, "conflict", "This is not possible now"),
     errors.InputRefused: Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "input-refused", "Some input is not acceptable"
@@ -85,10 +89,10 @@ def for_refusal(error: errors.DomainError) -> Response:
     members: dict[str, Any] = {}
     if isinstance(error, errors.InputRefused):
         members["errors"] = [{"field": error.field, "code": error.reason, **error.details}]
-    elif isinstance(error, errors.TokenRevoked):
-        members["reason"] = error.reason
     else:
         members["detail"] = str(error)
+    if isinstance(error, errors.TokenRefused) and error.reason is not None:
+        members["reason"] = error.reason
     return _problem(kind, members, _challenge(kind, error))
 
 

@@ -71,6 +71,7 @@ class TokenIdentity:
     user_id: UUID
     token_id: UUID
     scopes: frozenset[Scope]
+    expires_at: datetime | None
 
 
 def create(
@@ -185,6 +186,11 @@ def revoke_all(user_id: UUID, reason: RevokeReason) -> int:
     return len(_end(reason, Token.user_id == user_id))
 
 
+def is_one(value: str) -> bool:
+    """Tell by its prefix whether a value claims to be an API token, and no other kind of token."""
+    return value.startswith(f"{current_settings().api_token_prefix}_")
+
+
 def authenticate(value: str, *, origin: Origin) -> TokenIdentity:
     """Check a token that a program presents, and note its use.
 
@@ -200,7 +206,8 @@ def check(value: str) -> TokenIdentity:
     record = token_cache.get_token_by_value(value)
     if record is None or not stands(record):
         raise _why_refused(value)
-    return TokenIdentity(record.user_id, record.id, granted_by(record.scopes))
+    scopes = granted_by(record.scopes)
+    return TokenIdentity(record.user_id, record.id, scopes, record.expires_at)
 
 
 def require_scope(identity: TokenIdentity, scope: Scope) -> None:

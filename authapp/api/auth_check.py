@@ -1,0 +1,58 @@
+"""`/auth/check`: a reverse proxy asks, for each request to another program, who is behind it.
+
+For nginx's auth_request, Traefik's forwardAuth and Caddy's forward_auth; docs/reverse-proxy.md.
+"""
+
+from flask import Blueprint, Response
+from werkzeug.exceptions import Unauthorized
+
+from authapp.errors import TokenRefused
+from authapp.http.credentials import ACCESS, REFRESH, bearer, cookie
+from authapp.http.origin import origin
+from authapp.services import api_tokens, introspection
+from authapp.services.introspection import Bearing
+
+auth_check = Blueprint("auth_check", __name__, url_prefix="/auth")
+
+
+@auth_check.get("/check")
+def check() -> Response:
+    """Answer 204 with who it is, or 401; it renews nothing, for a GET changes nothing."""
+    value = bearer()
+    bearing = _of_browser() if value is None else _of_program(value)
+    response = Response(status=204)
+    response.headers.update(_headers(bearing))
+    return response
+
+
+def _of_program(value: str) -> Bearing:
+    if api_tokens.is_one(value):
+        return introspection.api_token(value, used_from=origin())
+    return introspection.access_token(value)
+
+
+def _of_browser() -> Bearing:
+    """Return whose browser it is.
+
+    The access token's cookie is renewed on our own pages only. Between two visits to them the
+    refresh token vouches for the session, and stays as it is.
+    """
+    if cookie(ACCESS):
+        try:
+            return introspection.access_token(cookie(ACCESS))
+        except TokenRefused:
+            pass
+    if not cookie(REFRESH):
+        raise Unauthorized
+    return introspection.refresh_token(cookie(REFRESH))
+
+
+def _headers(bearing: Bearing) -> dict[str, str]:
+    """Return every header always, so that a proxy that copies them replaces what a client sent."""
+    return {
+        "X-Auth-User-Id": str(bearing.user_id),
+        "X-Auth-Session-Id": str(bearing.session_id or ""),
+        "X-Auth-Token-Id": str(bearing.token_id or ""),
+        "X-Auth-Scopes": " ".join(sorted(bearing.scopes or ())),
+        "X-Auth-Time": str(int(bearing.auth_time.timestamp())) if bearing.auth_time else "",
+    }

@@ -1,0 +1,36 @@
+"""What a program does, for tests: tokens of its own, and requests that bear them."""
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp.models import Scope, User
+from authapp.services import api_tokens, login
+from authapp.services.origin import Origin
+from authapp.services.sessions import SignedIn
+from tests.conftest import PASSWORD
+
+PROGRAM = Origin("192.0.2.7", "program/1.0")
+
+
+def new_token(app: Flask, user: User, *scopes: Scope, name: str = "program") -> str:
+    """Make an API token and return its value."""
+    with app.app_context():
+        return api_tokens.create(
+            user.id, name=name, scopes=scopes, expires_at=None, origin=PROGRAM
+        ).value
+
+
+def begin(app: Flask, user: User, *, remember: bool = True) -> SignedIn:
+    """Begin a session as a program would."""
+    with app.app_context():
+        return login.sign_in(user.email, PASSWORD, remember=remember, origin=PROGRAM)
+
+
+def bearing(token: str) -> dict[str, str]:
+    """Return the header that bears a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def without_cookies(app: Flask) -> FlaskClient:
+    """Return a client that keeps no cookie, as a program's does."""
+    return app.test_client(use_cookies=False)
