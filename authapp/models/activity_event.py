@@ -17,6 +17,7 @@ class Activity(StrEnum):
     REGISTERED = "registered"
     REGISTERED_AGAIN = "registered_again"
     EMAIL_VERIFIED = "email_verified"
+    LINK_OPENED_ELSEWHERE = "link_opened_elsewhere"
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
     PASSWORD_CONFIRMED = "password_confirmed"

@@ -23,7 +23,10 @@ class VerificationType(StrEnum):
 
 
 class VerificationToken(CachedRow, Base):
-    """A link or code that works once, for one purpose, for one address or number (`target`)."""
+    """A link or code that works once, for one purpose, for one address or number (`target`).
+
+    `browser_digest` is of the secret of the browser in which it was asked for, if any was.
+    """
 
     __tablename__ = "verification_tokens"
     __table_args__ = (Index(None, "user_id", "type"),)
@@ -34,6 +37,7 @@ class VerificationToken(CachedRow, Base):
     type: Mapped[str] = mapped_column(String(40))
     target: Mapped[str] = mapped_column(String(320))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    browser_digest: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime] = mapped_column(index=True)

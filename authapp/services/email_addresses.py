@@ -29,7 +29,10 @@ def email_key(email: str) -> str:
     return email.casefold()
 
 
-def find_owner(address: str) -> User | None:
-    """Return the account whose address this is, however it is spelt."""
-    found = select(User).where(User.email_key == email_key(address))
-    return db.session.scalars(found).one_or_none()
+def find_owner(email: str) -> User | None:
+    """Return the account that has an address, however it is spelt; None for what is no address."""
+    try:
+        key = email_key(parse_email(email))
+    except InputRefused:
+        return None
+    return db.session.scalars(select(User).where(User.email_key == key)).one_or_none()

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from authapp.errors import CredentialsRefused, DomainError, InputRefused
+from authapp.errors import CredentialsRefused, DomainError
 from authapp.models import Activity, EndReason, User, db
 from authapp.security.passwords import hash_password, needs_rehash, verify_password
 from authapp.services import activity, sessions
-from authapp.services.email_addresses import find_owner, parse_email
+from authapp.services.email_addresses import find_owner
 from authapp.services.origin import Origin
 from authapp.services.sessions import Identity, SignedIn
 from authapp.services.standing import require_standing
@@ -26,7 +26,7 @@ def sign_in(
     Raises CredentialsRefused for a wrong password, an unknown address and a disabled account
     alike, in the same time (ASVS 6.3.8); AccountFrozen to whoever knows the password.
     """
-    user = _find(email)
+    user = find_owner(email)
     kept = user.password_hash if user is not None else None
     if not verify_password(kept, password) or user is None or user.disabled_at is not None:
         # Noted for an unknown address too, which must take no less time.
@@ -60,10 +60,3 @@ def _take(user_id: UUID, password_hash: str, origin: Origin) -> User:
 def _note_refusal(user_id: UUID | None, origin: Origin) -> None:
     activity.note(user_id, Activity.SIGN_IN_REFUSED, origin)
     db.session.commit()
-
-
-def _find(email: str) -> User | None:
-    try:
-        return find_owner(parse_email(email))
-    except InputRefused:
-        return None

@@ -11,22 +11,23 @@ from authapp.services.origin import Origin
 from authapp.services.passwords import hash_new_password
 
 
-def register(email: str, password: str, *, origin: Origin) -> None:
+def register(email: str, password: str, *, origin: Origin, browser: str | None = None) -> None:
     """Make an account and mail the link that verifies its address.
 
+    `browser` is the secret of the browser that registers, in which the link needs no code.
     Says nothing of whether the address had an account before: its owner is told by mail, and the
     password is hashed either way, so that both take the same time (ASVS 6.3.8). Raises
     InputRefused for an address or a password that is not acceptable.
     """
     address = parse_email(email)
     password_hash = hash_new_password(password, field="password", context=[address])
-    owner = find_owner(address) or _make(address, password_hash, origin)
+    owner = find_owner(address) or _make(address, password_hash, origin, browser)
     if owner is not None:
         _tell(owner, origin)
     db.session.commit()
 
 
-def _make(address: str, password_hash: str, origin: Origin) -> User | None:
+def _make(address: str, password_hash: str, origin: Origin, browser: str | None) -> User | None:
     """Make the account; return the owner of an account that was made at the same moment."""
     user = User(email=address, email_key=email_key(address), password_hash=password_hash)
     db.session.add(user)
@@ -36,7 +37,7 @@ def _make(address: str, password_hash: str, origin: Origin) -> User | None:
         db.session.rollback()
         return find_owner(address)
     activity.note(user.id, Activity.REGISTERED, origin)
-    verify_email.send(user)
+    verify_email.send(user, browser=browser)
     return None
 
 

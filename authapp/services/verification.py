@@ -21,14 +21,31 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.records import VerificationTokenRecord, stands
 
 
-def issue(user: User, type: VerificationType, *, target: str, lifetime: timedelta) -> str:
+def issue(
+    user: User,
+    type: VerificationType,
+    *,
+    target: str,
+    lifetime: timedelta,
+    browser: str | None = None,
+) -> str:
     """Add a link to the transaction, void its predecessors, and return its value."""
     void(user.id, type)
-    return add(user, type, target=target, lifetime=lifetime)
+    return add(user, type, target=target, lifetime=lifetime, browser=browser)
 
 
-def add(user: User, type: VerificationType, *, target: str, lifetime: timedelta) -> str:
-    """Add a link to the transaction beside those that stand, and return its value."""
+def add(
+    user: User,
+    type: VerificationType,
+    *,
+    target: str,
+    lifetime: timedelta,
+    browser: str | None = None,
+) -> str:
+    """Add a link to the transaction beside those that stand, and return its value.
+
+    `browser` is the secret of the browser in which it was asked for.
+    """
     id, secret = uuid4(), new_secret()
     db.session.add(
         VerificationToken(
@@ -37,6 +54,7 @@ def add(user: User, type: VerificationType, *, target: str, lifetime: timedelta)
             type=type,
             target=target,
             digest=digest(secret),
+            browser_digest=digest(browser.encode()) if browser else None,
             expires_at=clock.now() + lifetime,
         )
     )
@@ -73,6 +91,21 @@ def claim(value: str, type: VerificationType) -> VerificationTokenRecord:
     Source: OWASP Forgot Password Cheat Sheet, single use.
     """
     record = require(value, type)
+    if not _is_claimed(record):
+        raise _why_refused(value, type)
+    return record
+
+
+def claim_found(record: VerificationTokenRecord) -> None:
+    """Use up a link that was found in another way than by its value.
+
+    Raises TokenUsed if somebody was faster, or it has been revoked or expired meanwhile.
+    """
+    if not _is_claimed(record):
+        raise TokenUsed("no longer there to be used")
+
+
+def _is_claimed(record: VerificationTokenRecord) -> bool:
     now = clock.now()
     won = update_where(
         VerificationToken,
@@ -82,9 +115,7 @@ def claim(value: str, type: VerificationType) -> VerificationTokenRecord:
         VerificationToken.expires_at > now,
         used_at=now,
     )
-    if not won:
-        raise _why_refused(value, type)
-    return record
+    return bool(won)
 
 
 def _why_refused(value: str, type: VerificationType) -> Exception:

@@ -43,6 +43,7 @@ class VerificationTokenRecord:
     type: str
     target: str
     digest: bytes
+    browser_digest: bytes | None
     attempts: int
     created_at: datetime
     expires_at: datetime

@@ -6,7 +6,7 @@ from flask import request
 from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, Field, PasswordField
+from wtforms import BooleanField, EmailField, Field, PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from authapp.errors import InputRefused
@@ -49,6 +49,28 @@ def password_field(autocomplete: str, enter: str = "go", label: LazyString | Non
             "spellcheck": "false",
         },
     )
+
+
+def code_field() -> Field:
+    """Return a field for a six-digit code, which may be pasted with spaces."""
+    return StringField(
+        _l("Code"),
+        validators=[InputRequired(_l("Enter the six digits that stand in the message."))],
+        render_kw={
+            "autocomplete": "one-time-code",
+            "inputmode": "numeric",
+            "enterkeyhint": "go",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+            "class": "code",
+        },
+    )
+
+
+class CodeForm(Form):
+    """The code of a message."""
+
+    code = code_field()
 
 
 class RegisterForm(Form):

@@ -97,12 +97,15 @@ def reset() -> ResponseReturnValue:
         return _render(form, link), 422
     if g.identity and g.identity.user_id == user_id:
         authn.forget()
+    session["password_was_reset"] = True
     return redirect(url_for("password_reset.done"), 303)
 
 
 @password_reset.get("/done")
 def done() -> ResponseReturnValue:
     """Say that the password is set, and where to sign in."""
+    if "password_was_reset" not in session:
+        return redirect(url_for("password_reset.show"))
     return render_template("password_reset/done.html")
 
 

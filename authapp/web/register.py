@@ -7,6 +7,7 @@ from authapp.config import current_settings
 from authapp.errors import InputRefused
 from authapp.http.origin import origin
 from authapp.services import register as service
+from authapp.web.browser import browser_secret
 from authapp.web.forms import RegisterForm, show_refusal
 
 register = Blueprint("register", __name__, url_prefix="/register")
@@ -27,7 +28,9 @@ def submit() -> ResponseReturnValue:
     if not form.validate():
         return _render(form), 422
     try:
-        service.register(form.email.data, form.password.data, origin=origin())
+        service.register(
+            form.email.data, form.password.data, origin=origin(), browser=browser_secret()
+        )
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render(form), 422

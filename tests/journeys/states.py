@@ -55,6 +55,12 @@ class Visit:
         assert found
         self.page.goto(found[0])
 
+    def newest_code(self) -> str:
+        """Return the code of the newest message, as it stands there."""
+        found = re.search(r"^\d{3} \d{3}$", self.newest_mail()["body"], re.MULTILINE)
+        assert found
+        return found[0]
+
     def verify(self) -> None:
         self.register()
         self.follow_mail()
@@ -116,6 +122,29 @@ def _(visit: Visit) -> None:
     visit.follow_mail()
 
 
+@state("verify_email-elsewhere")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.page.context.clear_cookies()
+    visit.follow_mail()
+
+
+@state("verify_email-elsewhere-refused")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.page.context.clear_cookies()
+    visit.follow_mail()
+    visit.fill(code="nonsense")
+    visit.press("Verify my address")
+
+
+@state("verify_email-code-refused")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.fill(code="000000" if visit.newest_code() != "000 000" else "000001")
+    visit.press("Verify my address")
+
+
 @state("verify_email-done")
 def _(visit: Visit) -> None:
     visit.verify()
@@ -137,6 +166,23 @@ def _(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/verify/email")
+
+
+@state("verify_email-sent-again")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.open("/verify/email")
+    visit.press("Send another message")
+
+
+@state("verify_email-sent-too-soon")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.open("/verify/email")
+    visit.press("Send another message")
+    visit.press("Send another message")
 
 
 @state("login")

@@ -1,16 +1,21 @@
-"""Verifying an address by a link that works once."""
+"""Verifying an address by a link that works once, or by the code of the same mail."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp import clock
 from authapp.delivery import outbox
+from authapp.models import Activity, ActivityEvent, User, db
+from authapp.services.openings import GUESSES
 from tests.conftest import PASSWORD
 from tests.web.browsing import post, sign_in
+from tests.web.test_pages import HOSTILE
 
 EMAIL = "new@example.org"
 
@@ -22,8 +27,27 @@ def newest_link(app: Flask) -> str:
     return found[1]
 
 
+def newest_code(app: Flask) -> str:
+    with app.app_context():
+        found = re.search(r"^(\d{3} \d{3})$", outbox.list_recent()[0].body, re.MULTILINE)
+    assert found
+    return found[1]
+
+
 def register(client: FlaskClient) -> None:
     assert post(client, "/register", email=EMAIL, password=PASSWORD).status_code == 303
+
+
+def is_verified(app: Flask) -> bool:
+    with app.app_context():
+        user = db.session.scalars(db.select(User).where(User.email == EMAIL)).one()
+        return user.email_verified_at is not None
+
+
+def openings(app: Flask) -> int:
+    with app.app_context():
+        elsewhere = ActivityEvent.activity == Activity.LINK_OPENED_ELSEWHERE
+        return len(db.session.scalars(db.select(ActivityEvent).where(elsewhere)).all())
 
 
 def test_opening_the_link_changes_nothing(app: Flask, client: FlaskClient) -> None:
@@ -88,3 +112,155 @@ def test_without_redis_a_link_still_works_once(
 
     assert post(client, link).status_code == 200
     assert client.get(link).status_code == 410
+
+
+def test_another_browser_verifies_nothing_with_the_link_alone(
+    app: Flask, client: FlaskClient
+) -> None:
+    register(client)
+    link, scanner = newest_link(app), app.test_client()
+
+    opened = [scanner.get(link), scanner.head(link), scanner.get(link)]
+    pressed = post(scanner, link)
+    typed = post(scanner, link, code="not a code")
+
+    assert {answer.status_code for answer in opened} == {200}
+    assert "Enter the code" in opened[0].get_data(as_text=True)
+    assert pressed.status_code == typed.status_code == 422
+    assert "six digits" in pressed.get_data(as_text=True)
+    assert not is_verified(app)
+    assert openings(app) == 1
+    assert post(client, link).status_code == 200
+    assert is_verified(app)
+
+
+def test_another_browser_that_registered_somebody_else_is_another_browser(
+    app: Flask, client: FlaskClient
+) -> None:
+    register(client)
+    link, neighbour = newest_link(app), app.test_client()
+    post(neighbour, "/register", email="other@example.org", password=PASSWORD)
+    sign_in(neighbour, "other@example.org")
+
+    assert post(neighbour, link).status_code == 422
+    assert not is_verified(app)
+
+
+def test_the_code_of_the_mail_serves_in_another_browser(app: Flask, client: FlaskClient) -> None:
+    register(client)
+
+    answer = post(app.test_client(), newest_link(app), code=newest_code(app))
+
+    assert answer.status_code == 200
+    assert is_verified(app)
+
+
+def test_a_sign_in_serves_in_another_browser(app: Flask, client: FlaskClient) -> None:
+    register(client)
+    elsewhere = app.test_client()
+    sign_in(elsewhere, EMAIL)
+
+    assert post(elsewhere, newest_link(app)).status_code == 200
+    assert is_verified(app)
+    assert openings(app) == 0
+
+
+@pytest.mark.parametrize("is_signed_in", [True, False])
+def test_the_code_serves_where_it_was_asked_for(
+    app: Flask, client: FlaskClient, is_signed_in: bool
+) -> None:
+    register(client)
+    code = newest_code(app)
+    if is_signed_in:
+        sign_in(client, EMAIL)
+
+    answer = post(client, "/verify/email/code", "/verify/email", code=code)
+
+    assert answer.status_code == 200
+    assert is_verified(app)
+    again = post(
+        client, "/verify/email/code", "/login" if not is_signed_in else "/account", code=code
+    )
+    assert again.status_code == 422
+
+
+def test_the_code_alone_serves_nowhere_else(app: Flask, client: FlaskClient) -> None:
+    register(client)
+    code, elsewhere = newest_code(app), app.test_client()
+    post(elsewhere, "/register", email=EMAIL, password="another long password of mine")
+
+    answer = post(elsewhere, "/verify/email/code", "/verify/email", code=code)
+
+    assert answer.status_code == 422
+    assert not is_verified(app)
+
+
+def test_guessing_a_code_ends_and_another_code_does_not_begin_it_afresh(
+    app: Flask, client: FlaskClient, move_time: Callable[..., object]
+) -> None:
+    register(client)
+    sign_in(client, EMAIL)
+    right = newest_code(app).replace(" ", "")
+    wrong = f"{(int(right) + 1) % 10**6:06}"
+    for _ in range(GUESSES.most):
+        assert post(client, "/verify/email/code", "/verify/email", code=wrong).status_code == 422
+
+    assert post(client, "/verify/email/code", "/verify/email", code=right).status_code == 429
+    post(client, "/verify/email")
+    fresh = newest_code(app)
+    assert post(client, "/verify/email/code", "/verify/email", code=fresh).status_code == 429
+
+    assert not is_verified(app)
+    assert post(client, newest_link(app)).status_code == 200
+
+
+def test_a_code_of_a_voided_mail_is_wrong(app: Flask, client: FlaskClient) -> None:
+    register(client)
+    sign_in(client, EMAIL)
+    former = newest_code(app)
+    post(client, "/verify/email")
+
+    assert post(client, "/verify/email/code", "/verify/email", code=former).status_code == 422
+    assert not is_verified(app)
+
+
+def test_a_code_outlives_a_change_of_the_secret_key(
+    make_app: Callable[..., Flask], environ: dict[str, str], client: FlaskClient, app: Flask
+) -> None:
+    register(client)
+    code, link = newest_code(app), newest_link(app)
+    successor = make_app(
+        SECRET_KEY="another secret that is long enough 42",
+        SECRET_KEY_FALLBACKS=environ["SECRET_KEY"],
+    )
+
+    assert post(successor.test_client(), link, code=code).status_code == 200
+
+
+def test_who_has_just_got_a_mail_waits_for_the_next(
+    app: Flask, client: FlaskClient, move_time: Callable[..., object]
+) -> None:
+    register(client)
+    sign_in(client, EMAIL)
+    post(client, "/verify/email")
+    link = newest_link(app)
+
+    post(client, "/verify/email")
+
+    assert newest_link(app) == link
+    assert "Try again in" in client.get("/verify/email").get_data(as_text=True)
+    with move_time(seconds=31):
+        post(client, "/verify/email")
+        assert newest_link(app) != link
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_no_bytes_for_a_code_break_anything(app: Flask, client: FlaskClient, value: str) -> None:
+    register(client)
+    link = newest_link(app)
+
+    for browser, path, page in [
+        (client, "/verify/email/code", "/verify/email"),
+        (app.test_client(), link, link),
+    ]:
+        assert post(browser, path, page, code=value).status_code in (413, 422)

@@ -1,0 +1,68 @@
+"""A person verifies their address in another browser, or with the code alone."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.states import Visit
+from tests.journeys.test_register import SCREENS
+
+pytestmark = pytest.mark.browser
+
+EMAIL = "new@example.org"
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_mail_is_opened_in_another_browser(
+    live_server: str, new_page: Callable[..., Page], screen: str
+) -> None:
+    Visit(new_page(), live_server, EMAIL).register()
+    page = new_page(**SCREENS[screen])
+    elsewhere = Visit(page, live_server, EMAIL)
+
+    elsewhere.follow_mail()
+    elsewhere.press("Verify my address")
+    expect(page.get_by_role("heading", name="There is a problem")).to_be_visible()
+    elsewhere.fill(code=elsewhere.newest_code())
+    elsewhere.press("Verify my address")
+
+    expect(page.get_by_role("heading", name="Your address is verified")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_code_is_typed_where_one_registered_by_keyboard_alone(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+    visit = Visit(page, live_server, EMAIL)
+    visit.register()
+
+    page.get_by_label("Code").focus()
+    page.keyboard.type(visit.newest_code())
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", name="Your address is verified")).to_be_visible()
+    page.go_back()
+    page.goto(f"{live_server}/verify/email")
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+
+
+def test_another_message_is_asked_for_and_the_page_says_when(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+    visit = Visit(page, live_server, EMAIL)
+    visit.register()
+    visit.sign_in()
+    page.get_by_role("link", name="Verify it").click()
+
+    visit.press("Send another message")
+    expect(page.get_by_text("Another message is on its way.")).to_be_visible()
+    visit.press("Send another message")
+    expect(page.get_by_text(re.compile("Try again in .* seconds"))).to_be_visible()
+
+    visit.follow_mail()
+    visit.press("Verify my address")
+    expect(page.get_by_role("heading", name="Your address is verified")).to_be_visible()
