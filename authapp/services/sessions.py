@@ -94,10 +94,16 @@ def authenticate(access_token: str) -> Identity:
     return Identity(claims.user_id, claims.session_id, claims.auth_time, claims.expires_at)
 
 
-def list_standing(user_id: UUID) -> list[RefreshTokenRecord]:
-    """Return a user's sessions that still stand, the one that was used last first."""
-    found = token_cache.get_refresh_tokens_by_user(user_id)
-    return sorted(found, key=lambda session: session.last_used_at, reverse=True)
+def list_standing(identity: Identity) -> list[RefreshTokenRecord]:
+    """Return a user's sessions that stand: the one at hand, then the others, latest use first."""
+    found = token_cache.get_refresh_tokens_by_user(identity.user_id)
+    found.sort(key=lambda session: session.last_used_at, reverse=True)
+    return sorted(found, key=lambda session: session.id != identity.session_id)
+
+
+def is_active(session: RefreshTokenRecord) -> bool:
+    """Tell whether a session may be in use now: a use is noted when it is renewed, not oftener."""
+    return clock.now() - session.last_used_at < current_settings().access_token_lifetime
 
 
 def tokens_of(session: RefreshTokenRecord, signer: keys.Signer) -> SignedIn:

@@ -5,6 +5,7 @@ from uuid import UUID
 from authapp.errors import NotFound
 from authapp.models import Activity, EndReason, RefreshToken, db
 from authapp.services import activity, sessions
+from authapp.services.devices import device
 from authapp.services.origin import Origin
 from authapp.services.sessions import Identity
 
@@ -17,15 +18,17 @@ def sign_out(identity: Identity, *, origin: Origin) -> None:
 
 
 def sign_out_device(identity: Identity, session_id: UUID, *, origin: Origin) -> None:
-    """End another session of the same user; one that is over already is as was asked for.
+    """End a session of the same user; one that is over already is as was asked for.
 
     Raises NotFound for one that is not theirs.
     """
-    if sessions.end(session_id, identity.user_id, EndReason.SIGNED_OUT_ELSEWHERE):
-        activity.note(identity.user_id, Activity.SIGNED_OUT_ELSEWHERE, origin)
     session = db.session.get(RefreshToken, session_id)
     if session is None or session.user_id != identity.user_id:
         raise NotFound("no such session")
+    where = device(session.user_agent)
+    if sessions.end(session_id, identity.user_id, EndReason.SIGNED_OUT_ELSEWHERE):
+        details = {"program": where.program, "system": where.system}
+        activity.note(identity.user_id, Activity.SIGNED_OUT_ELSEWHERE, origin, **details)
     db.session.commit()
 
 

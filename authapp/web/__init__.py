@@ -13,6 +13,7 @@ from authapp.web.login import login
 from authapp.web.password_reset import password_reset
 from authapp.web.passwords import passwords
 from authapp.web.register import register
+from authapp.web.sessions import sessions
 from authapp.web.verify_email import verify_email
 
 
@@ -29,6 +30,7 @@ def init_app(app: Flask) -> None:
     allow(app, verify_email, Access.EVERYBODY, send_again=Access.SIGNED_IN)
     for blueprint in (account, confirm_password):
         allow(app, blueprint, Access.SIGNED_IN)
+    allow(app, sessions, Access.FRESH)
     is_development = settings.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development
     if is_development:

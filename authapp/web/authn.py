@@ -74,9 +74,10 @@ def forget() -> None:
     g.tokens = None
 
 
-def has_ended() -> bool:
-    """Tell whether the browser holds on to a session that is over."""
-    return g.identity is None and cookie_name(REFRESH) in request.cookies
+def ending() -> TokenRefused | None:
+    """Return why the session that the browser holds on to is over; None if it holds none."""
+    refusal: TokenRefused | None = g.get("refusal")
+    return refusal if g.identity is None else None
 
 
 def _is_browsing() -> bool:
@@ -108,6 +109,7 @@ def _renewed() -> Identity | None:
         signed_in = refresh.renew(value, origin=origin())
     except TokenRefused as refusal:
         current_app.logger.info("a session was not renewed: %s", refusal)
+        g.refusal = refusal
         return None
     g.tokens = signed_in
     return signed_in.identity

@@ -1,10 +1,12 @@
 """Languages: English, and whatever authapp/translations holds besides."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Flask, current_app, request
-from flask_babel import Babel, format_date, format_datetime, get_locale
+from flask_babel import Babel, format_date, format_datetime, format_timedelta, get_locale
 
+from authapp import clock
+from authapp.services.devices import device
 from authapp.web import words
 
 babel = Babel()
@@ -16,7 +18,12 @@ def init_app(app: Flask) -> None:
     with app.app_context():
         app.extensions["languages"] = [str(locale) for locale in babel.list_translations()]
     app.jinja_env.filters.update(
-        dateformat=_date, datetimeformat=_datetime, devicename=words.for_device
+        dateformat=_date,
+        datetimeformat=_datetime,
+        ago=_ago,
+        period=_period,
+        device=device,
+        devicename=words.for_device,
     )
     app.jinja_env.globals.update(get_locale=get_locale)
 
@@ -30,6 +37,14 @@ def _select() -> str | None:
 
 def _date(value: datetime, width: str) -> str:
     return str(format_date(value, width))
+
+
+def _ago(value: datetime) -> str:
+    return str(format_timedelta(value - clock.now(), add_direction=True))
+
+
+def _period(value: timedelta) -> str:
+    return str(format_timedelta(value))
 
 
 def _datetime(value: datetime, width: str) -> str:

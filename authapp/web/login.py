@@ -8,7 +8,7 @@ from authapp.errors import CredentialsRefused
 from authapp.http.origin import origin
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
-from authapp.web import authn
+from authapp.web import authn, words
 from authapp.web.forms import LoginForm
 from authapp.web.navigation import local_path
 
@@ -58,7 +58,10 @@ def sign_out() -> ResponseReturnValue:
 
 
 def _render(form: LoginForm) -> str:
-    return render_template("login/show.html", form=form, has_ended=authn.has_ended())
+    ending = authn.ending()
+    return render_template(
+        "login/show.html", form=form, why_ended=words.for_ending(ending) if ending else ""
+    )
 
 
 def _next() -> str:

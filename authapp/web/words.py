@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from authapp.errors import InputRefused, TokenExpired, TokenRefused, TokenRevoked, TokenUsed
+from authapp.models import EndReason
 from authapp.services.devices import Device
 
 
@@ -57,6 +58,21 @@ RESET_LINK_NOT_OPENED: Final = Explanation(
     _l("Open the link in the mail once more"),
     _l("We have lost track of it: either too much time has passed, or cookies are switched off."),
 )
+
+_ENDING: Final[dict[str, Any]] = {
+    EndReason.SIGNED_OUT: _l("You have signed out."),
+    EndReason.SIGNED_OUT_ELSEWHERE: _l("You were signed out here from another of your devices."),
+    EndReason.REPLACED: _l("Somebody has signed in again in this browser since."),
+    EndReason.PASSWORD_CHANGED: _l("You were signed out because your password was changed."),
+    EndReason.REUSE_SEEN: _l(
+        "You were signed out to be safe: an old copy of your session was used, so somebody may "
+        "have copied it. We have sent you a mail about it."
+    ),
+    EndReason.FROZEN: _l("You were signed out because your account was frozen."),
+    EndReason.DISABLED: _l("You were signed out because your account was disabled."),
+    EndReason.IDLE: _l("You were signed out because you had not been here for a long while."),
+    EndReason.TOO_OLD: _l("You were signed out because you had signed in a long while ago."),
+}
 
 FORM_NOT_OURS: Final = Explanation(
     _l("This form can no longer be sent"),
@@ -110,6 +126,11 @@ def for_input(refusal: InputRefused) -> str:
 def for_link(refusal: TokenRefused) -> Explanation:
     """Word why a link does not work."""
     return next(text for kind, text in _LINK.items() if isinstance(refusal, kind))
+
+
+def for_ending(refusal: TokenRefused) -> str:
+    """Word why a session is over; nothing is made up where nobody knows any more."""
+    return str(_ENDING.get(refusal.reason or "", _("Your session has ended.")))
 
 
 def for_status(status: HTTPStatus) -> Explanation:

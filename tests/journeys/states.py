@@ -287,6 +287,29 @@ def _(visit: Visit) -> None:
     visit.sign_in()
 
 
+@state("sessions")
+def _(visit: Visit) -> None:
+    visit.register()
+    for _ in range(2):
+        visit.page.context.clear_cookies()
+        visit.sign_in()
+    visit.open("/account/sessions")
+
+
+@state("login-after-being-signed-out")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    elsewhere = visit.page.context.cookies()
+    visit.page.context.clear_cookies()
+    visit.sign_in()
+    visit.open("/account/sessions")
+    visit.press("Sign out everywhere but here")
+    visit.page.context.clear_cookies()
+    visit.page.context.add_cookies(elsewhere)
+    visit.open("/account")
+
+
 @state("error-404")
 def _(visit: Visit) -> None:
     visit.open("/nowhere")
