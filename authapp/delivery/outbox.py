@@ -67,6 +67,20 @@ def list_in(states: Sequence[State], *, limit: int) -> list[OutboxMessage]:
     )
 
 
+def count_unsent() -> dict[State, int]:
+    """Return how many messages wait, and how many were given up."""
+    is_dead = OutboxMessage.dead_at.is_not(None)
+    unsent = select(is_dead, func.count()).where(OutboxMessage.sent_at.is_(None)).group_by(is_dead)
+    counts = {bool(dead): number for dead, number in db.session.execute(unsent)}
+    return {State.WAITING: counts.get(False, 0), State.DEAD: counts.get(True, 0)}
+
+
+def longest_wait() -> timedelta:
+    """Return how long the oldest waiting message has been there; nothing where none waits."""
+    oldest = db.session.scalar(select(func.min(OutboxMessage.created_at)).where(waits()))
+    return clock.now() - oldest if oldest else timedelta()
+
+
 def retry(id: UUID) -> None:
     """Let a message be tried at once, from the first try on.
 

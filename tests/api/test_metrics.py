@@ -1,0 +1,87 @@
+"""`/metrics` tells the totals of all processes to whoever may know them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from prometheus_client.parser import text_string_to_metric_families
+
+from authapp import clock
+from authapp.models import OutboxMessage, User, db
+from authapp.services import notices
+from authapp.token_cache import token_cache
+from tests.servers import RedisServer
+from tests.token_cache.rows import add_session
+
+TOKEN = "Wq8kPz3vLm5nRt7yXc2bHj4fDs6gAe9u"
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app(METRICS_TOKENS=TOKEN)
+
+
+def figures(app: Flask) -> dict[str, float]:
+    answer = app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200
+    families = text_string_to_metric_families(answer.get_data(as_text=True))
+    return {
+        "/".join([sample.name, *sample.labels.values()]): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_what_another_process_counted_is_told_here(
+    app: Flask, make_app: Callable[..., Flask], user: User
+) -> None:
+    other = make_app()
+    with other.app_context():
+        session_id = add_session(user.id).id
+        for _ in range(4):
+            token_cache.get_refresh_token_by_id(session_id)
+    other.extensions["token_cache"].tally.flush()
+
+    told = figures(app)
+
+    # The first found nothing, for the process had not looked at Redis yet.
+    assert told["authapp_cache_events_total/hit/refresh_token"] == 3
+    assert told["authapp_cache_connected"] == 1
+    assert told["authapp_cache_epoch"] >= 1
+    assert told["authapp_cache_memory_bytes"] > 0
+
+
+def test_the_outbox_is_told_by_where_messages_stand(app: Flask, user: User) -> None:
+    with app.test_request_context():
+        for _ in range(2):
+            notices.send(db.session.get(User, user.id), "new_device", origin=None)
+        db.session.commit()
+        waiting, dead = db.session.scalars(db.select(OutboxMessage))
+        waiting.created_at = clock.now() - timedelta(minutes=2)
+        dead.dead_at = clock.now()
+        db.session.commit()
+
+    told = figures(app)
+
+    assert told["authapp_outbox_messages/waiting"] == 1
+    assert told["authapp_outbox_messages/dead"] == 1
+    assert 120 <= told["authapp_outbox_oldest_seconds"] < 180
+
+
+def test_an_outage_of_redis_is_told(app: Flask, redis_server: RedisServer) -> None:
+    redis_server.kill()
+
+    assert figures(app)["authapp_cache_connected"] == 0
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Bearer \xff\x00", "Basic eDp4"])
+def test_nobody_else_is_told_anything(app: Flask, given: str) -> None:
+    answer = app.test_client().get("/metrics", headers={"Authorization": given})
+
+    assert answer.status_code == 401
+    assert "authapp_cache" not in answer.get_data(as_text=True)
+
+
+def test_without_a_token_there_is_no_such_page(make_app: Callable[..., Flask]) -> None:
+    assert make_app().test_client().get("/metrics").status_code == 404
