@@ -3,6 +3,7 @@
 
 const SENDING_MILLISECONDS = 8000;
 const TYPING_PAUSE_MILLISECONDS = 300;
+const COPIED_MILLISECONDS = 2000;
 
 // A press too many sends nothing twice; after a while, or when the page comes back, it may be sent again.
 for (const form of document.querySelectorAll("form[data-once]")) {
@@ -58,6 +59,31 @@ for (const box of document.querySelectorAll("[data-strength]")) {
     }, TYPING_PAUSE_MILLISECONDS);
   });
 }
+
+// A secret that is shown once: it is copied by a press, and gone when its page comes back.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const secret = document.getElementById(button.dataset.copy);
+  const words = button.textContent;
+  button.addEventListener("click", async () => {
+    getSelection().selectAllChildren(secret);
+    try {
+      await navigator.clipboard.writeText(secret.textContent);
+    } catch {
+      // Browsers offer no clipboard to pages without TLS.
+      document.execCommand("copy");
+    }
+    button.textContent = button.dataset.done;
+    setTimeout(() => { button.textContent = words; }, COPIED_MILLISECONDS);
+  });
+  addEventListener("pagehide", () => {
+    secret.textContent = secret.dataset.gone;
+    button.remove();
+  });
+}
+
+// A reload would send the form again: let it open this page instead.
+const leaveFor = document.querySelector("[data-leave-for]");
+if (leaveFor) history.replaceState(null, "", leaveFor.dataset.leaveFor);
 
 // `autofocus` says so without a script, but not every browser heeds it here.
 document.querySelector("[data-focus]")?.focus();

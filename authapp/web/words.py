@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from authapp.errors import InputRefused, TokenExpired, TokenRefused, TokenRevoked, TokenUsed
-from authapp.models import EndReason
+from authapp.models import EndReason, Scope
 from authapp.services.devices import Device
 
 
@@ -28,7 +28,25 @@ _INPUT: Final = {
     ("password", "too_short"): _l("Use at least %(least)s characters."),
     ("password", "too_long"): _l("Use at most %(most)s characters."),
     ("password", "too_guessable"): _l("Easy to guess. Use several words that are not related."),
+    ("name", "missing"): _l("Give it a name that tells you later what it is for."),
+    ("name", "too_long"): _l("Use at most %(most)s characters."),
+    ("name", "unprintable"): _l("Use letters, digits and signs that can be seen."),
+    ("scopes", "missing"): _l("Choose at least one thing that the token may do."),
+    ("scopes", "unknown"): _l("Choose from the things in the list."),
+    ("expires_at", "missing"): _l("Enter a date, like 2027-01-31."),
+    ("expires_at", "past"): _l("Enter a date that is still to come."),
+    ("expires_at", "too_far"): _l("Enter a date within the next %(years)s years."),
 }
+
+SCOPES: Final = {
+    Scope.ACCOUNT_READ: _l("See your account: e-mail address and phone number"),
+    Scope.SESSIONS_READ: _l("See where you are signed in"),
+    Scope.SESSIONS_WRITE: _l("Sign you out, on one device or on all of them"),
+    Scope.TOKENS_READ: _l("See the list of your API tokens"),
+    Scope.TOKENS_WRITE: _l("Make, rename, rotate and revoke API tokens"),
+    Scope.INTROSPECT: _l("Ask whether a token that somebody presents is good"),
+}
+"""What a scope lets a program do."""
 
 _LINK: Final = {
     TokenUsed: Explanation(

@@ -1,0 +1,249 @@
+"""A person's API tokens: the list, and the pages that make, rename, rotate and revoke one."""
+
+import secrets
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+from uuid import UUID
+
+from flask import Blueprint, flash, g, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import (
+    DateField,
+    HiddenField,
+    RadioField,
+    SelectChoice,
+    SelectMultipleField,
+    StringField,
+)
+from wtforms.validators import InputRequired, Optional
+from wtforms.widgets import CheckboxInput
+
+from authapp import clock
+from authapp.config import current_settings
+from authapp.errors import Conflict, InputRefused, LimitReached
+from authapp.http.origin import origin
+from authapp.services import api_tokens as service
+from authapp.services.api_token_rules import NAME_CHARACTERS
+from authapp.services.api_tokens import NewToken
+from authapp.web import words
+from authapp.web.account import SECTIONS, Section
+from authapp.web.forms import Form, show_refusal
+
+SECTIONS.append(
+    Section(
+        "api_tokens.show", _l("API tokens"), _l("Let programs act in your name, and stop them.")
+    )
+)
+
+api_tokens = Blueprint("api_tokens", __name__, url_prefix="/account/tokens")
+
+_ON_A_DATE: Final = "date"
+_NEVER: Final = "never"
+_LIVES: Final = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365)}
+_OVERLAPS: Final = {
+    "0": timedelta(),
+    "1h": timedelta(hours=1),
+    "1d": timedelta(days=1),
+    "7d": timedelta(days=7),
+}
+
+
+def _name_field() -> StringField:
+    return StringField(
+        _l("Name"),
+        validators=[InputRequired(_l("Give it a name that tells you later what it is for."))],
+        render_kw={"maxlength": NAME_CHARACTERS, "autocomplete": "off"},
+    )
+
+
+class NewTokenForm(Form):
+    """What a token is called, what it may be used for, and until when; `key` tells a form sent
+    twice from another form."""
+
+    key = HiddenField(default=lambda: secrets.token_urlsafe(16))
+    name = _name_field()
+    scopes = SelectMultipleField(
+        _l("What it may do"),
+        validators=[InputRequired(_l("Choose at least one thing that the token may do."))],
+        choices=[SelectChoice(scope, text) for scope, text in words.SCOPES.items()],
+        # Which are ours is the service's to say.
+        validate_choice=False,
+        option_widget=CheckboxInput(),
+    )
+    expiry = RadioField(
+        _l("How long it works"),
+        choices=[
+            SelectChoice("30", _l("30 days")),
+            SelectChoice("90", _l("90 days")),
+            SelectChoice("365", _l("One year")),
+            SelectChoice(_ON_A_DATE, _l("Until a date of your choice")),
+            SelectChoice(_NEVER, _l("For ever")),
+        ],
+        default="90",
+    )
+    expires_at = DateField(
+        _l("Last day"),
+        validators=[Optional()],
+        invalid_value_message=_l("Enter a date, like 2027-01-31."),
+    )
+
+    def read_expiry(self) -> datetime | None:
+        """Return when the token is to expire; raises InputRefused where no date was entered."""
+        if self.expiry.data == _NEVER:
+            return None
+        if self.expiry.data != _ON_A_DATE:
+            return clock.now() + _LIVES[self.expiry.data]
+        if self.expires_at.data is None:
+            raise InputRefused("expires_at", "missing")
+        return datetime.combine(self.expires_at.data, time.max, UTC)
+
+
+class RenameForm(Form):
+    """Another name."""
+
+    name = _name_field()
+
+
+class RotateForm(Form):
+    """How long the old value goes on working."""
+
+    overlap = RadioField(
+        _l("The old token works for"),
+        choices=[
+            SelectChoice("0", _l("no longer: it stops at once")),
+            SelectChoice("1h", _l("one more hour")),
+            SelectChoice("1d", _l("one more day")),
+            SelectChoice("7d", _l("one more week")),
+        ],
+        default="1d",
+    )
+
+
+@api_tokens.context_processor
+def _words_of_tokens() -> dict[str, object]:
+    return {"prefix": current_settings().api_token_prefix, "scopes": words.SCOPES}
+
+
+@api_tokens.get("")
+def show() -> ResponseReturnValue:
+    """List the tokens that work."""
+    return render_template(
+        "api_tokens/show.html",
+        tokens=service.list_tokens(g.identity.user_id),
+        most=service.MOST,
+    )
+
+
+@api_tokens.get("/new")
+def new() -> ResponseReturnValue:
+    """Show the form."""
+    return _render_new(NewTokenForm())
+
+
+@api_tokens.post("/new")
+def create() -> ResponseReturnValue:
+    """Make a token and show its value, this once; a form sent twice makes no second one."""
+    form = NewTokenForm()
+    if not form.validate():
+        return _render_new(form), 422
+    try:
+        made = service.create(
+            g.identity.user_id,
+            name=form.name.data,
+            scopes=form.scopes.data,
+            expires_at=form.read_expiry(),
+            origin=origin(),
+            key=form.key.data,
+        )
+    except InputRefused as refusal:
+        show_refusal(form, refusal)
+        return _render_new(form), 422
+    except LimitReached as limit:
+        flash(
+            _("You have %(most)s tokens, and that is the most. Revoke one first.", most=limit.most)
+        )
+        return _to_list()
+    except Conflict:
+        flash(
+            _("This token was made already. What it is was shown once; revoke it if you missed it.")
+        )
+        return _to_list()
+    return _render_made(made)
+
+
+@api_tokens.get("/<uuid:id>/name")
+def name(id: UUID) -> ResponseReturnValue:
+    """Show the form for another name."""
+    return _render_one("rename", id, RenameForm())
+
+
+@api_tokens.post("/<uuid:id>/name")
+def rename(id: UUID) -> ResponseReturnValue:
+    """Give the token another name."""
+    form = RenameForm()
+    if not form.validate():
+        return _render_one("rename", id, form), 422
+    try:
+        service.rename(g.identity.user_id, id, form.name.data)
+    except InputRefused as refusal:
+        show_refusal(form, refusal)
+        return _render_one("rename", id, form), 422
+    flash(_("The token has its new name."))
+    return _to_list()
+
+
+@api_tokens.get("/<uuid:id>/rotate")
+def choose_overlap(id: UUID) -> ResponseReturnValue:
+    """Ask how long the old value shall go on working."""
+    return _render_one("rotate", id, RotateForm())
+
+
+@api_tokens.post("/<uuid:id>/rotate")
+def rotate(id: UUID) -> ResponseReturnValue:
+    """Replace the token, and show the value of the new one, this once."""
+    form = RotateForm()
+    if not form.validate():
+        return _render_one("rotate", id, form), 422
+    overlap = _OVERLAPS[form.overlap.data]
+    try:
+        made = service.rotate(g.identity.user_id, id, overlap=overlap, origin=origin())
+    except Conflict:
+        flash(_("This token was replaced already. Rotate the new one if you missed what it is."))
+        return _to_list()
+    return _render_made(made)
+
+
+@api_tokens.get("/<uuid:id>/revoke")
+def ask(id: UUID) -> ResponseReturnValue:
+    """Ask whether the token shall really stop."""
+    return _render_one("revoke", id, Form())
+
+
+@api_tokens.post("/<uuid:id>/revoke")
+def revoke(id: UUID) -> ResponseReturnValue:
+    """Refuse the token from its next use on."""
+    service.revoke(g.identity.user_id, id, origin=origin())
+    flash(_("The token is revoked. Whoever has it can do nothing with it any more."))
+    return _to_list()
+
+
+def _render_new(form: NewTokenForm) -> str:
+    return render_template("api_tokens/new.html", form=form, today=clock.now().date())
+
+
+def _render_made(made: NewToken) -> str:
+    token = service.get_token(g.identity.user_id, made.id)
+    return render_template("api_tokens/made.html", value=made.value, token=token)
+
+
+def _render_one(page: str, id: UUID, form: Form) -> str:
+    token = service.get_token(g.identity.user_id, id)
+    if page == "rename" and form.name.data is None:
+        form.name.data = token.name
+    return render_template(f"api_tokens/{page}.html", form=form, token=token)
+
+
+def _to_list() -> ResponseReturnValue:
+    return redirect(url_for("api_tokens.show"), 303)

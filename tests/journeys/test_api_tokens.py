@@ -1,0 +1,112 @@
+"""A person makes a token, copies it, rotates it and revokes it; its value is shown once."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.states import Visit
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
+
+PATH = "/account/tokens"
+
+
+@pytest.fixture
+def visit(live_server: str, new_page: Callable[..., Page]) -> Visit:
+    visit = Visit(new_page(), live_server, "visitor@example.org")
+    visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=live_server)
+    sign_in(visit)
+    return visit
+
+
+def sign_in(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+
+
+def make(visit: Visit, name: str = "backup") -> str:
+    """Make a token from the account page on, and return its value."""
+    visit.open("/account")
+    visit.page.get_by_role("link", name="API tokens").click()
+    visit.page.get_by_role("link", name="Make a token").click()
+    visit.fill(name=name)
+    visit.page.get_by_label("See your account").check()
+    visit.press("Make the token")
+    return shown(visit)
+
+
+def shown(visit: Visit) -> str:
+    expect(visit.page.get_by_role("heading", name="Here is your token")).to_be_visible()
+    return visit.page.locator("#value").inner_text()
+
+
+def test_a_token_is_made_copied_rotated_and_revoked(visit: Visit) -> None:
+    value = make(visit)
+
+    visit.press("Copy")
+    expect(visit.page.get_by_role("button", name="Copied")).to_be_visible()
+    assert visit.page.evaluate("navigator.clipboard.readText()") == value
+
+    visit.page.get_by_role("link", name="I have it").click()
+    expect(visit.page.get_by_role("heading", name="backup")).to_be_visible()
+    visit.page.get_by_role("link", name="Rotate").click()
+    visit.page.get_by_label("no longer: it stops at once").check()
+    visit.press("Rotate it")
+    assert shown(visit) != value
+
+    visit.page.get_by_role("link", name="I have it").click()
+    visit.page.get_by_role("link", name="Revoke").click()
+    visit.press("Revoke it")
+    expect(visit.page.get_by_text("The token is revoked.")).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="backup")).to_have_count(0)
+
+
+def test_a_reload_shows_the_list_and_makes_no_other_token(visit: Visit) -> None:
+    value = make(visit)
+
+    visit.page.reload()
+    expect(visit.page).to_have_url(visit.server + PATH)
+    expect(visit.page.get_by_text(value)).to_have_count(0)
+    expect(visit.page.get_by_role("heading", name="backup")).to_have_count(1)
+
+
+def test_back_does_not_show_a_value_again(visit: Visit) -> None:
+    value = make(visit)
+
+    visit.page.get_by_role("link", name="I have it").click()
+    visit.page.go_back()
+
+    expect(visit.page.get_by_text(value)).to_have_count(0)
+    visit.open(PATH)
+    expect(visit.page.get_by_role("heading", name="backup")).to_have_count(1)
+
+
+def test_the_date_is_asked_for_where_a_date_was_chosen(visit: Visit) -> None:
+    visit.open(f"{PATH}/new")
+    date = visit.page.get_by_label("Last day")
+    expect(date).to_be_hidden()
+
+    visit.page.get_by_label("Until a date of your choice").check()
+
+    expect(date).to_be_visible()
+
+
+def test_without_a_script_everything_works_and_one_press_selects_the_value(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    visit = Visit(new_page(java_script_enabled=False), live_server, "visitor@example.org")
+    sign_in(visit)
+
+    value = make(visit)
+
+    expect(visit.page.get_by_role("button", name="Copy")).to_be_hidden()
+    style = visit.page.locator("#value").evaluate("element => getComputedStyle(element).userSelect")
+    assert style == "all"
+    visit.page.reload()
+    expect(visit.page.get_by_text(value)).to_have_count(0)
+    expect(visit.page.get_by_text("made already")).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="backup")).to_have_count(1)

@@ -1,0 +1,238 @@
+"""The pages of a person's API tokens."""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from authapp import clock
+from authapp.delivery import outbox
+from authapp.errors import TokenRevoked
+from authapp.models import Activity, Scope, User
+from authapp.services import activity, api_tokens
+from authapp.services.api_tokens import ListedToken
+from tests.conftest import HERE, add_user
+from tests.web.browsing import post, sign_in
+
+LIST, NEW = "/account/tokens", "/account/tokens/new"
+WANTED = {"name": "backup", "scopes": ["account:read", "tokens:read"], "expiry": "30"}
+
+
+@pytest.fixture
+def listed(app: Flask, user: User, client: FlaskClient) -> Callable[[], list[ListedToken]]:
+    """Read the tokens of whoever is signed in."""
+    sign_in(client)
+
+    def read() -> list[ListedToken]:
+        with app.app_context():
+            return api_tokens.list_tokens(user.id)
+
+    return read
+
+
+def make(client: FlaskClient, **changes: object) -> TestResponse:
+    return post(client, NEW, **{**WANTED, **changes})
+
+
+def value_in(answer: TestResponse) -> str:
+    found = re.search(r"aut_[0-9A-Za-z]{71}", answer.get_data(as_text=True))
+    assert found
+    return found[0]
+
+
+def check(app: Flask, value: str) -> api_tokens.TokenIdentity:
+    with app.app_context():
+        return api_tokens.check(value)
+
+
+def test_a_token_is_made_and_its_value_shown_once(app: Flask, client, listed) -> None:
+    answer = make(client)
+
+    value = value_in(answer)
+    assert answer.status_code == 200
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert check(app, value).scopes == {Scope.ACCOUNT_READ, Scope.TOKENS_READ}
+    page = client.get(LIST).get_data(as_text=True)
+    assert "backup" in page
+    assert f"aut_…{value[-4:]}" in page
+    assert value not in page
+
+
+def test_a_form_sent_twice_makes_one_token(client: FlaskClient, listed) -> None:
+    html = client.get(NEW).get_data(as_text=True)
+    hidden = dict(re.findall(r'name="(csrf_token|key)"[^>]*value="([^"]+)"', html))
+
+    first = client.post(NEW, data={**WANTED, **hidden})
+    second = client.post(NEW, data={**WANTED, **hidden})
+
+    assert value_in(first)
+    assert second.status_code == 303
+    assert "made already" in client.get(LIST).get_data(as_text=True)
+    assert len(listed()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"name": ""}, "Give it a name"),
+        ({"name": "a\x00b"}, "signs that can be seen"),
+        ({"name": "x" * 101}, "at most 100 characters"),
+        ({"scopes": []}, "at least one thing"),
+        ({"scopes": ["everything"]}, "from the things in the list"),
+        ({"expiry": "date"}, "Enter a date, like"),
+        ({"expiry": "date", "expires_at": "2020-01-31"}, "still to come"),
+        ({"expiry": "date", "expires_at": "9999-12-31"}, "within the next 10 years"),
+        ({"expiry": "date", "expires_at": "31st of May"}, "Enter a date, like"),
+        ({"expiry": "eternity"}, "Not a valid choice"),
+    ],
+)
+def test_what_cannot_be_is_told_beside_its_field(client, listed, changes, told: str) -> None:
+    answer = make(client, **changes)
+
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert told in page
+    assert page.count(told) == 2
+    assert listed() == []
+
+
+def test_a_date_is_the_last_day_on_which_it_works(client: FlaskClient, listed) -> None:
+    last_day = clock.now().date() + timedelta(days=3)
+
+    make(client, expiry="date", expires_at=last_day.isoformat())
+
+    (made,) = listed()
+    assert made.token.expires_at.date() == last_day
+    assert made.token.expires_at > clock.now() + timedelta(days=2, hours=23)
+
+
+def test_a_token_for_ever_says_so(client: FlaskClient, listed) -> None:
+    make(client, expiry="never")
+
+    assert listed()[0].token.expires_at is None
+    assert "you revoke it" in client.get(LIST).get_data(as_text=True)
+
+
+def test_the_list_says_when_and_from_where_a_token_was_used(app, client, listed) -> None:
+    value = value_in(make(client))
+    assert "never" in client.get(LIST).get_data(as_text=True)
+    with app.app_context():
+        api_tokens.authenticate(value, origin=HERE)
+    app.extensions["token_cache"].uses.write()
+
+    assert f"from {HERE.address}" in client.get(LIST).get_data(as_text=True)
+
+
+def test_a_token_is_renamed(client: FlaskClient, listed) -> None:
+    make(client)
+    path = f"{LIST}/{listed()[0].token.id}/name"
+    assert 'value="backup"' in client.get(path).get_data(as_text=True)
+
+    assert post(client, path, name="").status_code == 422
+    assert post(client, path, name="<b>archive</b>").status_code == 303
+
+    assert listed()[0].token.name == "<b>archive</b>"
+    assert "<b>archive" not in client.get(LIST).get_data(as_text=True)
+
+
+def test_rotating_shows_the_new_value_and_keeps_the_old_for_a_while(app, client, listed) -> None:
+    old = value_in(make(client))
+    path = f"{LIST}/{listed()[0].token.id}/rotate"
+
+    new = value_in(post(client, path, overlap="1d"))
+
+    assert new != old
+    assert check(app, old).token_id != check(app, new).token_id
+    assert "replaced" in client.get(LIST).get_data(as_text=True)
+    again = post(client, path, overlap="1d")
+    assert again.status_code == 303
+    assert len(listed()) == 2
+
+
+@pytest.mark.parametrize("overlap", ["", "2d", "\x00"])
+def test_no_other_overlap_is_taken(client: FlaskClient, listed, overlap: str) -> None:
+    make(client)
+
+    answer = post(client, f"{LIST}/{listed()[0].token.id}/rotate", overlap=overlap)
+
+    assert answer.status_code == 422
+    assert len(listed()) == 1
+
+
+def test_revoking_asks_first_and_then_works_at_once(app: Flask, client, listed) -> None:
+    value = value_in(make(client))
+    path = f"{LIST}/{listed()[0].token.id}/revoke"
+    client.get(path)
+    assert check(app, value)
+
+    answer = post(client, path)
+
+    assert answer.status_code == 303
+    with pytest.raises(TokenRevoked):
+        check(app, value)
+    assert listed() == []
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["name", "rotate", "revoke"])
+def test_somebody_elses_token_is_not_there(app: Flask, client, listed, page: str) -> None:
+    with app.app_context():
+        other = add_user("other@example.org")
+        theirs = api_tokens.create(
+            other.id, name="x", scopes=["introspect"], expires_at=None, origin=HERE
+        )
+
+    for id in (theirs.id, uuid4()):
+        assert client.get(f"{LIST}/{id}/{page}").status_code == 404
+        assert post(client, f"{LIST}/{id}/{page}", page=NEW, name="y").status_code == 404
+    assert check(app, theirs.value)
+
+
+def test_changes_ask_for_a_fresh_password_and_the_list_does_not(client, listed, move_time) -> None:
+    make(client)
+    id = listed()[0].token.id
+
+    with move_time(minutes=16):
+        assert client.get(LIST).status_code == 200
+        for page in (NEW, *(f"{LIST}/{id}/{name}" for name in ("name", "rotate", "revoke"))):
+            answer = client.get(page)
+            assert answer.headers["Location"] == f"/account/confirm?next={page}"
+            assert post(client, page, page="/account/confirm").status_code == 303
+        (unchanged,) = listed()
+        assert unchanged.token.name == "backup"
+
+
+def test_at_the_limit_one_must_go_first(client, listed, monkeypatch) -> None:
+    monkeypatch.setattr(api_tokens, "MOST", 1)
+    make(client)
+
+    answer = make(client)
+
+    page = client.get(LIST).get_data(as_text=True)
+    assert answer.status_code == 303
+    assert "Revoke one first" in page
+    assert NEW not in page
+    assert len(listed()) == 1
+
+
+def test_its_owner_is_told_and_can_look_it_up(app: Flask, client, listed, user: User) -> None:
+    value = value_in(make(client))
+
+    with app.app_context():
+        mail = outbox.list_recent()[0]
+        noted = activity.list_recent(user.id)[0]
+
+    assert mail.subject == "New API token at authapp"
+    assert "“backup”" in mail.body
+    assert value[:40] not in mail.body
+    assert (noted.activity, noted.details) == (Activity.API_TOKEN_MADE, {"name": "backup"})
+
+
+def test_a_date_far_from_any_calendar_breaks_nothing(client: FlaskClient, listed) -> None:
+    for text in ("0001-01-01", "275760-09-13", "-1", "\x00", str(date.max)):
+        assert make(client, expiry="date", expires_at=text).status_code == 422
