@@ -13,9 +13,10 @@ from authapp.models.refresh_token import EndReason, RefreshToken
 from authapp.models.token import RevokeReason, Scope, Token
 from authapp.models.token_use import TokenUse
 from authapp.models.user import User
-from authapp.models.verification_token import VerificationToken, VerificationType
+from authapp.models.verification_token import WAYS_BACK, VerificationToken, VerificationType
 
 __all__ = [
+    "WAYS_BACK",
     "Activity",
     "ActivityEvent",
     "Attempt",

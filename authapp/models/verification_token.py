@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String
@@ -20,6 +20,10 @@ class VerificationType(StrEnum):
     PHONE_VERIFICATION = "phone_verification"
     PASSWORD_RESET = "password_reset"
     NOT_ME = "not_me"
+
+
+WAYS_BACK: Final = (VerificationType.NOT_ME,)
+"""Links that give an account back to its owner: freezing the account leaves them."""
 
 
 class VerificationToken(CachedRow, Base):

@@ -11,6 +11,7 @@ from authapp.web.confirm_password import confirm_password
 from authapp.web.dev_outbox import dev_outbox
 from authapp.web.home import home
 from authapp.web.login import login
+from authapp.web.not_me import not_me
 from authapp.web.password_reset import password_reset
 from authapp.web.passwords import passwords
 from authapp.web.register import register
@@ -26,7 +27,7 @@ def init_app(app: Flask) -> None:
     # Who is asking comes first, so that every refusal's page knows it too.
     for hook in (authn.load_identity, csrf.check, authn.login_required):
         app.before_request(hook)
-    for blueprint in (brand.brand, home, register, passwords, password_reset, login):
+    for blueprint in (brand.brand, home, register, passwords, password_reset, login, not_me):
         allow(app, blueprint, Access.EVERYBODY)
     allow(app, verify_email, Access.EVERYBODY, send_again=Access.SIGNED_IN)
     for blueprint in (account, confirm_password):

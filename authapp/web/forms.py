@@ -21,10 +21,10 @@ class Form(FlaskForm):  # type: ignore[misc]
             return request.form if request.method == "POST" else None
 
 
-def email_field(enter: str = "next") -> Field:
+def email_field(enter: str = "next", label: LazyString | None = None) -> Field:
     """Return a field for an e-mail address; whether it is one is the service's to say."""
     return EmailField(
-        _l("E-mail address"),
+        label or _l("E-mail address"),
         validators=[InputRequired(_l("Enter your e-mail address."))],
         render_kw={
             # What a password manager files the password under.

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, sessi
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from authapp.errors import CredentialsRefused
+from authapp.errors import AccountFrozen, CredentialsRefused
 from authapp.http.origin import origin
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
@@ -40,6 +40,8 @@ def submit() -> ResponseReturnValue:
     except CredentialsRefused:
         form.form_errors.append(_("The e-mail address or the password is wrong."))
         return _render(form), 422
+    except AccountFrozen:
+        return render_template("login/frozen.html", text=words.FROZEN), 403
     # Whoever could read the form's key before must not know the next one.
     session.clear()
     authn.keep(signed_in)

@@ -22,6 +22,7 @@ class Explanation(NamedTuple):
 
 _INPUT: Final = {
     ("email", "not_an_address"): _l("Enter an e-mail address, like name@example.org."),
+    ("email", "not_the_recipient"): _l("This is not the address that our mail came to."),
     ("email", "too_long"): _l("This e-mail address is too long."),
     ("code", "not_a_code"): _l("Enter the six digits that stand in the message."),
     ("code", "wrong"): _l("This is not the code of the latest message."),
@@ -97,6 +98,14 @@ FORM_NOT_OURS: Final = Explanation(
     _l(
         "You signed in or out since it was opened, or cookies are switched off. "
         "Open it again; nothing was changed."
+    ),
+)
+
+FROZEN: Final = Explanation(
+    _l("Your account is frozen"),
+    _l(
+        "You told us that something was not done by you, so nobody gets in for now. "
+        "Choose a new password, and the account is yours again."
     ),
 )
 

@@ -76,6 +76,20 @@ class Visit:
         self.fill(new_password=password)
         self.press("Set the new password")
 
+    def open_not_me(self) -> None:
+        """Open the way out that a security mail offers: here, that of a new password."""
+        self.verify()
+        self.ask_for_reset()
+        self.reset(NEW_PASSWORD)
+        found = re.search(r"https?://\S+/not-me/\S+", self.newest_mail()["body"])
+        assert found
+        self.page.goto(found[0])
+
+    def freeze(self) -> None:
+        self.open_not_me()
+        self.fill(email=self.email)
+        self.press("Freeze my account")
+
 
 def state(name: str) -> Callable[[Callable[[Visit], None]], None]:
     """Add a state by its name: the feature's word, and how it stands."""
@@ -387,6 +401,45 @@ def _(visit: Visit) -> None:
 @state("mail-api_token_made")
 def _(visit: Visit) -> None:
     _with_token(visit)
+
+
+@state("not_me")
+def _(visit: Visit) -> None:
+    visit.open_not_me()
+
+
+@state("not_me-refused")
+def _(visit: Visit) -> None:
+    visit.open_not_me()
+    visit.fill(email="somebody.else@example.org")
+    visit.press("Freeze my account")
+
+
+@state("not_me-done")
+def _(visit: Visit) -> None:
+    visit.freeze()
+
+
+@state("not_me-used")
+def _(visit: Visit) -> None:
+    visit.freeze()
+    visit.page.goto(visit.page.url)
+
+
+@state("not_me-broken")
+def _(visit: Visit) -> None:
+    visit.open("/not-me/nonsense")
+
+
+@state("login-frozen")
+def _(visit: Visit) -> None:
+    visit.freeze()
+    visit.sign_in(NEW_PASSWORD)
+
+
+@state("mail-account_frozen")
+def _(visit: Visit) -> None:
+    visit.freeze()
     visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
 
 

@@ -1,0 +1,47 @@
+"""Giving an account back to an address that it had before: the older address wins."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from authapp import clock
+from authapp.delivery import mail
+from authapp.errors import Conflict
+from authapp.models import Activity, User, VerificationToken, db
+from authapp.models.changes import update_where
+from authapp.services import activity
+from authapp.services.email_addresses import email_key
+from authapp.services.origin import Origin
+
+
+def restore_email(user: User, address: str, *, since: datetime, origin: Origin) -> None:
+    """Make a former address the account's own again, in the caller's transaction.
+
+    `since` is when the link was mailed that says so. What was mailed to other addresses after it
+    works no more, so that whoever took the account over cannot take it back; what was mailed
+    before it still does, so that the oldest address has the last word. Whoever is displaced is
+    told. The caller takes the account first (`standing.take`). Raises Conflict if the address has
+    another account by now.
+    """
+    displaced = user.email
+    try:
+        with db.session.begin_nested():
+            user.email, user.email_key = address, email_key(address)
+            user.email_verified_at = clock.now()
+    except IntegrityError:
+        raise Conflict("the address has another account by now") from None
+    _void_later(user, since)
+    activity.note(user.id, Activity.EMAIL_RESTORED, origin, email=address, instead_of=displaced)
+    mail.enqueue("email_restored", to=displaced, user_id=user.id)
+
+
+def _void_later(user: User, since: datetime) -> None:
+    standing = select(VerificationToken.id, VerificationToken.target).where(
+        VerificationToken.user_id == user.id,
+        VerificationToken.created_at > since,
+        VerificationToken.used_at.is_(None),
+        VerificationToken.revoked_at.is_(None),
+    )
+    others = [id for id, to in db.session.execute(standing) if email_key(to) != user.email_key]
+    update_where(VerificationToken, VerificationToken.id.in_(others), revoked_at=clock.now())
