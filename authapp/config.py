@@ -24,7 +24,6 @@ from authapp.readers import (
     duration,
     origin,
     pattern,
-    redis,
     region,
     regions,
     sealing_keys,
@@ -35,6 +34,7 @@ from authapp.readers import (
     webhook_secret,
     whole,
 )
+from authapp.redis_url import RedisURL, redis
 
 DEVELOPMENT: Final = "development"
 PRODUCTION: Final = "production"
@@ -63,7 +63,7 @@ class Settings:
     key_encryption_keys: list[bytes] = setting(sealing_keys, None, "Seal the private signing keys in the database; comma-separated, the first one seals.")
     cache_sealing_keys: list[bytes] = setting(sealing_keys, None, "Seal every value in Redis; comma-separated, the first one seals.")
     database_url: str = setting(database, None, "SQLAlchemy URL of PostgreSQL or of an SQLite file.")
-    redis_url: str = setting(redis, "", "URL of Redis or Valkey; empty runs without a cache. Every process must have the same.")
+    redis_url: RedisURL | None = setting(redis, "", "URL of Redis or Valkey; empty runs without a cache. Every process must have the same.")
     public_url: str = setting(origin, None, "Origin at which people reach the pages; links in mail start with it.")
     app_name: str = setting(pattern(r"[^\x00-\x1f\x7f<>]{1,60}", "1 to 60 printable characters"), "authapp", "The product's name, in pages and mail.")
     accent_color: str = setting(pattern(r"#[0-9a-f]{6}", "a color such as #17594a"), "#17594a", "Color of buttons and links; everything else that is coloured follows it. Dark enough to be read on a light page.")

@@ -136,14 +136,6 @@ def origin(raw: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def redis(raw: str) -> str:
-    """Read the URL of one server, of Sentinels (several hosts, then the name), or of a cluster."""
-    # Several hosts are no URL: look at the last one, whose port is the URL's.
-    last_host = re.sub(r"(?<=//)[^/]*,", "", raw)
-    url("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")(last_host)
-    return raw
-
-
 def database(raw: str) -> str:
     """Read an SQLAlchemy URL; PostgreSQL is always reached through psycopg."""
     raw = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", raw)

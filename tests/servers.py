@@ -32,8 +32,8 @@ def free_port() -> int:
 class RedisServer:
     """One server on a port of its own; Valkey, unless AUTHAPP_TEST_REDIS names a binary."""
 
-    def __init__(self, *options: str) -> None:
-        self.port = free_port()
+    def __init__(self, *options: str, port: int | None = None) -> None:
+        self.port = port or free_port()
         self._binary = os.environ.get("AUTHAPP_TEST_REDIS") or str(get_binary_path())
         self._folder = Path(tempfile.mkdtemp(prefix="authapp-redis-"))
         self._options = options
@@ -48,14 +48,17 @@ class RedisServer:
         return redis.Redis(port=self.port, socket_timeout=5)
 
     def start(self) -> "RedisServer":
-        command = [self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self._process = subprocess.Popen(
-            [*command, "--dir", str(self._folder), *self._options],
+            [self._binary, *self._command()],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         self.wait_until_ready()
         return self
+
+    def _command(self) -> list[str]:
+        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        return [*where, "--save", "", *self._options]
 
     def wait_until_ready(self) -> None:
         give_up_at = time.monotonic() + READY_SECONDS
@@ -85,19 +88,36 @@ class RedisServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def heal(self) -> None:
-        """Bring it back to an empty server that answers, whatever a test did to it."""
+    def revive(self) -> None:
+        """Bring it back to a server that answers, whatever a test did to it."""
         if self._process is None or self._process.poll() is not None:
             self.start()
         else:
             self.thaw()
             self.wait_until_ready()
+
+    def heal(self) -> None:
+        """Bring it back to an empty server that answers."""
+        self.revive()
         with self.client as client:
             client.flushall()
 
     def close(self) -> None:
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class SentinelServer(RedisServer):
+    """A Sentinel that watches one primary; it keeps its configuration in a file."""
+
+    def __init__(self, *configuration: str) -> None:
+        super().__init__()
+        self._file = self._folder / "sentinel.conf"
+        self._file.write_text("\n".join(configuration) + "\n")
+
+    def _command(self) -> list[str]:
+        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        return [str(self._file), "--sentinel", *where]
 
 
 class PostgresServer:

@@ -13,6 +13,7 @@ import pytest
 from authapp import ROOT
 from authapp.config import Settings, load
 from authapp.errors import ConfigError
+from authapp.redis_url import Form
 from tests.conftest import settings
 
 GOOD = settings("sqlite:////tmp/never-opened.db", "")
@@ -37,6 +38,21 @@ SHORT_KEY = base64.urlsafe_b64encode(b"short").decode()
         ("DATABASE_URL", "\udcff\x00"),
         ("REDIS_URL", "http://127.0.0.1:6379"),
         ("REDIS_URL", "redis://127.0.0.1:nine"),
+        ("REDIS_URL", "redis://127.0.0.1:99999"),
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "redis://one,another/0"),
+        ("REDIS_URL", "redis://127.0.0.1/cache"),
+        ("REDIS_URL", "redis://127.0.0.1?db=x"),
+        ("REDIS_URL", "redis://127.0.0.1?decode_responses=true"),
+        ("REDIS_URL", "redis://127.0.0.1?ssl_cert_reqs=none"),
+        ("REDIS_URL", "rediss://127.0.0.1?ssl_cert_reqs=maybe"),
+        ("REDIS_URL", "redis://somebody@else@127.0.0.1"),
+        ("REDIS_URL", "unix://"),
+        ("REDIS_URL", "redis+sentinel://127.0.0.1:26379"),
+        ("REDIS_URL", "redis+sentinel://,/name"),
+        ("REDIS_URL", "redis+cluster://127.0.0.1:6379/1"),
+        ("REDIS_URL", "redis+ring://127.0.0.1:6379"),
+        ("REDIS_URL", "\udcff\x00"),
         ("PUBLIC_URL", "https://example.org/path"),
         ("PUBLIC_URL", "ftp://example.org"),
         ("PUBLIC_URL", "http://[half"),
@@ -106,3 +122,25 @@ def test_links_in_the_documentation_lead_somewhere() -> None:
     for page in pages:
         for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+REDIS_URLS = {
+    "redis://127.0.0.1": (Form.SERVER, [("127.0.0.1", 6379)]),
+    "redis://:p%40ss@127.0.0.1:1/3": (Form.SERVER, [("127.0.0.1", 1)]),
+    "rediss://[::1]:6380/0?ssl_cert_reqs=none": (Form.SERVER, [("::1", 6380)]),
+    "unix:///run/redis.sock?db=2": (Form.SERVER, []),
+    "redis+sentinel://one,two:2/accounts?db=1": (Form.SENTINEL, [("one", 26379), ("two", 2)]),
+    "rediss+cluster://u:p@one:1,two": (Form.CLUSTER, [("one", 1), ("two", 6379)]),
+}
+
+
+@pytest.mark.parametrize("value", REDIS_URLS)
+def test_each_form_of_redis_url_is_read(value: str) -> None:
+    form, hosts = REDIS_URLS[value]
+
+    read = load({**GOOD, "REDIS_URL": value}).redis_url
+
+    assert read is not None
+    assert (read.form, list(read.hosts)) == (form, hosts)
+    assert "p%40ss" not in repr(read)
+    assert "p@ss" not in repr(read)

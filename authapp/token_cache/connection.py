@@ -1,23 +1,21 @@
 """Clients for one server, for Sentinel and for Cluster, with bounds that a request can bear."""
 
 from collections.abc import Callable
-from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
 
-import redis
+from redis import Redis
 from redis.backoff import NoBackoff
-from redis.cluster import RedisCluster
+from redis.cluster import ClusterNode, RedisCluster
+from redis.connection import ConnectionPool, SSLConnection
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from authapp.config import Settings
-
-SENTINEL: Final = "redis+sentinel"
-CLUSTER: Final = "redis+cluster"
+from authapp.redis_url import Form, RedisURL
 
 
-def connect(settings: Settings, connected: Callable[[], None]) -> Any:
-    """Return a client for REDIS_URL, which calls `connected` at every new connection.
+def connect(settings: Settings, url: RedisURL, connected: Callable[[], None]) -> Any:
+    """Return a client that calls `connected` at every new connection to a primary.
 
     redis-py's own bounds are 5 seconds and ten retries, which hang a request for a minute; the
     breaker is what decides when to try again.
@@ -26,36 +24,38 @@ def connect(settings: Settings, connected: Callable[[], None]) -> Any:
         "socket_timeout": settings.cache_timeout.total_seconds(),
         "socket_connect_timeout": settings.cache_connect_timeout.total_seconds(),
         "retry": Retry(NoBackoff(), 0),
-        "decode_responses": False,
+        "protocol": 2,  # asks for nothing when it connects
     }
 
     def on_connect(connection: Any) -> None:
         connected()
         connection.on_connect()
 
-    url = settings.redis_url
-    scheme = urlsplit(url).scheme
-    if scheme == SENTINEL:
-        return _sentinel(url, {**bounds, "redis_connect_func": on_connect})
-    if scheme == CLUSTER:
+    if url.form is Form.CLUSTER:
         # The cluster client runs its own `on_connect` and then this.
-        bounds |= {"redis_connect_func": lambda _: connected(), "cluster_error_retry_attempts": 1}
-        return RedisCluster.from_url("redis" + url.removeprefix(CLUSTER), **bounds)
-    return redis.Redis.from_url(url, redis_connect_func=on_connect, **bounds)
+        return _cluster(url, {**bounds, "redis_connect_func": lambda _: connected()})
+    if url.form is Form.SENTINEL:
+        return _sentinel(url, bounds, on_connect)
+    where = dict(zip(("host", "port"), url.hosts[0], strict=True)) if url.hosts else {}
+    pool = ConnectionPool(redis_connect_func=on_connect, **{**bounds, **url.options, **where})
+    return Redis.from_pool(pool)
 
 
-def _sentinel(url: str, bounds: dict[str, Any]) -> Any:
-    """Return the client of the primary that `redis+sentinel://host:port,host:port/name` elects."""
-    parts = urlsplit(url)
-    userinfo, _, hosts = parts.netloc.rpartition("@")
-    password = userinfo.partition(":")[2] or None
-    addresses = [_address(host) for host in hosts.split(",")]
-    options = dict(parse_qsl(parts.query))
-    to_sentinels = {name: bounds[name] for name in ("socket_timeout", "socket_connect_timeout")}
-    sentinel = Sentinel(addresses, sentinel_kwargs=to_sentinels, password=password, **bounds)
-    return sentinel.master_for(parts.path.strip("/") or "mymaster", db=int(options.get("db", "0")))
+def _cluster(url: RedisURL, bounds: dict[str, Any]) -> "RedisCluster[bytes]":
+    nodes = [ClusterNode(*host) for host in url.hosts]
+    return RedisCluster(startup_nodes=nodes, **{**bounds, **_with_tls(url.options)})
 
 
-def _address(host: str) -> tuple[str, int]:
-    name, _, port = host.rpartition(":")
-    return (name, int(port)) if name else (host, 26379)
+def _sentinel(url: RedisURL, bounds: dict[str, Any], on_connect: Callable[[Any], None]) -> Any:
+    """Return the client of the primary that the Sentinels elect, at each connection anew."""
+    options = _with_tls(url.options)
+    tls = {name: value for name, value in options.items() if name.startswith("ssl")}
+    to_sentinels = {**bounds, **tls, **url.sentinel_options}
+    sentinel = Sentinel(url.hosts, sentinel_kwargs=to_sentinels, **{**bounds, **options})
+    return sentinel.master_for(url.primary, redis_connect_func=on_connect)
+
+
+def _with_tls(options: dict[str, Any]) -> dict[str, Any]:
+    """Say TLS in the word that clients of several servers understand."""
+    others = {name: value for name, value in options.items() if name != "connection_class"}
+    return {**others, "ssl": True} if options.get("connection_class") is SSLConnection else others

@@ -119,6 +119,10 @@ class Gate:
         was_believed, epoch = self._believed_until > 0, self._ticket.epoch
         state = self._ask_database()
         servers, connections = self._look()
+        if state is not None and state.servers not in ("", servers):
+            # It may be us who hold on to a server that is no primary any more.
+            self._wire.reconnect()
+            servers, connections = self._look()
         if state is None and not (was_believed and servers == self._servers):
             raise NotBelieved("it was away, and the database cannot tell what it missed")
         if state is not None:

@@ -45,7 +45,7 @@ def assemble(settings: Settings) -> Parts:
     tally = Counters(database.housekeeping)
     wire = protocol = None
     if settings.redis_url:
-        wire = Wire(settings)
+        wire = Wire(settings, settings.redis_url)
         gate = Gate(wire, database, tally, settings.cache_trust)
         envelope = Envelope(Sealer(settings.cache_sealing_keys))
         protocol = Protocol(wire, gate, envelope, tally)

@@ -1,0 +1,143 @@
+"""Three primaries: every operation, over all of them, and what the death of one costs."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from authapp.errors import TokenRevoked
+from authapp.models import User
+from authapp.services import sessions
+from authapp.services.origin import Origin
+from authapp.token_cache import counters, token_cache
+from tests.redis_groups import Cluster
+from tests.token_cache.rows import add_session
+
+# Every test of the operations, here on the cluster that stands in for the one server.
+from tests.token_cache.test_operations import *  # noqa: F403
+from tests.token_cache.test_operations import pytestmark as _context
+
+pytestmark = [_context, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster().start()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def redis_server(cluster: Cluster) -> Cluster:
+    cluster.heal()
+    return cluster
+
+
+def fill(user: User) -> list[str]:
+    """Cache some sessions and return their keys, which lie on every primary."""
+    rows = [add_session(user.id) for _ in range(24)]
+    for row in rows:
+        token_cache.get_refresh_token_by_id(row.id)
+    return [f"refresh_token:{row.id}" for row in rows]
+
+
+def held_by_each(cluster: Cluster) -> list[int]:
+    return [node.client.dbsize() for node in cluster.primaries]
+
+
+def test_a_pattern_is_removed_from_every_primary(user: User, redis_server: Cluster) -> None:
+    names = fill(user)
+    assert all(held_by_each(redis_server))
+
+    seen = token_cache.store.delete_pattern("refresh_token:*")
+
+    assert seen == len(names)
+    with redis_server.client as client:
+        assert list(client.scan_iter("refresh_token:*")) == []
+
+
+def test_a_flush_empties_every_primary(user: User, redis_server: Cluster) -> None:
+    fill(user)
+
+    assert token_cache.flush() >= 24
+    assert held_by_each(redis_server) == [0, 0, 0]
+
+
+def test_statistics_and_the_check_cover_every_primary(user: User, redis_server: Cluster) -> None:
+    fill(user)
+
+    found = token_cache.statistics()
+    checked = list(token_cache.check())
+
+    assert found.connected
+    assert len(found.memory) == 3
+    assert sum(each.compared for each in checked) >= 24
+    assert not any(each.differing for each in checked)
+
+
+def test_a_backup_is_taken_from_every_primary_and_brought_back(
+    user: User, redis_server: Cluster, tmp_path: Path
+) -> None:
+    names = fill(user)
+    written = token_cache.backup(tmp_path / "backup")
+    redis_server.heal()
+
+    done = list(token_cache.restore(tmp_path / "backup"))
+
+    assert written >= len(names)
+    assert sum(read for read, _ in done) == written
+    assert sum(filled for _, filled in done) == written
+    assert all(held_by_each(redis_server))
+
+
+def test_many_keys_cost_one_look(app: Flask, user: User, redis_server: Cluster) -> None:
+    fill(user)
+    listed = token_cache.get_refresh_tokens_by_user(user.id)
+    before = app.extensions["token_cache"].tally.counted(counters.DATABASE)
+
+    assert token_cache.get_refresh_tokens_by_user(user.id) == listed
+    assert len(listed) == 24
+    assert app.extensions["token_cache"].tally.counted(counters.DATABASE) == before
+
+
+@pytest.fixture
+def frail() -> Iterator[Cluster]:
+    """A cluster of the test's own, to be damaged."""
+    cluster = Cluster().start()
+    yield cluster
+    cluster.close()
+
+
+def test_a_primary_that_dies_costs_speed_and_its_replica_takes_over(
+    make_app: Callable[..., Flask], user: User, frail: Cluster
+) -> None:
+    app = make_app(REDIS_URL=frail.url)
+    parts = app.extensions["token_cache"]
+    with app.app_context():
+        signed_in = [
+            sessions.begin(user.id, remember=False, origin=Origin("192.0.2.1", "a browser"))
+            for _ in range(12)
+        ]
+        for each in signed_in:
+            sessions.authenticate(each.access_token)
+        epoch = parts.database.state().epoch
+
+        frail.primaries[0].kill()
+        sessions.sign_out(signed_in[0].identity.session_id)
+        for each in signed_in[1:]:
+            sessions.authenticate(each.access_token)
+        with pytest.raises(TokenRevoked):
+            sessions.authenticate(signed_in[0].access_token)
+
+        frail.take_over()
+        assert parts.protocol.gate.breaker.wait_until_closed(15)
+        for each in signed_in[1:] * 2:
+            sessions.authenticate(each.access_token)
+        with pytest.raises(TokenRevoked):
+            sessions.authenticate(signed_in[0].access_token)
+        assert parts.database.state().epoch > epoch
+        assert parts.database.journal_depth() == 0
+        hits = parts.tally.counted(counters.HIT)
+        sessions.authenticate(signed_in[1].access_token)
+        assert parts.tally.counted(counters.HIT) == hits + 2

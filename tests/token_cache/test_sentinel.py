@@ -1,0 +1,122 @@
+"""A primary that Sentinel watches: found by name, followed over a failover, and never a replica."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from authapp.errors import TokenRevoked
+from authapp.models import User
+from authapp.services import sessions
+from authapp.services.origin import Origin
+from authapp.token_cache import counters, token_cache
+from tests.redis_groups import SentinelGroup
+from tests.servers import RedisServer
+from tests.token_cache.rows import add_session
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ORIGIN = Origin("192.0.2.1", "a browser")
+
+
+@pytest.fixture
+def group() -> Iterator[SentinelGroup]:
+    group = SentinelGroup()
+    yield group
+    group.close()
+
+
+def commands_of(server: RedisServer, name: str) -> int:
+    with server.client as client:
+        return int(client.info("commandstats").get(f"cmdstat_{name}", {}).get("calls", 0))
+
+
+def test_only_the_primary_is_read_and_what_it_holds_is_everywhere(
+    make_app: Callable[..., Flask], user: User, group: SentinelGroup
+) -> None:
+    app = make_app(REDIS_URL=group.url)
+    with app.app_context():
+        ids = [add_session(user.id).id for _ in range(5)]
+        for id in ids * 3:
+            assert token_cache.get_refresh_token_by_id(id)
+        assert token_cache.store.delete_pattern("refresh_token:*") == 5
+        for id in ids:
+            token_cache.get_refresh_token_by_id(id)
+        assert token_cache.statistics().connected
+        assert token_cache.flush() >= 5
+
+    assert commands_of(group.primary, "mget") >= 15
+    assert commands_of(group.replica, "mget") == 0
+    assert commands_of(group.replica, "get") == 0
+
+
+@pytest.mark.parametrize("fault", [RedisServer.kill, RedisServer.freeze])
+def test_a_failover_is_followed_and_raises_the_epoch(
+    make_app: Callable[..., Flask],
+    user: User,
+    group: SentinelGroup,
+    fault: Callable[[RedisServer], None],
+) -> None:
+    app, other = (make_app(REDIS_URL=group.url) for _ in range(2))
+    parts = app.extensions["token_cache"]
+    with app.app_context():
+        revoked = sessions.begin(user.id, remember=False, origin=ORIGIN)
+        kept = sessions.begin(user.id, remember=False, origin=ORIGIN)
+        epoch = parts.database.state().epoch
+    for process in (app, other):
+        with process.app_context():
+            sessions.authenticate(revoked.access_token)
+            sessions.authenticate(kept.access_token)
+
+    fault(group.primary)
+    with app.app_context():
+        sessions.sign_out(revoked.identity.session_id)
+        assert sessions.authenticate(kept.access_token)
+    with other.app_context(), pytest.raises(TokenRevoked):
+        sessions.authenticate(revoked.access_token)
+    group.wait_for_failover()
+    group.primary.revive()
+
+    for process in (app, other):
+        breaker = process.extensions["token_cache"].protocol.gate.breaker
+        with process.app_context():
+            for _ in range(3):
+                assert sessions.authenticate(kept.access_token)
+                with pytest.raises(TokenRevoked):
+                    sessions.authenticate(revoked.access_token)
+            assert breaker.wait_until_closed(15)
+            sessions.authenticate(kept.access_token)
+            hits = process.extensions["token_cache"].tally.counted(counters.HIT)
+            sessions.authenticate(kept.access_token)
+            assert process.extensions["token_cache"].tally.counted(counters.HIT) == hits + 2
+    assert parts.database.state().epoch > epoch
+    assert parts.database.journal_depth() == 0
+    assert group.replica.client.dbsize() > 0
+
+
+def test_a_replica_in_the_primarys_place_is_not_believed(
+    make_app: Callable[..., Flask], user: User, group: SentinelGroup
+) -> None:
+    """REDIS_URL may name one by mistake, or a name may lead to it."""
+    right, wrong = make_app(REDIS_URL=group.primary.url), make_app(REDIS_URL=group.replica.url)
+    with right.app_context():
+        signed_in = sessions.begin(user.id, remember=False, origin=ORIGIN)
+        sessions.authenticate(signed_in.access_token)
+    with wrong.app_context():
+        sessions.authenticate(signed_in.access_token)
+    with right.app_context():
+        sessions.sign_out(signed_in.identity.session_id)
+
+    with wrong.app_context(), pytest.raises(TokenRevoked):
+        sessions.authenticate(signed_in.access_token)
+    assert wrong.extensions["token_cache"].tally.counted(counters.HIT) == 0
+
+
+def test_without_any_sentinel_the_database_answers(
+    make_app: Callable[..., Flask], user: User, group: SentinelGroup
+) -> None:
+    group.sentinel.kill()
+    with make_app(REDIS_URL=group.url).app_context():
+        session_id = add_session(user.id).id
+
+        assert token_cache.get_refresh_token_by_id(session_id)
+        assert not token_cache.statistics().connected
