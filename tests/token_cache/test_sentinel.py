@@ -9,6 +9,7 @@ from authapp.errors import TokenRevoked
 from authapp.models import User
 from authapp.services import sessions
 from authapp.services.origin import Origin
+from authapp.services.sign_out import sign_out
 from authapp.token_cache import counters, token_cache
 from tests.redis_groups import SentinelGroup
 from tests.servers import RedisServer
@@ -69,7 +70,7 @@ def test_a_failover_is_followed_and_raises_the_epoch(
 
     fault(group.primary)
     with app.app_context():
-        sessions.sign_out(revoked.identity.session_id)
+        sign_out(revoked.identity, origin=ORIGIN)
         assert sessions.authenticate(kept.access_token)
     with other.app_context(), pytest.raises(TokenRevoked):
         sessions.authenticate(revoked.access_token)
@@ -104,7 +105,7 @@ def test_a_replica_in_the_primarys_place_is_not_believed(
     with wrong.app_context():
         sessions.authenticate(signed_in.access_token)
     with right.app_context():
-        sessions.sign_out(signed_in.identity.session_id)
+        sign_out(signed_in.identity, origin=ORIGIN)
 
     with wrong.app_context(), pytest.raises(TokenRevoked):
         sessions.authenticate(signed_in.access_token)
