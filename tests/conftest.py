@@ -27,6 +27,12 @@ from tests.servers import PostgresServer, RedisServer
 
 PASSWORD = "four unrelated words together"
 HERE = Origin("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")
+UNHURRIED = {"CACHE_TIMEOUT": "2000", "CACHE_CONNECT_TIMEOUT": "2000"}
+"""On a machine with too much to do, Redis is slow to answer and yet not away."""
+
+HURRIED = {"CACHE_TIMEOUT": "100", "CACHE_CONNECT_TIMEOUT": "50"}
+"""As in production, for tests in which Redis is away."""
+
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = [
     "--no-sandbox",
@@ -142,7 +148,7 @@ def lose_database(
 
 @pytest.fixture
 def environ(database_url: str, redis_server: RedisServer) -> dict[str, str]:
-    return settings(database_url, redis_server.url)
+    return {**settings(database_url, redis_server.url), **UNHURRIED}
 
 
 @pytest.fixture

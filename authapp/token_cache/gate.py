@@ -12,11 +12,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from authapp.config import Settings
 from authapp.token_cache import counters, keys, scripts
 from authapp.token_cache.breaker import Breaker
 from authapp.token_cache.counters import Counters
@@ -25,7 +25,9 @@ from authapp.token_cache.wire import NotBelieved, RedisAway, Step, Wire
 
 log = logging.getLogger(__name__)
 
-_PATIENCE_SECONDS: Final = 0.3
+_PATIENCE: Final = 3
+"""How many timeouts of Redis are waited for a check by somebody else, or for the database."""
+
 _LOOKS: Final = 2
 
 
@@ -43,13 +45,14 @@ class Gate:
     """Stands between this process and Redis."""
 
     def __init__(
-        self, wire: Wire, database: CacheDatabase, tally: Counters, trust: timedelta
+        self, wire: Wire, database: CacheDatabase, tally: Counters, settings: Settings
     ) -> None:
-        self.trust_seconds = trust.total_seconds()
+        self.trust_seconds = settings.cache_trust.total_seconds()
         self.breaker = Breaker(self._probe)
         self._wire = wire
         self._database = database
         self._tally = tally
+        self._patience_seconds = _PATIENCE * settings.cache_timeout.total_seconds()
         self._checking = threading.Lock()
         self._asking: threading.Thread | None = None
         self._ticket = Ticket()
@@ -108,7 +111,7 @@ class Gate:
         """Ask nobody anything any more: the application goes."""
         self.breaker.stop()
         if self._asking is not None:
-            self._asking.join(_PATIENCE_SECONDS)
+            self._asking.join(self._patience_seconds)
 
     def check(self) -> None:
         """Make sure that Redis is the server we know and was told of every change.
@@ -138,7 +141,7 @@ class Gate:
 
     def _check_in_turn(self, connections: int = 0, *, wait: bool) -> None:
         """Check, unless somebody did meanwhile and knew as many connections."""
-        if not self._checking.acquire(timeout=_PATIENCE_SECONDS if wait else 0):
+        if not self._checking.acquire(timeout=self._patience_seconds if wait else 0):
             return
         try:
             is_fresh = self._seconds_left() > self.trust_seconds / 2
@@ -203,7 +206,7 @@ class Gate:
         answer: list[Any] = []
         self._asking = threading.Thread(target=self._ask, args=(answer,), daemon=True)
         self._asking.start()
-        self._asking.join(_PATIENCE_SECONDS)
+        self._asking.join(self._patience_seconds)
         return answer[0] if answer else None
 
     def _ask(self, answer: list[Any]) -> None:

@@ -46,7 +46,7 @@ def assemble(settings: Settings) -> Parts:
     wire = protocol = None
     if settings.redis_url:
         wire = Wire(settings, settings.redis_url)
-        gate = Gate(wire, database, tally, settings.cache_trust)
+        gate = Gate(wire, database, tally, settings)
         envelope = Envelope(Sealer(settings.cache_sealing_keys))
         protocol = Protocol(wire, gate, envelope, tally)
     reader = Reader(protocol, database, tally)

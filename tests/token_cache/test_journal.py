@@ -16,6 +16,7 @@ from authapp.services.origin import Origin
 from authapp.services.sessions import Identity, SignedIn
 from authapp.services.sign_out import sign_out
 from authapp.token_cache import scripts, token_cache
+from tests.conftest import HURRIED
 from tests.servers import RedisServer
 
 ORIGIN = Origin("192.0.2.1", "a browser")
@@ -40,6 +41,11 @@ with create_app().app_context():
     db.session.commit()
     die()
 """
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, **HURRIED}
 
 
 def revoke_and_die(environ: dict[str, str], identity: Identity, when: str) -> None:

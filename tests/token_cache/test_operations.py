@@ -24,7 +24,7 @@ from authapp.security.opaque_tokens import make_refresh_token
 from authapp.services import keys
 from authapp.token_cache import counters, token_cache
 from authapp.token_cache.records import stands
-from tests.conftest import add_user
+from tests.conftest import HURRIED, add_user
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 from tests.token_cache.test_contents import dump
@@ -340,19 +340,21 @@ def test_a_pattern_respects_fences(app: Flask, redis_server: RedisServer, user: 
 
 
 def test_without_redis_the_store_misses_and_removing_is_journaled(
-    app: Flask, redis_server: RedisServer
+    make_app: Callable[..., Flask], redis_server: RedisServer
 ) -> None:
-    store = token_cache.store
-    store.set("x:1", 1, 60)
-    redis_server.freeze()
+    app = make_app(**HURRIED)
+    with app.app_context():
+        store = token_cache.store
+        store.set("x:1", 1, 60)
+        redis_server.freeze()
 
-    assert store.get("x:1") is None
-    assert not store.set("x:2", 2, 60)
-    store.delete("x:1")
-    redis_server.thaw()
+        assert store.get("x:1") is None
+        assert not store.set("x:2", 2, 60)
+        store.delete("x:1")
+        redis_server.thaw()
 
-    assert app.extensions["token_cache"].protocol.gate.breaker.wait_until_closed(10)
-    assert store.get("x:1") is None
+        assert app.extensions["token_cache"].protocol.gate.breaker.wait_until_closed(10)
+        assert store.get("x:1") is None
 
 
 def test_without_a_redis_url_everything_comes_from_the_database(make_app, user: User) -> None:

@@ -14,11 +14,17 @@ from redis import Redis
 
 from authapp.models import User
 from authapp.token_cache import counters, token_cache
+from tests.conftest import HURRIED
 from tests.servers import RedisServer, free_port
 from tests.token_cache.rows import add_session
 
 READS = 30
 BACK_SECONDS = 10.0
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, **HURRIED}
 
 
 @contextmanager

@@ -11,12 +11,18 @@ from authapp.services import sessions
 from authapp.services.origin import Origin
 from authapp.services.sign_out import sign_out
 from authapp.token_cache import counters, token_cache
+from tests.conftest import HURRIED
 from tests.redis_groups import SentinelGroup
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_session
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ORIGIN = Origin("192.0.2.1", "a browser")
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, **HURRIED}
 
 
 @pytest.fixture

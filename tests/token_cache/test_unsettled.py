@@ -3,11 +3,13 @@
 import time
 from uuid import UUID
 
+import pytest
 from flask import Flask
 
 from authapp.models import EndReason, User, db
 from authapp.services import sessions
 from authapp.token_cache import token_cache
+from tests.conftest import HURRIED
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_session
 from tests.token_cache.schedules import Actor, stepping
@@ -16,6 +18,11 @@ from tests.token_cache.schedules import Actor, stepping
 def end_session(session_id: UUID, user: User) -> None:
     sessions.end(session_id, user.id, EndReason.SIGNED_OUT)
     db.session.commit()
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, **HURRIED}
 
 
 def test_what_was_not_settled_is_journaled_and_waited_out(
