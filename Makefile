@@ -7,10 +7,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 BROWSER := $(VENV)/.browser-installed
+PROXY := $(VENV)/.proxy-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run flask test check format browser clean
+.PHONY: help run flask test check format browser proxy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,7 +23,7 @@ flask: $(RUNTIME) ## Run a command on what `make run` serves, such as ARGS="keys
 	@test -f $(RUNNING) || { echo "There is nothing yet: \`make run\` first."; exit 1; }
 	@set -a; . $(abspath $(RUNNING)); exec $(BIN)/flask --app wsgi $(ARGS)
 
-test: $(DEVELOPMENT) $(BROWSER) ## Run the tests on real servers (ARGS passes options to pytest)
+test: $(DEVELOPMENT) $(BROWSER) $(PROXY) ## Run the tests on real servers (ARGS passes options to pytest)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 screenshots: $(DEVELOPMENT) $(BROWSER) ## Take pictures of every page in every state into screenshots/
@@ -42,6 +43,8 @@ format: $(DEVELOPMENT) ## Format the code and the templates
 	-$(BIN)/djlint --reformat --quiet templates
 
 browser: $(BROWSER) ## Install the browser that the tests drive, if there is none
+
+proxy: $(PROXY) ## Install the nginx that the tests run, if there is none
 
 clean: ## Remove what the other targets made, instance/ excepted
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis screenshots
@@ -70,3 +73,11 @@ $(BROWSER): $(DEVELOPMENT)
 		apt-get install -y -qq --no-install-recommends chromium; \
 	else $(BIN)/playwright install chromium; fi >/dev/null
 	@touch $@
+
+# nginx has no wheel: without the rights to install it, the tests of docs/nginx.conf are left out.
+$(PROXY): $(DEVELOPMENT)
+	@if PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null; then touch $@; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null && touch $@; \
+	else echo "There is no nginx, and this user may not install it: THE TESTS OF docs/nginx.conf WILL BE SKIPPED."; fi
