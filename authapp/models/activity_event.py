@@ -31,6 +31,7 @@ class Activity(StrEnum):
     API_TOKEN_REVOKED = "api_token_revoked"
     PASSWORD_RESET_ASKED = "password_reset_asked"
     PASSWORD_RESET = "password_reset"
+    PASSWORD_CHANGED = "password_changed"
 
 
 class ActivityEvent(Base):

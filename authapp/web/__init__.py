@@ -7,6 +7,7 @@ from authapp.web import authn, brand, csrf, errors, headers, i18n
 from authapp.web.access import Access, allow
 from authapp.web.account import account
 from authapp.web.api_tokens import api_tokens
+from authapp.web.change_password import change_password
 from authapp.web.confirm_password import confirm_password
 from authapp.web.dev_outbox import dev_outbox
 from authapp.web.home import home
@@ -30,10 +31,11 @@ def init_app(app: Flask) -> None:
     for blueprint in (brand.brand, home, register, passwords, password_reset, login, not_me):
         allow(app, blueprint, Access.EVERYBODY)
     allow(app, verify_email, Access.EVERYBODY, send_again=Access.SIGNED_IN)
+    allow(app, change_password, Access.VERIFIED)
     for blueprint in (account, confirm_password):
         allow(app, blueprint, Access.SIGNED_IN)
     allow(app, sessions, Access.FRESH)
-    allow(app, api_tokens, Access.FRESH, show=Access.SIGNED_IN)
+    allow(app, api_tokens, Access.FRESH | Access.VERIFIED, show=Access.SIGNED_IN)
     is_development = settings.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development
     if is_development:

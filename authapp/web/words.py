@@ -26,6 +26,7 @@ _INPUT: Final = {
     ("email", "too_long"): _l("This e-mail address is too long."),
     ("code", "not_a_code"): _l("Enter the six digits that stand in the message."),
     ("code", "wrong"): _l("This is not the code of the latest message."),
+    ("password", "unchanged"): _l("You have this one already. Choose another."),
     ("password", "too_short"): _l("Use at least %(least)s characters."),
     ("password", "too_long"): _l("Use at most %(most)s characters."),
     ("password", "too_guessable"): _l("Easy to guess. Use several words that are not related."),

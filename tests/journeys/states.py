@@ -289,6 +289,38 @@ def _(visit: Visit) -> None:
     visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
 
 
+@state("change_password")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/password/change")
+
+
+@state("change_password-refused")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/password/change")
+    visit.fill(current_password="not my password", new_password=NEW_PASSWORD)
+    visit.press("Change my password")
+
+
+@state("change_password-done")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/password/change")
+    visit.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
+    visit.press("Change my password")
+
+
+@state("verify_email-wanted")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.open("/password/change")
+
+
 @state("account-unverified")
 def _(visit: Visit) -> None:
     visit.register()

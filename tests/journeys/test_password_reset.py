@@ -50,6 +50,7 @@ def test_the_back_button_and_a_second_press_do_no_harm(
     visit.follow_mail()
     visit.fill(new_password=NEW_PASSWORD)
     visit.press("Set the new password")
+    expect(page.get_by_role("heading", name="Your new password is set")).to_be_visible()
 
     page.go_back()
     expect(page.get_by_role("heading", name="This link was used already")).to_be_visible()

@@ -1,0 +1,127 @@
+"""Changing one's password, with the present one."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp.delivery import outbox
+from authapp.models import Activity, User
+from authapp.services import activity, password_reset
+from authapp.services.confirm_password import GUESSES
+from tests.conftest import PASSWORD
+from tests.web.browsing import cookie, is_signed_in, post, sign_in
+
+NEW = "five entirely different words here"
+
+
+def change(client: FlaskClient, current: str = PASSWORD, new: str = NEW, **fields: str):
+    return post(client, "/password/change", current_password=current, new_password=new, **fields)
+
+
+def test_the_new_password_signs_in_and_the_old_one_does_not(
+    client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+
+    assert change(client).headers["Location"] == "/account"
+
+    assert "is changed" in client.get("/account").get_data(as_text=True)
+    elsewhere = client.application.test_client()
+    assert post(elsewhere, "/login", email=user.email, password=PASSWORD).status_code == 422
+    assert post(elsewhere, "/login", email=user.email, password=NEW).status_code == 303
+
+
+@pytest.mark.parametrize(("fields", "stays"), [({"end_others": "y"}, False), ({}, True)])
+def test_other_devices_are_signed_out_unless_they_are_to_stay(
+    client: FlaskClient, make_app: Callable[..., Flask], user: User, fields, stays: bool
+) -> None:
+    elsewhere = make_app().test_client()
+    sign_in(elsewhere, remember="y")
+    sign_in(client)
+
+    change(client, **fields)
+
+    assert is_signed_in(client)
+    assert is_signed_in(elsewhere) == stays
+
+
+def test_signing_out_other_devices_is_what_is_offered(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+
+    page = client.get("/password/change").get_data(as_text=True)
+
+    assert 'checked id="end_others"' in page
+
+
+def test_the_session_goes_on_as_another(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+    before = cookie(client, "access_token"), cookie(client, "refresh_token")
+
+    change(client)
+    after = cookie(client, "access_token"), cookie(client, "refresh_token")
+
+    assert before[1].split(".")[0] != after[1].split(".")[0]
+    copy = client.application.test_client()
+    copy.set_cookie("access_token", before[0])
+    copy.set_cookie("refresh_token", before[1])
+    assert not is_signed_in(copy)
+
+
+def test_a_wrong_password_changes_nothing_and_guessing_ends(
+    client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+
+    answer = change(client, "not the password")
+
+    assert answer.status_code == 422
+    assert "not your password" in answer.get_data(as_text=True)
+    for _ in range(GUESSES.most - 1):
+        change(client, "not the password")
+    assert change(client).status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("new", "told"), [("short", "at least 15"), ("somebody@example.org", "Easy to guess"),
+                      (PASSWORD, "this one already"), ("", "Enter a password")],
+)  # fmt: skip
+def test_a_bad_new_password_is_told_beside_its_field(
+    client: FlaskClient, user: User, new: str, told: str
+) -> None:
+    sign_in(client)
+
+    answer = change(client, new=new)
+
+    assert answer.status_code == 422
+    assert told in answer.get_data(as_text=True)
+    assert post(client.application.test_client(), "/login", email=user.email,
+                password=PASSWORD).status_code == 303  # fmt: skip
+
+
+def test_it_is_told_by_mail_and_noted_and_voids_links(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    with app.test_request_context():
+        post(client, "/password/reset", email=user.email)
+        password_reset.answer_requests()
+        (asked, *_) = outbox.list_recent()
+    link = asked.body.split("/password/reset/")[1].split()[0]
+
+    change(client)
+
+    client.get(f"/password/reset/{link}")
+    assert client.get("/password/reset/new").status_code == 410
+    with app.app_context():
+        assert "was changed" in outbox.list_recent()[0].subject
+        assert activity.list_recent(user.id)[0].activity == Activity.PASSWORD_CHANGED
+
+
+def test_a_second_press_does_no_harm(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+    change(client)
+
+    assert change(client).status_code == 422
+    assert is_signed_in(client)
