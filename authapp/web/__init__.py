@@ -5,7 +5,8 @@ from flask import Flask
 from authapp.config import DEVELOPMENT, Settings
 from authapp.web import authn, brand, csrf, errors, headers, i18n
 from authapp.web.access import Access, allow
-from authapp.web.account import account
+from authapp.web.account import SECTIONS, account
+from authapp.web.activity import activity
 from authapp.web.api_tokens import api_tokens
 from authapp.web.change_password import change_password
 from authapp.web.confirm_password import confirm_password
@@ -32,10 +33,11 @@ def init_app(app: Flask) -> None:
         allow(app, blueprint, Access.EVERYBODY)
     allow(app, verify_email, Access.EVERYBODY, send_again=Access.SIGNED_IN)
     allow(app, change_password, Access.VERIFIED)
-    for blueprint in (account, confirm_password):
+    for blueprint in (account, activity, confirm_password):
         allow(app, blueprint, Access.SIGNED_IN)
     allow(app, sessions, Access.FRESH)
     allow(app, api_tokens, Access.FRESH | Access.VERIFIED, show=Access.SIGNED_IN)
+    app.jinja_env.globals["sections"] = SECTIONS
     is_development = settings.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development
     if is_development:

@@ -28,5 +28,4 @@ def show() -> ResponseReturnValue:
     return render_template(
         "account/show.html",
         account=service.get_account(g.identity.user_id),
-        sections=SECTIONS,
     )

@@ -435,6 +435,14 @@ def _(visit: Visit) -> None:
     _with_token(visit)
 
 
+@state("activity")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in("not the password of anybody")
+    visit.sign_in()
+    visit.open("/account/activity")
+
+
 @state("not_me")
 def _(visit: Visit) -> None:
     visit.open_not_me()

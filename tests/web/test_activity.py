@@ -1,0 +1,114 @@
+"""What happened to an account, told to its owner in plain words and to nobody else."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp import ROOT
+from authapp.models import Activity, ActivityEvent, User, VerificationType, db
+from authapp.services import activity
+from authapp.web.activity import DETAILS, PURPOSES, WORDS
+from tests.conftest import HERE, add_user
+from tests.web.browsing import post, sign_in
+
+
+def noted_details() -> Iterator[str]:
+    """Return the name of every detail that a service notes."""
+    for file in (ROOT / "authapp/services").glob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "activity.note":
+                yield from (keyword.arg for keyword in call.keywords if keyword.arg)
+
+
+def events(page: str) -> list[str]:
+    return re.findall(r"<li", page.split('class="events"')[1].split("</ol>", maxsplit=1)[0])
+
+
+def test_everything_that_may_happen_has_words() -> None:
+    assert set(WORDS) == set(Activity)
+    assert set(PURPOSES) == set(VerificationType)
+    assert set(noted_details()) <= set(DETAILS)
+    assert "name" in set(noted_details())
+
+
+def test_what_happened_is_told_with_where_and_on_which_device(
+    client: FlaskClient, user: User
+) -> None:
+    client.environ_base["HTTP_USER_AGENT"] = HERE.user_agent
+    post(client, "/login", email=user.email, password="not the password")
+    sign_in(client)
+
+    page = client.get("/account/activity").get_data(as_text=True)
+
+    assert page.index("Signed in") < page.index("A sign-in was refused")
+    assert "Firefox on Linux, from 127.0.0.1" in page
+    assert "ago" in page
+    assert "UTC" not in page.split("<time")[0]
+
+
+def test_details_are_told_and_nobody_s_text_becomes_markup(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    with app.app_context():
+        activity.note(user.id, Activity.API_TOKEN_MADE, None, name="<b>backup</b>")
+        activity.note(
+            user.id, Activity.SIGNED_OUT_ELSEWHERE, HERE, program="Safari", system="macOS"
+        )
+        activity.note(user.id, Activity.LINK_OPENED_ELSEWHERE, HERE, purpose="password_reset")
+        db.session.commit()
+
+    page = client.get("/account/activity").get_data(as_text=True)
+
+    assert "Name: &lt;b&gt;backup&lt;/b&gt;" in page
+    assert "Device: Safari on macOS" in page
+    assert "The link was: to choose a new password" in page
+    assert "perhaps a mail scanner" in page
+
+
+def test_a_long_history_comes_in_pages_and_each_event_once(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    with app.app_context():
+        at = db.session.scalars(db.select(ActivityEvent)).one().created_at
+        for _ in range(2 * activity.PAGE):
+            # At the same moment, so that their order is for the page to keep.
+            db.session.add(
+                ActivityEvent(user_id=user.id, activity=Activity.SIGNED_OUT, created_at=at)
+            )
+        db.session.commit()
+
+    seen, path = [], "/account/activity"
+    while path:
+        page = client.get(path).get_data(as_text=True)
+        seen.append(len(events(page)))
+        older = re.search(r'href="(/account/activity\?before=[^"]+)"', page)
+        path = older[1] if older else ""
+
+    assert seen == [activity.PAGE, activity.PAGE, 1]
+
+
+@pytest.mark.parametrize("before", ["nonsense", "00000000-0000-0000-0000-000000000000", "\x00"])
+def test_a_page_that_is_none_is_not_found(client: FlaskClient, user: User, before: str) -> None:
+    sign_in(client)
+
+    assert client.get("/account/activity", query_string={"before": before}).status_code == 404
+
+
+def test_nobody_sees_another_s_history(app: Flask, client: FlaskClient, user: User) -> None:
+    with app.app_context():
+        another = add_user("another@example.org")
+        activity.note(another.id, Activity.REUSE_SEEN, HERE)
+        db.session.commit()
+        (event,) = activity.list_recent(another.id)
+    sign_in(client)
+
+    page = client.get("/account/activity").get_data(as_text=True)
+
+    assert "A copy of a session" not in page
+    assert client.get(f"/account/activity?before={event.id}").status_code == 404
