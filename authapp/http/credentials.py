@@ -8,6 +8,8 @@ from authapp.config import current_settings
 
 ACCESS: Final = "access_token"
 REFRESH: Final = "refresh_token"
+DEVICE: Final = "device"
+"""What a browser is known by in which somebody has signed in before."""
 
 
 def bearer() -> str | None:

@@ -11,7 +11,15 @@ from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.errors import TokenInvalid, TooManyAttempts
 from authapp.models import Activity, EndReason, PasswordResetRequest, User, VerificationType, db
-from authapp.services import activity, attempts, passwords, sessions, standing, verification
+from authapp.services import (
+    activity,
+    attempts,
+    passwords,
+    sessions,
+    sign_in_limits,
+    standing,
+    verification,
+)
 from authapp.services.attempts import Limit
 from authapp.services.devices import device
 from authapp.services.email_addresses import email_key, find_owner, parse_email
@@ -78,6 +86,7 @@ def reset(value: str, new_password: str, *, origin: Origin) -> UUID:
     user.frozen_at = None
     passwords.replace(user, hashed, Activity.PASSWORD_RESET, origin=origin)
     sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
+    sign_in_limits.forgive_strangers(user.email)
     # Whoever had the link reads the mailbox.
     user.email_verified_at = user.email_verified_at or clock.now()
     user_id = user.id

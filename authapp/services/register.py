@@ -1,14 +1,20 @@
 """Making an account."""
 
+from datetime import timedelta
+from typing import Final
+
 from sqlalchemy.exc import IntegrityError
 
 from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.models import Activity, User, db
-from authapp.services import activity, verify_email
+from authapp.services import activity, attempts, verify_email
+from authapp.services.attempts import Limit
 from authapp.services.email_addresses import email_key, find_owner, parse_email
 from authapp.services.origin import Origin
 from authapp.services.passwords import hash_new_password
+
+BY_CLIENT: Final = Limit("register_by_client", most=20, within=timedelta(hours=1))
 
 
 def register(email: str, password: str, *, origin: Origin, browser: str | None = None) -> None:
@@ -17,9 +23,11 @@ def register(email: str, password: str, *, origin: Origin, browser: str | None =
     `browser` is the secret of the browser that registers, in which the link needs no code.
     Says nothing of whether the address had an account before: its owner is told by mail, and the
     password is hashed either way, so that both take the same time (ASVS 6.3.8). Raises
-    InputRefused for an address or a password that is not acceptable.
+    InputRefused for an address or a password that is not acceptable, and TooManyAttempts for a
+    client that registers too often.
     """
     address = parse_email(email)
+    attempts.spend(BY_CLIENT, origin.network)
     password_hash = hash_new_password(password, field="password", context=[address])
     owner = find_owner(address) or _make(address, password_hash, origin, browser)
     if owner is not None:

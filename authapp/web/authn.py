@@ -6,11 +6,12 @@ from flask import Flask, Response, current_app, flash, g, redirect, request, url
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
+from authapp import clock
 from authapp.errors import TokenRefused
-from authapp.http.credentials import ACCESS, REFRESH, bearer, cookie, cookie_name, is_secure
+from authapp.http.credentials import ACCESS, DEVICE, REFRESH, bearer, cookie, cookie_name, is_secure
 from authapp.http.origin import origin
 from authapp.http.problems import is_for_program
-from authapp.services import refresh, sessions
+from authapp.services import known_devices, refresh, sessions
 from authapp.services.confirm_password import is_fresh
 from authapp.services.sessions import Identity, SignedIn
 from authapp.services.verify_email import may_do_everything
@@ -68,6 +69,11 @@ def keep(signed_in: SignedIn) -> None:
     g.tokens = signed_in
 
 
+def keep_device(value: str) -> None:
+    """Let the browser be known the next time, with the response at hand."""
+    g.device = value
+
+
 def forget() -> None:
     """Take the tokens from the browser with the response at hand."""
     g.identity = None
@@ -117,6 +123,8 @@ def _renewed() -> Identity | None:
 
 def _settle_cookies(response: Response) -> Response:
     """Let the last word of a request count: it may renew one session and then begin another."""
+    if "device" in g:
+        _set_cookie(response, DEVICE, g.device, clock.now() + known_devices.LIFETIME)
     if "tokens" not in g:
         return response
     signed_in: SignedIn | None = g.tokens

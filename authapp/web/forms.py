@@ -1,15 +1,19 @@
 """The fields that several forms share."""
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from flask import request
+from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, Field, PasswordField, StringField
 from wtforms.validators import InputRequired
 
-from authapp.errors import InputRefused
+from authapp.errors import InputRefused, TooManyAttempts
+from authapp.http.problems import retry_after
 from authapp.web import words
 
 
@@ -92,3 +96,12 @@ def show_refusal(form: Any, refusal: InputRefused) -> None:
     """Put a service's refusal beside its field."""
     field = form[refusal.field]
     field.errors = [*field.errors, words.for_input(refusal)]
+
+
+def refused_for_now(
+    form: Any, refusal: TooManyAttempts, render: Callable[[Any], str]
+) -> ResponseReturnValue:
+    """Show a form once more with when to try again, so that what was typed is not lost."""
+    form.form_errors.append(words.for_too_many(refusal))
+    headers = {"Retry-After": retry_after(refusal.retry_after)}
+    return render(form), HTTPStatus.TOO_MANY_REQUESTS, headers

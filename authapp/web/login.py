@@ -4,12 +4,14 @@ from flask import Blueprint, flash, g, redirect, render_template, request, sessi
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from authapp.errors import AccountFrozen, CredentialsRefused
+from authapp.errors import AccountFrozen, CredentialsRefused, TooManyAttempts
+from authapp.http.credentials import DEVICE, cookie
 from authapp.http.origin import origin
+from authapp.services import known_devices
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
 from authapp.web import authn, words
-from authapp.web.forms import LoginForm
+from authapp.web.forms import LoginForm, refused_for_now
 from authapp.web.navigation import local_path
 
 login = Blueprint("login", __name__)
@@ -35,8 +37,11 @@ def submit() -> ResponseReturnValue:
             form.password.data,
             remember=form.remember.data,
             origin=origin(),
+            device=cookie(DEVICE),
             instead_of=g.identity,
         )
+    except TooManyAttempts as refusal:
+        return refused_for_now(form, refusal, _render)
     except CredentialsRefused:
         form.form_errors.append(_("The e-mail address or the password is wrong."))
         return _render(form), 422
@@ -45,6 +50,7 @@ def submit() -> ResponseReturnValue:
     # Whoever could read the form's key before must not know the next one.
     session.clear()
     authn.keep(signed_in)
+    authn.keep_device(known_devices.learn(cookie(DEVICE), signed_in.identity.user_id))
     return redirect(_next(), 303)
 
 

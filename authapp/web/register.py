@@ -4,11 +4,11 @@ from flask import Blueprint, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
 from authapp.config import current_settings
-from authapp.errors import InputRefused
+from authapp.errors import InputRefused, TooManyAttempts
 from authapp.http.origin import origin
 from authapp.services import register as service
 from authapp.web.browser import browser_secret
-from authapp.web.forms import RegisterForm, show_refusal
+from authapp.web.forms import RegisterForm, refused_for_now, show_refusal
 
 register = Blueprint("register", __name__, url_prefix="/register")
 
@@ -34,6 +34,8 @@ def submit() -> ResponseReturnValue:
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render(form), 422
+    except TooManyAttempts as refusal:
+        return refused_for_now(form, refusal, _render)
     session["registered_email"] = form.email.data.strip()
     return redirect(url_for("verify_email.show"), 303)
 

@@ -8,7 +8,14 @@ from flask_babel import format_timedelta
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from authapp.errors import InputRefused, TokenExpired, TokenRefused, TokenRevoked, TokenUsed
+from authapp.errors import (
+    InputRefused,
+    TokenExpired,
+    TokenRefused,
+    TokenRevoked,
+    TokenUsed,
+    TooManyAttempts,
+)
 from authapp.models import EndReason, Scope
 from authapp.services.devices import Device
 
@@ -143,6 +150,9 @@ _STATUS: Final = {
     ),
 }
 
+_LONG: Final = timedelta(hours=1)
+"""A pause that nobody should have to wait for."""
+
 _OTHER: Final = Explanation(_l("This request was refused"), _l("Go back and try again."))
 
 
@@ -171,6 +181,14 @@ def for_device(device: Device) -> str:
     if device.program and device.system:
         return str(_("%(program)s on %(system)s", program=device.program, system=device.system))
     return device.program or device.system or str(_("Unknown device"))
+
+
+def for_too_many(refusal: TooManyAttempts) -> str:
+    """Word a limit for a form that stays filled in."""
+    said = _("Too many attempts, by you or by somebody else.")
+    if refusal.retry_after > _LONG:
+        said += " " + _("To go on now, set a new password by mail.")
+    return f"{said} {for_wait(refusal.retry_after)}"
 
 
 def for_wait(wait: timedelta | None) -> str:

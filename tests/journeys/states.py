@@ -209,6 +209,12 @@ def _(visit: Visit) -> None:
     visit.sign_in("not the password of anybody")
 
 
+@state("login-paused")
+def _(visit: Visit) -> None:
+    for _ in range(11):
+        visit.sign_in("not the password of anybody")
+
+
 @state("login-after-signing-out")
 def _(visit: Visit) -> None:
     visit.register()

@@ -36,7 +36,7 @@ def test_a_forgotten_password(live_server: str, new_page: Callable[..., Page], s
     expect(page.get_by_role("heading", name="Your new password is set")).to_be_visible()
 
     visit.sign_in(NEW_PASSWORD)
-    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -1,0 +1,349 @@
+"""Signing in: who is let try how often, and which browsers are known again."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import argon2
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from authapp.delivery import outbox
+from authapp.errors import TooManyAttempts
+from authapp.models import Activity, ActivityEvent, User, VerificationType, db
+from authapp.services import known_devices, password_reset, sign_in_limits, verification
+from authapp.services.origin import Origin
+from authapp.services.register import BY_CLIENT as REGISTRATIONS
+from authapp.services.sign_in_limits import BURST, BY_CLIENT, IN_A_ROW
+from tests.conftest import HERE, PASSWORD, add_user
+from tests.web.browsing import is_signed_in, post, sign_in
+
+NEW_PASSWORD = "another four words entirely unrelated"
+WRONG = "not the password of anybody"
+KNOWN, UNKNOWN = "somebody@example.org", "nobody@example.org"
+
+Move = Callable[..., object]
+
+
+def guess(client: FlaskClient, email: str = KNOWN, password: str = WRONG) -> TestResponse:
+    return post(client, "/login", email=email, password=password)
+
+
+def guess_out(app: Flask, email: str = KNOWN) -> None:
+    """Let a stranger use up what strangers may try."""
+    stranger = app.test_client()
+    for _ in range(BURST.most):
+        assert guess(stranger, email).status_code == 422
+
+
+def mails(app: Flask, message: str = "new_device") -> list[str]:
+    with app.app_context():
+        return [mail.body for mail in outbox.list_recent() if mail.message == message]
+
+
+@pytest.mark.parametrize("email", [KNOWN, UNKNOWN, "no address", " Somebody@Example.ORG "])
+def test_guessing_is_paused_alike_for_every_address(app: Flask, user: User, email: str) -> None:
+    guess_out(app, email)
+
+    answer = guess(app.test_client(), email)
+
+    html = answer.get_data(as_text=True)
+    assert answer.status_code == 429
+    assert 80 <= int(answer.headers["Retry-After"]) <= 91
+    assert "Too many attempts, by you or by somebody else. Try again in 2 minutes." in html
+    assert f'value="{email.strip()}"' in html or f'value="{email}"' in html
+    assert WRONG not in html
+
+
+def test_spellings_of_an_address_share_their_limit(app: Flask, user: User) -> None:
+    guess_out(app, KNOWN)
+
+    assert guess(app.test_client(), " SOMEBODY@example.org").status_code == 429
+
+
+def test_the_right_password_waits_too_and_then_passes(
+    app: Flask, client: FlaskClient, user: User, move_time: Move
+) -> None:
+    guess_out(app)
+
+    assert guess(client, password=PASSWORD).status_code == 429
+    with move_time(seconds=91):
+        assert guess(client, password=PASSWORD).status_code == 303
+
+
+def test_a_right_password_forgives_the_guesses(app: Flask, user: User, move_time: Move) -> None:
+    guess_out(app)
+    with move_time(seconds=91):
+        sign_in(app.test_client())
+
+        guess_out(app)
+
+
+def test_a_stranger_cannot_keep_the_owner_out_of_a_browser_that_is_known(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    post(client, "/logout", page="/account")
+    guess_out(app)
+
+    sign_in(client)
+
+    assert is_signed_in(client)
+    assert guess(app.test_client()).status_code == 429, "the stranger's limit is as it was"
+
+
+def test_a_known_browser_may_not_guess_for_ever(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    post(client, "/logout", page="/account")
+    for _ in range(BURST.most):
+        guess(client)
+
+    assert guess(client).status_code == 429
+    assert guess(app.test_client()).status_code == 422
+
+
+def guess_for_days(app: Flask, days: int, move_time: Move) -> int:
+    """Let strangers all over the world guess as often as they may; return how often that was."""
+    tried = 0
+    for hour in range(24 * days):
+        with move_time(hours=hour), app.app_context(), contextlib.suppress(TooManyAttempts):
+            while True:
+                sign_in_limits.spend(KNOWN, "", Origin(f"192.0.2.{hour}", ""))
+                tried += 1
+    return tried
+
+
+def test_no_more_than_a_hundred_guesses_in_a_row(app: Flask, user: User, move_time: Move) -> None:
+    tried = guess_for_days(app, 3, move_time)
+
+    with move_time(days=3):
+        answer = guess(app.test_client())
+
+    assert tried == IN_A_ROW.most
+    assert answer.status_code == 429
+    assert "set a new password" in answer.get_data(as_text=True)
+
+
+def test_a_new_password_lifts_what_strangers_used_up(
+    app: Flask, user: User, move_time: Move
+) -> None:
+    guess_for_days(app, 1, move_time)
+    with app.app_context():
+        owner = db.session.get(User, user.id)
+        link = verification.add(
+            owner, VerificationType.PASSWORD_RESET, target=KNOWN, lifetime=timedelta(hours=1)
+        )
+        db.session.commit()
+        password_reset.reset(link, NEW_PASSWORD, origin=HERE)
+
+    assert guess(app.test_client(), password=NEW_PASSWORD).status_code == 303
+
+
+def test_one_client_may_not_try_many_addresses(app: Flask, client: FlaskClient, user: User) -> None:
+    with app.app_context():
+        for number in range(BY_CLIENT.most):
+            sign_in_limits.spend(f"{number}@example.org", "", Origin("127.0.0.1", ""))
+    other = app.test_client()
+    other.environ_base["REMOTE_ADDR"] = "127.0.0.2"
+
+    assert guess(client, password=PASSWORD).status_code == 429
+    assert guess(other, password=PASSWORD).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("nonsense", "", False),
+    ],
+)
+def test_clients_are_told_apart_by_network(one: str, other: str, same: bool) -> None:
+    assert (Origin(one, "").network == Origin(other, "").network) is same
+
+
+def test_registering_is_paused_by_client(app: Flask, client: FlaskClient) -> None:
+    for number in range(REGISTRATIONS.most):
+        answer = post(client, "/register", email=f"{number}@example.org", password=PASSWORD)
+        assert answer.status_code == 303
+
+    answer = post(client, "/register", email="one-more@example.org", password=PASSWORD)
+
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+    assert 'value="one-more@example.org"' in answer.get_data(as_text=True)
+    assert len(mails(app, "verify_email")) == REGISTRATIONS.most
+
+
+@contextmanager
+def work(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Note each statement and each hash, which are what takes time."""
+    done: list[str] = []
+    verify = argon2.PasswordHasher.verify
+
+    def note_hash(*arguments: object) -> object:
+        done.append("argon2")
+        return verify(*arguments)
+
+    def note_statement(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        done.append(" ".join(statement.split()[:3]))
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note_statement)
+    with monkeypatch.context() as patched:
+        patched.setattr(argon2.PasswordHasher, "verify", note_hash)
+        yield done
+    event.remove(engine, "before_cursor_execute", note_statement)
+
+
+def test_a_refusal_takes_the_same_work_whoever_it_is_for(
+    app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context():
+        add_user("closed@example.org")
+        db.session.query(User).filter_by(
+            email="closed@example.org"
+        ).one().disabled_at = user.created_at
+        db.session.commit()
+    works = []
+    for email, password in [
+        (KNOWN, WRONG),
+        (UNKNOWN, WRONG),
+        ("closed@example.org", PASSWORD),
+    ]:
+        with work(app, monkeypatch) as done:
+            assert guess(app.test_client(), email, password).status_code == 422
+        works.append(done)
+
+    assert works[0] == works[1] == works[2]
+    assert works[0].count("argon2") == 1
+
+
+def test_a_pause_takes_the_same_work_whoever_it_is_for(
+    app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = []
+    for email in (KNOWN, UNKNOWN):
+        guess_out(app, email)
+        with work(app, monkeypatch) as done:
+            assert guess(app.test_client(), email).status_code == 429
+        works.append(done)
+
+    assert works[0] == works[1]
+    assert "argon2" not in works[0]
+
+
+def test_the_first_sign_in_of_a_new_account_is_no_news(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+
+    assert mails(app) == []
+
+
+def test_a_browser_that_is_not_known_is_told_of_by_mail_once(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    other = app.test_client()
+    other.environ_base["HTTP_USER_AGENT"] = client.environ_base.get("HTTP_USER_AGENT", "")
+
+    sign_in(other)
+    post(other, "/logout", page="/account")
+    sign_in(other)
+    post(client, "/logout", page="/account")
+    sign_in(client)
+
+    (mail,) = mails(app)
+    assert "127.0.0.1" in mail
+    assert "/not-me/" in mail
+
+
+def test_a_browser_known_for_one_account_is_new_for_another(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    with app.app_context():
+        add_user("another@example.org")
+    sign_in(app.test_client(), "another@example.org")
+    sign_in(client)
+    post(client, "/logout", page="/account")
+
+    sign_in(client, "another@example.org")
+    post(client, "/logout", page="/account")
+    sign_in(client)
+
+    (mail,) = mails(app)
+    assert "another@example.org" in mail
+
+
+def test_an_old_account_that_nobody_used_for_long_is_no_new_one(
+    app: Flask, client: FlaskClient, user: User, move_time: Move
+) -> None:
+    sign_in(client)
+    with app.app_context():
+        db.session.execute(db.delete(ActivityEvent).filter_by(activity=Activity.SIGNED_IN))
+        db.session.commit()
+
+    with move_time(days=401):
+        sign_in(app.test_client())
+
+    assert len(mails(app)) == 1
+
+
+@pytest.mark.parametrize("value", ["", "x", "é", "A" * 22, "A" * 43, "A" * 4000, "====", "\x00"])
+def test_a_forged_device_is_not_known(
+    app: Flask, client: FlaskClient, user: User, value: str
+) -> None:
+    sign_in(client)
+    with app.app_context():
+        assert not known_devices.knows(value, user.id)
+        assert known_devices.knows(known_devices.learn(value, user.id), user.id)
+
+
+def test_a_device_is_kept_out_of_reach_of_scripts_and_for_long(
+    client: FlaskClient, user: User
+) -> None:
+    html = client.get("/login").get_data(as_text=True)
+    token = html.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
+
+    answer = client.post("/login", data={"email": KNOWN, "password": PASSWORD, "csrf_token": token})
+
+    (line,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("device=")]
+    assert "HttpOnly" in line
+    assert "SameSite=Lax" in line
+    assert "Expires" in line
+    assert user.id.hex not in line
+
+
+def test_a_browser_is_known_for_the_accounts_used_last(app: Flask, user: User) -> None:
+    with app.app_context():
+        ids = [add_user(f"{number}@example.org").id for number in range(known_devices.MOST + 1)]
+        value = ""
+        for id in ids:
+            value = known_devices.learn(value, id)
+
+        known = [known_devices.knows(value, id) for id in ids]
+
+    assert known == [False] + [True] * known_devices.MOST
+
+
+def test_a_former_secret_still_knows_a_device(
+    make_app: Callable[..., Flask], environ: dict[str, str], user: User
+) -> None:
+    with make_app().app_context():
+        value = known_devices.learn("", user.id)
+    former = environ["SECRET_KEY"]
+
+    with make_app(SECRET_KEY=former[::-1], SECRET_KEY_FALLBACKS=former).app_context():
+        assert known_devices.knows(value, user.id)
+    with make_app(SECRET_KEY=former[::-1]).app_context():
+        assert not known_devices.knows(value, user.id)
