@@ -85,6 +85,7 @@ class Settings:
     api_token_prefix: str = setting(pattern(r"[a-z][a-z0-9]{1,9}", "2 to 10 small letters and digits"), "aut", "First part of every API token, for secret scanners.")
     email_verification_lifetime: timedelta = setting(duration(60, 604_800, SECOND), "1800", "How long a link that verifies an e-mail address works.", unit="seconds")
     unverified_may: str = setting(choice(LOOK, EVERYTHING), LOOK, "What an account whose address is not verified may do: `look` at itself and verify, or `everything`.")
+    invitation_lifetime: timedelta = setting(duration(3600, 2_592_000, SECOND), "259200", "How long the link works with which the owner of an account that an operator made chooses a password.", unit="seconds")
     password_reset_lifetime: timedelta = setting(duration(60, 86_400, SECOND), "1800", "How long a link that sets a new password works.", unit="seconds")
     not_me_lifetime: timedelta = setting(duration(3600, 2_592_000, SECOND), "604800", "How long the link of a security mail, for whoever did not do what it reports, works.", unit="seconds")
     password_freshness: timedelta = setting(duration(60, 86_400, SECOND), "900", "How long a password that was entered lets its owner change what guards the account.", unit="seconds")

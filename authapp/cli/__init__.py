@@ -6,9 +6,10 @@ from authapp.cli.cache import cache_group
 from authapp.cli.keys import keys_group
 from authapp.cli.outbox import outbox_group
 from authapp.cli.tokens import tokens_group
+from authapp.cli.users import users_group
 
 
 def init_app(app: Flask) -> None:
     """Register every group."""
-    for group in (keys_group, cache_group, tokens_group, outbox_group):
+    for group in (keys_group, cache_group, tokens_group, users_group, outbox_group):
         app.cli.add_command(group)

@@ -21,6 +21,7 @@ class EndReason(StrEnum):
 
     SIGNED_OUT = "signed_out"
     SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere"
+    SIGNED_OUT_BY_OPERATOR = "signed_out_by_operator"
     REPLACED = "replaced"
     PASSWORD_CHANGED = "password_changed"
     REUSE_SEEN = "reuse_seen"

@@ -36,6 +36,9 @@ WORDS: Final[dict[Activity, LazyString]] = {
     Activity.PASSWORD_CONFIRMED: _l("The password was entered once more"),
     Activity.SIGNED_OUT: _l("Signed out"),
     Activity.SIGNED_OUT_ELSEWHERE: _l("Another device was signed out"),
+    Activity.SIGNED_OUT_BY_OPERATOR: _l("Signed out everywhere by whoever runs this site"),
+    Activity.ACCOUNT_DISABLED: _l("Account disabled by whoever runs this site"),
+    Activity.ACCOUNT_ENABLED: _l("Account enabled by whoever runs this site"),
     Activity.REUSE_SEEN: _l("A copy of a session turned up, so the session was ended"),
     Activity.ACCOUNT_FROZEN: _l("The account was frozen"),
     Activity.API_TOKEN_MADE: _l("An API token was made"),
@@ -52,6 +55,8 @@ DETAILS: Final[dict[str, LazyString]] = {
     "email": _l("E-mail address"),
     "instead_of": _l("Instead of"),
     "purpose": _l("The link was"),
+    "program": _l("The other device's browser"),
+    "system": _l("Its system"),
 }
 
 PURPOSES: Final[dict[str, LazyString]] = {

@@ -89,6 +89,7 @@ RESET_LINK_NOT_OPENED: Final = Explanation(
 _ENDING: Final[dict[str, Any]] = {
     EndReason.SIGNED_OUT: _l("You have signed out."),
     EndReason.SIGNED_OUT_ELSEWHERE: _l("You were signed out here from another of your devices."),
+    EndReason.SIGNED_OUT_BY_OPERATOR: _l("You were signed out by whoever runs this site."),
     EndReason.REPLACED: _l("Somebody has signed in again in this browser since."),
     EndReason.PASSWORD_CHANGED: _l("You were signed out because your password was changed."),
     EndReason.REUSE_SEEN: _l(

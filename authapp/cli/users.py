@@ -1,0 +1,159 @@
+"""`flask users`: looking after people's accounts."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import click
+
+from authapp import clock
+from authapp.cli.group import OneLineGroup
+from authapp.models import ActivityEvent, RefreshToken, Token, User
+from authapp.services import sessions, users
+from authapp.services.devices import device
+from authapp.services.users import Description
+
+users_group = OneLineGroup("users", help="Look after people's accounts.")
+
+_who = click.argument("who", metavar="ADDRESS-OR-ID")
+
+
+@users_group.command("create")
+@click.argument("address")
+def create_command(address: str) -> None:
+    """Make an account; its owner is mailed a link to choose the password."""
+    click.echo(f"created {users.create(address)}; a link to choose the password is on its way")
+
+
+@users_group.command("show")
+@_who
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def show_command(who: str, as_json: bool) -> None:
+    """Show an account, its latest sessions, tokens and activity, and why each ended."""
+    shown = _as_document(users.describe(users.find(who).id))
+    click.echo(json.dumps(shown) if as_json else _as_text(shown))
+
+
+@users_group.command("disable")
+@_who
+def disable_command(who: str) -> None:
+    """Let nobody in any more, and end every session and API token at once."""
+    user_id = users.find(who).id
+    users.disable(user_id)
+    click.echo(f"disabled {user_id}")
+
+
+@users_group.command("enable")
+@_who
+def enable_command(who: str) -> None:
+    """Let the owner sign in again."""
+    user_id = users.find(who).id
+    users.enable(user_id)
+    click.echo(f"enabled {user_id}")
+
+
+@users_group.command("sign-out")
+@_who
+def sign_out_command(who: str) -> None:
+    """End every session; API tokens go on."""
+    click.echo(f"ended {users.sign_out(users.find(who).id)}")
+
+
+@users_group.command("delete")
+@_who
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete_command(who: str, yes: bool) -> None:
+    """Delete an account with all that belongs to it; there is no way back."""
+    user = users.find(who)
+    user_id = user.id
+    if not yes:
+        click.confirm(f"Delete {user.email} ({user_id}) for good?", abort=True)
+    users.delete(user_id)
+    click.echo(f"deleted {user_id}")
+
+
+def _as_document(found: Description) -> dict[str, Any]:
+    user = found.user
+    return {
+        "id": str(user.id),
+        "email": user.email,
+        "email_verified_at": _time(user.email_verified_at),
+        "phone": user.phone,
+        "phone_verified_at": _time(user.phone_verified_at),
+        "created_at": _time(user.created_at),
+        "password_changed_at": _time(user.password_changed_at),
+        "state": _state(user),
+        "sessions": [_session(each) for each in found.sessions],
+        "tokens": [_token(each) for each in found.tokens],
+        "activity": [_event(each) for each in found.events],
+    }
+
+
+def _state(user: User) -> str:
+    if user.disabled_at is not None:
+        return f"disabled since {_time(user.disabled_at)}"
+    if user.frozen_at is not None:
+        return f"frozen since {_time(user.frozen_at)}"
+    return "active"
+
+
+def _session(session: RefreshToken) -> dict[str, Any]:
+    return {
+        "id": str(session.id),
+        "device": _device(session.user_agent),
+        "signed_in_at": _time(session.created_at),
+        "signed_in_from": session.created_address,
+        "last_used_at": _time(session.last_used_at),
+        "last_used_from": session.last_used_address,
+        "expires_at": _time(session.expires_at),
+        "ended_at": _time(session.ended_at),
+        "state": sessions.why_over(session) or "stands",
+    }
+
+
+def _token(token: Token) -> dict[str, Any]:
+    is_too_old = token.expires_at is not None and token.expires_at <= clock.now()
+    return {
+        "id": str(token.id),
+        "name": token.name,
+        "scopes": token.scopes.split(),
+        "created_at": _time(token.created_at),
+        "expires_at": _time(token.expires_at),
+        "state": token.revoke_reason or ("too_old" if is_too_old else "stands"),
+    }
+
+
+def _event(event: ActivityEvent) -> dict[str, Any]:
+    return {
+        "at": _time(event.created_at),
+        "activity": event.activity,
+        "address": event.address,
+        "device": _device(event.user_agent) if event.user_agent else None,
+        "details": event.details,
+    }
+
+
+def _device(user_agent: str) -> str:
+    found = device(user_agent)
+    return " on ".join(part for part in found if part) or "unknown device"
+
+
+def _time(value: datetime | None) -> str | None:
+    return value.isoformat(timespec="seconds") if value else None
+
+
+def _as_text(shown: dict[str, Any]) -> str:
+    """Set a document out for people; what its owner wrote cannot draw on the terminal."""
+    facts = {name: value for name, value in shown.items() if not isinstance(value, list)}
+    lines = [f"{name:20}{_plain(value)}" for name, value in facts.items()]
+    for name in ("sessions", "tokens", "activity"):
+        lines += ["", f"{name}:" if shown[name] else f"{name}: none"]
+        for each in shown[name]:
+            said = [f"{key}={_plain(value)}" for key, value in each.items() if value]
+            lines.append("  " + "  ".join(said))
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    text = "-" if value is None else str(value)
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

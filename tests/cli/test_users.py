@@ -1,0 +1,186 @@
+"""`flask users`: what an operator does for people, and to them."""
+
+import json
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp.delivery import outbox
+from authapp.models import Activity, EndReason, OutboxMessage, Scope, User, db
+from authapp.services import activity, api_tokens
+from authapp.token_cache import token_cache
+from tests.conftest import HERE, PASSWORD
+from tests.web.browsing import is_signed_in, post, sign_in
+
+EMAIL = "somebody@example.org"
+
+
+def run(app: Flask, *arguments: str, typed: str = "") -> tuple[int, str]:
+    ended = app.test_cli_runner().invoke(args=["users", *arguments], input=typed)
+    assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+    return ended.exit_code, ended.output
+
+
+def reason_told(client: FlaskClient) -> str:
+    html = client.get("/login").get_data(as_text=True)
+    return re.findall(r'<p class="lead">(.*?)</p>', html, re.DOTALL)[0]
+
+
+def newest_mail(app: Flask) -> OutboxMessage:
+    with app.app_context():
+        return outbox.list_recent()[0]
+
+
+def test_an_account_that_is_made_belongs_to_whoever_reads_the_mail(
+    app: Flask, client: FlaskClient
+) -> None:
+    code, output = run(app, "create", "New@Example.org")
+
+    assert code == 0, output
+    mail = newest_mail(app)
+    assert (mail.recipient, mail.message) == ("New@example.org", "invitation")
+    link = re.search(r"http://[^/]+(/password/reset/\S+)", mail.body)
+    assert link
+    client.get(link[1])
+    chosen = post(client, "/password/reset/new", new_password=PASSWORD)
+    assert chosen.status_code == 303
+    sign_in(client, "new@example.org")
+    assert is_signed_in(client)
+
+
+def test_the_invitation_lasts_longer_than_a_forgotten_password_may(
+    app: Flask, client: FlaskClient, move_time: Callable[..., object]
+) -> None:
+    run(app, "create", "new@example.org")
+    link = re.search(r"http://[^/]+(/password/reset/\S+)", newest_mail(app).body)
+    assert link
+
+    with move_time(hours=71):
+        client.get(link[1])
+        assert client.get("/password/reset/new").status_code == 200
+    with move_time(hours=73):
+        assert client.get("/password/reset/new").status_code == 410
+
+
+@pytest.mark.parametrize("address", [EMAIL, " SOMEBODY@example.org", "nonsense", "", "a\n@b", "é@"])
+def test_no_account_is_made_twice_or_for_what_is_no_address(
+    app: Flask, user: User, address: str
+) -> None:
+    code, output = run(app, "create", "--", address)
+
+    assert code == 1
+    assert len(output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["show", "disable", "enable", "sign-out", "delete"])
+@pytest.mark.parametrize(
+    "who", ["nobody@example.org", str(uuid4()), "", "x" * 5000, "a\nb\x1b[31m", "\udcff", "%", "--"]
+)
+def test_who_is_not_there_is_one_line_and_exit_1(
+    app: Flask, user: User, command: str, who: str
+) -> None:
+    code, output = run(app, command, "--", who)
+
+    assert code == 1
+    assert len(output.splitlines()) == 1
+    assert output.isascii()
+    assert "\x1b" not in output
+
+
+def test_show_tells_the_state_and_why_sessions_ended(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    sign_in(client := app.test_client())
+    post(client, "/logout", page="/account")
+
+    code, output = run(app, "show", EMAIL, "--json")
+    _, text = run(app, "show", str(user.id))
+
+    shown = json.loads(output)
+    assert code == 0
+    assert shown["id"] == str(user.id)
+    assert shown["state"] == "active"
+    assert sorted(each["state"] for each in shown["sessions"]) == ["signed_out", "stands"]
+    assert shown["activity"][0]["activity"] == Activity.SIGNED_OUT
+    assert "password_hash" not in output
+    assert "state=signed_out" in text
+    assert "tokens: none" in text
+
+
+def test_what_people_wrote_does_not_reach_the_terminal_raw(app: Flask, user: User) -> None:
+    with app.app_context():
+        activity.note(user.id, Activity.SIGNED_IN, HERE, name="\x1b]0;owned\x07")
+        db.session.commit()
+
+    _, text = run(app, "show", EMAIL)
+
+    assert "\x1b" not in text
+    assert "owned" in text
+
+
+def test_disabling_ends_everything_at_once_and_enabling_lets_in_again(
+    app: Flask, client: FlaskClient, make_app: Callable[..., Flask], user: User
+) -> None:
+    sign_in(client)
+    with app.app_context():
+        token = api_tokens.create(
+            user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, origin=HERE
+        )
+    operator = make_app()
+
+    code, output = run(operator, "disable", EMAIL)
+
+    assert (code, output) == (0, f"disabled {user.id}\n")
+    assert not is_signed_in(client)
+    assert reason_told(client).startswith("You were signed out because your account was disabled.")
+    with app.app_context():
+        assert token_cache.get_token_by_id(token.id).revoke_reason == EndReason.DISABLED
+    refused = post(client, "/login", email=EMAIL, password=PASSWORD)
+    assert refused.status_code == 422
+    assert "disabled since" in run(operator, "show", EMAIL)[1]
+
+    assert run(operator, "enable", str(user.id))[0] == 0
+    sign_in(client)
+    assert is_signed_in(client)
+
+
+def test_signing_out_says_how_many_and_who_did_it(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    sign_in(app.test_client())
+
+    code, output = run(app, "sign-out", EMAIL)
+
+    assert (code, output) == (0, "ended 2\n")
+    assert reason_told(client).startswith("You were signed out by whoever runs this site.")
+    assert run(app, "sign-out", EMAIL) == (0, "ended 0\n")
+
+
+def test_deleting_asks_first_and_leaves_nothing(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+
+    declined, _ = run(app, "delete", EMAIL, typed="n\n")
+    assert declined == 1
+    assert is_signed_in(client)
+
+    code, output = run(app, "delete", EMAIL, typed="y\n")
+    assert code == 0
+    assert output.endswith(f"deleted {user.id}\n")
+    assert not is_signed_in(client)
+    assert reason_told(client).startswith("Your session has ended.")
+    with app.app_context():
+        assert db.session.get(User, user.id) is None
+        assert token_cache.get_refresh_tokens_by_user(user.id) == []
+
+
+def test_deleting_without_being_asked(app: Flask, user: User) -> None:
+    assert run(app, "delete", "--yes", EMAIL) == (0, f"deleted {user.id}\n")
+    assert run(app, "delete", "--yes", EMAIL)[0] == 1
