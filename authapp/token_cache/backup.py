@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from authapp import clock
 from authapp.errors import Conflict
@@ -26,19 +26,28 @@ _HEADER: Final = "backup"
 _FORMAT: Final = "authapp cache backup 1"
 
 
-def backup(parts: Parts, protocol: Protocol, file: Path) -> int:
-    """Write every value to a file, still sealed, with its TTL; return how many there were."""
-    written = 0
+def backup(protocol: Protocol, file: Path) -> int:
+    """Write every value to a new file, still sealed, with its TTL; return how many there were."""
     ticket = protocol.enter()
     with file.open("x", encoding="ascii") as lines:
-        header = {"format": _FORMAT, "epoch": ticket.epoch, "made_at": clock.now().isoformat()}
-        sealed = protocol.envelope.seal(_HEADER, 0, header, clock.now() + CACHE_DURATION_JWT_KEY)
-        lines.write(base64.b64encode(sealed).decode() + "\n")
-        for pattern in keys.ALL_PATTERNS:
-            for batch in protocol.matching(pattern):
-                for key, raw in protocol.raw_values(batch):
-                    lines.write(json.dumps([key, base64.b64encode(raw).decode()]) + "\n")
-                    written += 1
+        try:
+            return _write(protocol, ticket.epoch, lines)
+        except BaseException:
+            # Half a backup would pass for a whole one.
+            file.unlink()
+            raise
+
+
+def _write(protocol: Protocol, epoch: int, lines: TextIO) -> int:
+    written = 0
+    header = {"format": _FORMAT, "epoch": epoch, "made_at": clock.now().isoformat()}
+    sealed = protocol.envelope.seal(_HEADER, 0, header, clock.now() + CACHE_DURATION_JWT_KEY)
+    lines.write(base64.b64encode(sealed).decode() + "\n")
+    for pattern in keys.ALL_PATTERNS:
+        for batch in protocol.matching(pattern):
+            for key, raw in protocol.raw_values(batch):
+                lines.write(json.dumps([key, base64.b64encode(raw).decode()]) + "\n")
+                written += 1
     return written
 
 

@@ -28,6 +28,20 @@ BROKEN_SEAL: Final = "broken_seal"
 UNKNOWN: Final = "unknown"
 DATABASE: Final = "database"
 
+EVENTS: Final = (
+    HIT,
+    MISS,
+    FILL,
+    REFRESH,
+    FENCE,
+    WRITE,
+    JOURNAL,
+    REPLAY,
+    BROKEN_SEAL,
+    UNKNOWN,
+    DATABASE,
+)
+
 FLUSH_AFTER: Final = timedelta(seconds=5)
 
 

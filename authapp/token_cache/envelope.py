@@ -13,10 +13,15 @@ FORMAT: Final = b"1"
 COMPRESS_FROM_BYTES: Final = 1024
 EXPANDS_TO_AT_MOST_BYTES: Final = 1 << 20
 
+_EPOCH_BYTES: Final = 8
 _PLAIN: Final = b"j"
 _COMPRESSED: Final = b"z"
 
 T = TypeVar("T")
+
+
+class OtherEpoch(SealBroken):
+    """A value of another epoch, which is no sign of anything but age."""
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -35,15 +40,21 @@ class Envelope:
     def seal(self, key: str, epoch: int, value: Any, ends: datetime) -> bytes:
         """Return the bytes that Redis may keep for `key` until `ends`."""
         content = Content(ends, msgspec.Raw(msgspec.json.encode(value)))
-        return self._sealer.seal(_pack(msgspec.json.encode(content)), bound_to=_bound(key, epoch))
+        packed = _pack(msgspec.json.encode(content))
+        sealed = self._sealer.seal(packed, bound_to=_bound(key, epoch))
+        return epoch.to_bytes(_EPOCH_BYTES, "big") + sealed
 
     def open(self, key: str, epoch: int, sealed: bytes, type: type[T]) -> tuple[T, datetime]:
         """Return the value that was sealed for `key` in `epoch`, and when it ends.
 
-        Raises SealBroken for anything else, and for a value whose time has run out.
+        Raises OtherEpoch for what was sealed for it in another one, and SealBroken for anything
+        else, or for a value whose time has run out.
         """
+        sealed_in = int.from_bytes(sealed[:_EPOCH_BYTES], "big")
         try:
-            packed = self._sealer.open(sealed, bound_to=_bound(key, epoch))
+            packed = self._sealer.open(sealed[_EPOCH_BYTES:], bound_to=_bound(key, sealed_in))
+            if sealed_in != epoch:
+                raise OtherEpoch("of another epoch")
             content = msgspec.json.decode(_unpack(packed), type=Content)
             value = msgspec.json.decode(content.value, type=type)
         except (msgspec.DecodeError, zlib.error) as error:

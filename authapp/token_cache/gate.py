@@ -57,8 +57,10 @@ class Gate:
         self._asking: threading.Thread | None = None
         self._ticket = Ticket()
         self._servers = ""
-        self._believed_until = 0.0
+        self._checked_at = self._believed_until = 0.0
         self._database_was_away = False
+        self.doubt = "it was not asked yet"
+        """Why Redis is not believed, where it is not."""
 
     @property
     def epoch(self) -> int | None:
@@ -69,11 +71,13 @@ class Gate:
         """Return leave to believe Redis, or None when it must not be asked or believed."""
         if self.breaker.is_open:
             return None
-        left = self._seconds_left()
+        entered, left = time.monotonic(), self._seconds_left()
         if left < self.trust_seconds / 2:
             # Ahead of time whoever comes first checks; too late everybody waits for a check.
             self._check_in_turn(wait=left <= 0)
-        return self._ticket if self._seconds_left() > 0 else None
+        # A check that took long is still good for whoever was there before it began.
+        is_believed = self._seconds_left() > 0 or self._checked_at >= entered
+        return self._ticket if is_believed and self._believed_until else None
 
     def confirms(self, ticket: Ticket) -> bool:
         """Tell whether what was answered since a ticket was given came from servers that we know.
@@ -134,7 +138,7 @@ class Gate:
             except SQLAlchemyError as error:
                 raise NotBelieved("the database cannot tell what it missed") from error
         self._servers, self._ticket = servers, Ticket(epoch, connections)
-        self._believed_until = began + self.trust_seconds
+        self._checked_at, self._believed_until = began, began + self.trust_seconds
 
     def _seconds_left(self) -> float:
         return self._believed_until - time.monotonic()
@@ -149,7 +153,7 @@ class Gate:
                 with self.watch():
                     self.check()
         except RedisAway as error:
-            log.debug("Redis is not believed: %s", error)
+            self.doubt = str(error)
         finally:
             self._checking.release()
 
@@ -158,7 +162,7 @@ class Gate:
             with self._checking:
                 self.check()
         except RedisAway as error:
-            log.debug("Redis is still away: %s", error)
+            self.doubt = str(error)
             return False
         return True
 

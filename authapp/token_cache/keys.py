@@ -39,9 +39,12 @@ def refresh_tokens(user_id: UUID) -> str:
 
 
 def family(key: str) -> str:
-    """Return the first word of a key, which says what kind of thing it holds."""
-    return key.partition(":")[0]
+    """Return what kind of thing a key is about: a list is about what it lists."""
+    first = key.partition(":")[0]
+    return first.removesuffix("s") if first in _LISTS else first
 
+
+_LISTS: Final = ("tokens", JWT_KEYS, "verification_tokens", "refresh_tokens")
 
 ALL_PATTERNS: Final = ("token*", "jwt_key*", "verification_token*", "refresh_token*")
 """Globs that match every key of ours, and on a server of our own nothing else."""

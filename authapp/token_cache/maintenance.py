@@ -46,17 +46,21 @@ class Maintenance(Operations):
         return checking.check(self.parts, self._protocol())
 
     def flush(self) -> int:
-        """Raise the epoch, so that nothing opens any more, and remove every entry."""
+        """Raise the epoch, so that nothing opens any more, and remove every entry.
+
+        Raises RedisAway when they could not be removed: they open no more all the same.
+        """
         database = self.parts.database
         database.raise_epoch(database.state().epoch)
         if self.parts.protocol is None:
             return 0
         self.parts.protocol.gate.distrust()
+        self._protocol()
         return sum(self.parts.writer.invalidate_pattern(each) for each in keys.ALL_PATTERNS)
 
     def backup(self, file: Path) -> int:
         """Write every entry to a new file; return how many there were."""
-        return backup.backup(self.parts, self._protocol(), file)
+        return backup.backup(self._protocol(), file)
 
     def restore(self, file: Path) -> Iterator[tuple[int, int]]:
         """Fill what a file holds and the database confirms."""
@@ -77,6 +81,5 @@ class Maintenance(Operations):
         protocol = self.parts.protocol
         if protocol is None:
             raise NotBelieved("no Redis is configured: set REDIS_URL")
-        if protocol.gate.enter() is None:
-            raise Unavailable
+        protocol.enter()
         return protocol

@@ -14,7 +14,7 @@ from authapp.security.sealing import SealBroken
 from authapp.token_cache import counters, keys, scripts
 from authapp.token_cache.counters import Counters
 from authapp.token_cache.entries import E, Entry
-from authapp.token_cache.envelope import Envelope
+from authapp.token_cache.envelope import Envelope, OtherEpoch
 from authapp.token_cache.gate import Gate, Ticket
 from authapp.token_cache.wire import NotBelieved, RedisAway, Step, Wire
 
@@ -69,7 +69,7 @@ class Protocol:
         """Return leave to believe Redis; raises RedisAway when there is none."""
         ticket = self.gate.enter()
         if ticket is None:
-            raise NotBelieved("it is away, or was not checked")
+            raise NotBelieved(self.gate.doubt)
         return ticket
 
     def look(self, entries: Sequence[E]) -> tuple[Ticket, dict[E, Look]]:
@@ -191,11 +191,16 @@ class Protocol:
             return self._wire.run(steps)
 
     def _open(self, ticket: Ticket, entry: Entry, raw: bytes) -> Look:
-        """Open a value; one that will not open is a miss, counted, and logged once."""
+        """Open a value; one that will not open is a miss, counted, and logged once.
+
+        One of another epoch is but a miss.
+        """
         if not raw or raw[:1] in (scripts.LEASE, scripts.FENCE):
             return Look(raw)
         try:
             value, ends = self.envelope.open(entry.key, ticket.epoch, raw[1:], entry.type)
+        except OtherEpoch:
+            return Look(raw)
         except SealBroken as broken:
             self._tally.count(counters.BROKEN_SEAL, keys.family(entry.key))
             if not self._broken_seal_was_logged:
