@@ -89,6 +89,7 @@ class Settings:
     password_reset_lifetime: timedelta = setting(duration(60, 86_400, SECOND), "1800", "How long a link that sets a new password works.", unit="seconds")
     not_me_lifetime: timedelta = setting(duration(3600, 2_592_000, SECOND), "604800", "How long the link of a security mail, for whoever did not do what it reports, works.", unit="seconds")
     password_freshness: timedelta = setting(duration(60, 86_400, SECOND), "900", "How long a password that was entered lets its owner change what guards the account.", unit="seconds")
+    account_deletion_grace: timedelta = setting(duration(0, 7_776_000, SECOND), "1209600", "How long an account that its owner deletes can still be kept; 0 deletes it at once.", unit="seconds")
     password_min_length: int = setting(whole(8, 64), "15", "Shortest password; NIST SP 800-63B-4 asks for 15 where it is the only factor.", unit="characters")
     metrics_tokens: list[str] = setting(secrets, "", "What Prometheus may present as a Bearer token at `/metrics`, comma-separated; empty leaves that page out.")
     cache_key_prefix: str = setting(pattern(r"[A-Za-z0-9:_.-]{0,64}", "up to 64 letters, digits and :_.-"), "", "Stands before every key in Redis, for a server that is shared.")

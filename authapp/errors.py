@@ -9,7 +9,8 @@
         ├── NotFound            no such thing, or not this person's
         ├── NotAllowed          known, but may not do this
         │   ├── AccountDisabled by an operator
-        │   └── AccountFrozen   by its owner, until they choose a new password
+        │   ├── AccountFrozen   by its owner, until they choose a new password
+        │   └── AccountClosing  at its owner's wish, until it is deleted
         │   └── ScopeMissing    the API token was not given the scope that this takes
         ├── Conflict            the thing is not in a state that allows this
         │   └── LimitReached    there are as many as there may be
@@ -25,6 +26,7 @@ Services raise; `web`, `api` and `cli` each turn these into an answer in one pla
 """
 
 from datetime import timedelta
+from uuid import UUID
 
 
 class AuthappError(Exception):
@@ -78,6 +80,14 @@ class AccountDisabled(NotAllowed):
 
 class AccountFrozen(NotAllowed):
     """Its owner has frozen the account; a new password, chosen by a mailed link, lifts it."""
+
+
+class AccountClosing(NotAllowed):
+    """Its owner wants the account deleted, and may still change their mind."""
+
+    def __init__(self, user_id: UUID) -> None:
+        super().__init__("the account will be deleted")
+        self.user_id = user_id
 
 
 class ScopeMissing(NotAllowed):

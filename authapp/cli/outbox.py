@@ -18,7 +18,7 @@ from authapp.delivery.deliver import Outcome, deliver_due
 from authapp.delivery.outbox import State
 from authapp.delivery.sender import open_senders
 from authapp.models import OutboxMessage, db
-from authapp.services import password_reset
+from authapp.services import delete_account, password_reset
 from authapp.token_cache import token_cache
 
 outbox_group = OneLineGroup("outbox", help="Deliver the messages that wait.")
@@ -43,6 +43,7 @@ class Worker(threading.Thread):
                     token_cache.replay_journal,
                     password_reset.answer_requests,
                     self._deliver,
+                    delete_account.delete_due,
                 ):
                     self._survive(task)
             self._stopping.wait(PAUSE_SECONDS)
@@ -92,6 +93,7 @@ def run_command(once: bool) -> None:
         password_reset.answer_requests()
         with open_senders() as send:
             outcomes = list(deliver_due(send))
+        delete_account.delete_due()
         click.echo(f"tried {len(outcomes)}, sent {outcomes.count(Outcome.SENT)}")
         return
     worker = Worker(current_app._get_current_object())  # type: ignore[attr-defined]

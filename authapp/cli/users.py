@@ -9,7 +9,7 @@ import click
 from authapp import clock
 from authapp.cli.group import OneLineGroup
 from authapp.models import ActivityEvent, RefreshToken, Token, User
-from authapp.services import sessions, users
+from authapp.services import delete_account, sessions, users
 from authapp.services.devices import device
 from authapp.services.users import Description
 
@@ -68,7 +68,7 @@ def delete_command(who: str, yes: bool) -> None:
     user_id = user.id
     if not yes:
         click.confirm(f"Delete {user.email} ({user_id}) for good?", abort=True)
-    users.delete(user_id)
+    delete_account.delete(user_id)
     click.echo(f"deleted {user_id}")
 
 
@@ -94,6 +94,8 @@ def _state(user: User) -> str:
         return f"disabled since {_time(user.disabled_at)}"
     if user.frozen_at is not None:
         return f"frozen since {_time(user.frozen_at)}"
+    if user.delete_at is not None:
+        return f"closed, to be deleted from {_time(user.delete_at)} on"
     return "active"
 
 

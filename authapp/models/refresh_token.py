@@ -26,6 +26,7 @@ class EndReason(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     REUSE_SEEN = "reuse_seen"
     FROZEN = "frozen"
+    ACCOUNT_CLOSED = "account_closed"
     DISABLED = "disabled"
     IDLE = "idle"
     TOO_OLD = "too_old"

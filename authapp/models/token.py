@@ -33,6 +33,7 @@ class RevokeReason(StrEnum):
     LEAK_FOUND = "leak_found"  # a scan of ours came across it
     DISABLED = "disabled"  # with its owner's account
     FROZEN = "frozen"  # with its owner's account
+    ACCOUNT_CLOSED = "account_closed"  # before it is deleted
 
 
 class Token(CachedRow, Base):

@@ -14,7 +14,8 @@ class User(Base):
 
     `email` is kept as it was written; `email_key` is the folded form that is unique. A missing
     phone number is NULL, and a number can be verified by one account only. An operator disables
-    an account; its owner freezes it, and lifts that by choosing a new password.
+    an account; its owner freezes it, and lifts that by choosing a new password. From `delete_at`
+    on it is gone, for its owner at once and from the tables a little later.
     """
 
     __tablename__ = "users"
@@ -38,4 +39,5 @@ class User(Base):
     password_changed_at: Mapped[datetime] = mapped_column(default=clock.now)
     disabled_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
+    delete_at: Mapped[datetime | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

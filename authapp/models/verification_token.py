@@ -20,6 +20,7 @@ class VerificationType(StrEnum):
     PHONE_VERIFICATION = "phone_verification"
     PASSWORD_RESET = "password_reset"
     NOT_ME = "not_me"
+    KEEP_ACCOUNT = "keep_account"
 
 
 WAYS_BACK: Final = (VerificationType.NOT_ME,)

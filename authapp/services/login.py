@@ -30,8 +30,8 @@ def sign_in(
 
     `device` is what the client keeps of `known_devices`; its owner is mailed where it is not
     known. Raises CredentialsRefused for a wrong password, an unknown address and a disabled account
-    alike, in the same time (ASVS 6.3.8); AccountFrozen to whoever knows the password; and
-    TooManyAttempts.
+    alike, in the same time (ASVS 6.3.8); AccountFrozen and AccountClosing to whoever knows the
+    password; and TooManyAttempts.
     """
     attempt = sign_in_limits.spend(email, device, origin)
     user = _require_password(email, password, origin)
@@ -51,7 +51,7 @@ def _require_password(email: str, password: str, origin: Origin) -> User:
     """Take the account if the password is its own."""
     user = find_owner(email)
     kept = user.password_hash if user is not None else None
-    if not verify_password(kept, password) or user is None or user.disabled_at is not None:
+    if not verify_password(kept, password) or user is None or not _opens(user):
         # Noted for an unknown address too, which must take no less time.
         _note_refusal(user.id if user else None, origin)
         raise CredentialsRefused("the address or the password is wrong")
@@ -71,6 +71,12 @@ def _is_first_sign_in(user: User) -> bool:
     )
     is_new = user.created_at > clock.now() - ACTIVITY_KEPT
     return is_new and not db.session.scalar(select(signed_in))
+
+
+def _opens(user: User) -> bool:
+    """Tell whether an account is neither disabled nor about to go."""
+    is_over = user.delete_at is not None and user.delete_at <= clock.now()
+    return user.disabled_at is None and not is_over
 
 
 def _take(user_id: UUID, password_hash: str, origin: Origin) -> User:

@@ -11,11 +11,9 @@ from authapp.models import (
     Activity,
     EndReason,
     User,
-    VerificationToken,
     VerificationType,
     db,
 )
-from authapp.models.changes import update_where
 from authapp.services import activity, standing, verification
 from authapp.services.email_addresses import email_key
 from authapp.services.endings import end_everything
@@ -45,25 +43,14 @@ def freeze(value: str, email: str, *, origin: Origin) -> UUID:
     user = standing.take(record.user_id)
     verification.claim(value, VerificationType.NOT_ME)
     end_everything(user.id, EndReason.FROZEN)
-    _void_what_was_begun(user)
-    user.frozen_at = user.frozen_at or clock.now()
+    # What a thief may have asked for.
+    verification.void_all(user.id, but=WAYS_BACK)
+    user.frozen_at, user.delete_at = user.frozen_at or clock.now(), None
     activity.note(user.id, Activity.ACCOUNT_FROZEN, origin)
     if user.email_key == email_key(record.target) or _is_given_back(user, record, origin):
         _send_the_way_back(user)
     db.session.commit()
     return record.user_id
-
-
-def _void_what_was_begun(user: User) -> None:
-    """Void the links and codes that a thief may have asked for."""
-    update_where(
-        VerificationToken,
-        VerificationToken.user_id == user.id,
-        VerificationToken.type.not_in(WAYS_BACK),
-        VerificationToken.used_at.is_(None),
-        VerificationToken.revoked_at.is_(None),
-        revoked_at=clock.now(),
-    )
 
 
 def _is_given_back(user: User, record: VerificationTokenRecord, origin: Origin) -> bool:
@@ -89,6 +76,7 @@ def _send_the_way_back(user: User) -> None:
         "account_frozen",
         to=user.email,
         user_id=user.id,
+        lifetime=lifetime,
         email=user.email,
         link=f"{settings.public_url}/password/reset/{value}",
         ask_link=f"{settings.public_url}/password/reset",

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import update
 
-from authapp.errors import AccountDisabled, AccountFrozen, NotAllowed, NotFound
+from authapp.errors import AccountClosing, AccountDisabled, AccountFrozen, NotAllowed, NotFound
 from authapp.models import User, db
 
 
@@ -31,7 +31,7 @@ def take(user_id: UUID) -> User:
 def require_standing(user_id: UUID) -> User:
     """Take the account if it may be used, or roll back.
 
-    Raises NotFound, AccountDisabled or AccountFrozen.
+    Raises NotFound, AccountDisabled, AccountFrozen or AccountClosing.
     """
     user = take(user_id)
     refusal = _refusal(user)
@@ -46,4 +46,6 @@ def _refusal(user: User) -> NotAllowed | None:
         return AccountDisabled("an operator has disabled the account")
     if user.frozen_at is not None:
         return AccountFrozen("frozen until its owner chooses a new password")
+    if user.delete_at is not None:
+        return AccountClosing(user.id)
     return None

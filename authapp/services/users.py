@@ -22,7 +22,6 @@ from authapp.models import (
     VerificationType,
     db,
 )
-from authapp.models.deletion import delete_user
 from authapp.security.passwords import hash_password
 from authapp.services import activity, endings, sessions, standing, verification
 from authapp.services.email_addresses import email_key, find_owner, parse_email
@@ -110,14 +109,6 @@ def sign_out(user_id: UUID) -> int:
     activity.note(user_id, Activity.SIGNED_OUT_BY_OPERATOR, None)
     db.session.commit()
     return ended
-
-
-def delete(user_id: UUID) -> None:
-    """Delete an account with every trace of it, in the database and in Redis."""
-    if not delete_user(user_id):
-        db.session.rollback()
-        raise NotFound("no such account")
-    db.session.commit()
 
 
 def _invite(user: User) -> None:

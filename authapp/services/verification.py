@@ -3,6 +3,7 @@
 The cache finds a link; the database decides, by one conditional UPDATE, who may use it.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -67,6 +68,18 @@ def void(user_id: UUID, type: VerificationType) -> None:
         VerificationToken,
         VerificationToken.user_id == user_id,
         VerificationToken.type == type,
+        VerificationToken.used_at.is_(None),
+        VerificationToken.revoked_at.is_(None),
+        revoked_at=clock.now(),
+    )
+
+
+def void_all(user_id: UUID, *, but: Collection[VerificationType]) -> None:
+    """Revoke all of a user's links and codes that still stand, but for some types."""
+    update_where(
+        VerificationToken,
+        VerificationToken.user_id == user_id,
+        VerificationToken.type.not_in(but),
         VerificationToken.used_at.is_(None),
         VerificationToken.revoked_at.is_(None),
         revoked_at=clock.now(),

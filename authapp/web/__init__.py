@@ -5,12 +5,14 @@ from flask import Flask
 from authapp.config import DEVELOPMENT, Settings
 from authapp.web import authn, brand, csrf, errors, headers, i18n
 from authapp.web.access import Access, allow
-from authapp.web.account import SECTIONS, account
+from authapp.web.account import account, sections
 from authapp.web.activity import activity
 from authapp.web.api_tokens import api_tokens
 from authapp.web.change_password import change_password
 from authapp.web.confirm_password import confirm_password
+from authapp.web.delete_account import delete_account
 from authapp.web.dev_outbox import dev_outbox
+from authapp.web.download_data import download_data
 from authapp.web.home import home
 from authapp.web.login import login
 from authapp.web.not_me import not_me
@@ -35,9 +37,12 @@ def init_app(app: Flask) -> None:
     allow(app, change_password, Access.VERIFIED)
     for blueprint in (account, activity, confirm_password):
         allow(app, blueprint, Access.SIGNED_IN)
+    # Whoever keeps an account that they closed is not signed in.
+    allow(app, delete_account, Access.EVERYBODY, show=Access.SIGNED_IN, close=Access.SIGNED_IN)
+    allow(app, download_data, Access.FRESH)
     allow(app, sessions, Access.FRESH)
     allow(app, api_tokens, Access.FRESH | Access.VERIFIED, show=Access.SIGNED_IN)
-    app.jinja_env.globals["sections"] = SECTIONS
+    app.jinja_env.globals["sections"] = sections
     is_development = settings.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development
     if is_development:

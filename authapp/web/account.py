@@ -9,15 +9,32 @@ from authapp.services import account as service
 
 
 class Section(NamedTuple):
-    """A page of the account: where it is, what it is called, and what one does there."""
+    """A page of the account: where it is, what it is called, and what one does there.
+
+    `is_leaving` sets it apart, for what cannot be taken back.
+    """
 
     endpoint: str
     name: Any
     about: Any
+    is_leaving: bool = False
 
 
-# In the order in which the account page lists them.
 SECTIONS: Final[list[Section]] = []
+
+# In the order in which the account page lists them; what is not named comes after.
+_ORDER: Final = ("change_email", "change_password", "change_phone", "sessions", "activity")
+
+
+def sections() -> list[Section]:
+    """Return the pages of the account, in order."""
+
+    def place(section: Section) -> int:
+        feature = section.endpoint.partition(".")[0]
+        return _ORDER.index(feature) if feature in _ORDER else len(_ORDER)
+
+    return sorted(SECTIONS, key=place)
+
 
 account = Blueprint("account", __name__, url_prefix="/account")
 

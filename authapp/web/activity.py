@@ -41,6 +41,9 @@ WORDS: Final[dict[Activity, LazyString]] = {
     Activity.ACCOUNT_ENABLED: _l("Account enabled by whoever runs this site"),
     Activity.REUSE_SEEN: _l("A copy of a session turned up, so the session was ended"),
     Activity.ACCOUNT_FROZEN: _l("The account was frozen"),
+    Activity.ACCOUNT_CLOSED: _l("The account was closed, to be deleted"),
+    Activity.ACCOUNT_KEPT: _l("The account was kept after all"),
+    Activity.DATA_DOWNLOADED: _l("The data of the account was downloaded"),
     Activity.API_TOKEN_MADE: _l("An API token was made"),
     Activity.API_TOKEN_ROTATED: _l("An API token was replaced by a new one"),
     Activity.API_TOKEN_REVOKED: _l("An API token was revoked"),
@@ -64,6 +67,7 @@ PURPOSES: Final[dict[str, LazyString]] = {
     VerificationType.PHONE_VERIFICATION: _l("to verify a phone number"),
     VerificationType.PASSWORD_RESET: _l("to choose a new password"),
     VerificationType.NOT_ME: _l("to freeze the account"),
+    VerificationType.KEEP_ACCOUNT: _l("to keep the account"),
 }
 
 

@@ -4,10 +4,10 @@ from flask import Blueprint, flash, g, redirect, render_template, request, sessi
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from authapp.errors import AccountFrozen, CredentialsRefused, TooManyAttempts
+from authapp.errors import AccountClosing, AccountFrozen, CredentialsRefused, TooManyAttempts
 from authapp.http.credentials import DEVICE, cookie
 from authapp.http.origin import origin
-from authapp.services import known_devices
+from authapp.services import delete_account, known_devices
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
 from authapp.web import authn, words
@@ -47,6 +47,9 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     except AccountFrozen:
         return render_template("login/frozen.html", text=words.FROZEN), 403
+    except AccountClosing as closing:
+        session["keep_account"] = delete_account.offer_to_keep(closing.user_id)
+        return redirect(url_for("delete_account.offer"), 303)
     # Whoever could read the form's key before must not know the next one.
     session.clear()
     authn.keep(signed_in)

@@ -97,6 +97,7 @@ _ENDING: Final[dict[str, Any]] = {
         "have copied it. We have sent you a mail about it."
     ),
     EndReason.FROZEN: _l("You were signed out because your account was frozen."),
+    EndReason.ACCOUNT_CLOSED: _l("You were signed out because your account will be deleted."),
     EndReason.DISABLED: _l("You were signed out because your account was disabled."),
     EndReason.IDLE: _l("You were signed out because you had not been here for a long while."),
     EndReason.TOO_OLD: _l("You were signed out because you had signed in a long while ago."),

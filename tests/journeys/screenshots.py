@@ -14,13 +14,14 @@ from tests.journeys.states import STATES, Visit
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("name", STATES)
-def test_take(
-    live_server: str, new_page: Callable[..., Page], name: str, width: int, scheme: str
-) -> None:
-    page = new_page(viewport={"width": width, "height": 740}, color_scheme=scheme)
+def test_take(live_server: str, new_page: Callable[..., Page], name: str) -> None:
+    page = new_page(viewport={"width": 360, "height": 740})
     STATES[name](Visit(page, live_server, "visitor@example.org"))
 
-    page.screenshot(path=ROOT / "screenshots" / f"{name}-{width}-{scheme}.png", full_page=True)
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 740})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            picture = ROOT / "screenshots" / f"{name}-{width}-{scheme}.png"
+            page.screenshot(path=picture, full_page=True, animations="disabled")

@@ -76,6 +76,13 @@ class Visit:
         self.fill(new_password=password)
         self.press("Set the new password")
 
+    def close_account(self) -> None:
+        self.register()
+        self.sign_in()
+        self.open("/account/delete")
+        self.fill(password=PASSWORD)
+        self.press("Delete my account")
+
     def open_not_me(self) -> None:
         """Open the way out that a security mail offers: here, that of a new password."""
         self.verify()
@@ -439,6 +446,53 @@ def _(visit: Visit) -> None:
 @state("mail-api_token_made")
 def _(visit: Visit) -> None:
     _with_token(visit)
+
+
+@state("delete_account")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.open("/account/delete")
+
+
+@state("delete_account-refused")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.open("/account/delete")
+    visit.fill(password="not the password")
+    visit.press("Delete my account")
+
+
+@state("delete_account-done")
+def _(visit: Visit) -> None:
+    visit.close_account()
+
+
+@state("delete_account-keep")
+def _(visit: Visit) -> None:
+    visit.close_account()
+    visit.sign_in()
+
+
+@state("delete_account-kept")
+def _(visit: Visit) -> None:
+    visit.close_account()
+    visit.sign_in()
+    visit.press("Keep my account")
+
+
+@state("mail-account_closing")
+def _(visit: Visit) -> None:
+    visit.close_account()
+    visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
+
+
+@state("download_data")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.open("/account/data")
 
 
 @state("activity")

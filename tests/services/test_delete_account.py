@@ -1,0 +1,245 @@
+"""A closed account can be kept for a while; a deleted one leaves no trace anywhere."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import inspect
+
+from authapp import clock
+from authapp.delivery import outbox
+from authapp.errors import (
+    AccountClosing,
+    CredentialsRefused,
+    NotFound,
+    TokenInvalid,
+    TokenRevoked,
+    TokenUsed,
+    TooManyAttempts,
+)
+from authapp.models import (
+    ActivityEvent,
+    OutboxMessage,
+    PasswordResetRequest,
+    RefreshToken,
+    Scope,
+    Token,
+    User,
+    VerificationToken,
+    db,
+)
+from authapp.services import api_tokens, delete_account, not_me, password_reset, sessions
+from authapp.services.confirm_password import GUESSES
+from authapp.services.login import sign_in
+from tests.conftest import HERE, PASSWORD, add_user
+from tests.servers import RedisServer
+
+GRACE = timedelta(days=14)
+
+
+def enter(user: User) -> sessions.SignedIn:
+    return sign_in(user.email, PASSWORD, remember=False, origin=HERE)
+
+
+def close(user: User) -> None:
+    delete_account.close(enter(user).identity, PASSWORD, origin=HERE)
+
+
+def offer(user: User) -> str:
+    with pytest.raises(AccountClosing) as refusal:
+        enter(user)
+    return delete_account.offer_to_keep(refusal.value.user_id)
+
+
+def deliver_everything() -> None:
+    for message in db.session.scalars(db.select(OutboxMessage)):
+        message.sent_at = clock.now()
+    db.session.commit()
+
+
+def exists(user: User) -> bool:
+    return db.session.scalar(db.select(User.id).where(User.id == user.id)) is not None
+
+
+def test_closing_ends_everything_at_once(context: None, user: User) -> None:
+    other, signed_in = enter(user), enter(user)
+    token = api_tokens.create(
+        user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, origin=HERE
+    )
+
+    delete_at = delete_account.close(signed_in.identity, PASSWORD, origin=HERE)
+
+    assert abs(delete_at - clock.now() - GRACE) < timedelta(minutes=1)
+    for session in (other, signed_in):
+        with pytest.raises(TokenRevoked, match="account_closed"):
+            sessions.authenticate(session.access_token)
+    with pytest.raises(TokenRevoked, match="account_closed"):
+        api_tokens.authenticate(token.value, origin=HERE)
+    assert outbox.list_recent()[0].message == "account_closing"
+
+
+def test_a_wrong_password_closes_nothing_and_is_counted(context: None, user: User) -> None:
+    identity = enter(user).identity
+
+    for _ in range(GUESSES.most):
+        with pytest.raises(CredentialsRefused):
+            delete_account.close(identity, "not the password", origin=HERE)
+
+    with pytest.raises(TooManyAttempts):
+        delete_account.close(identity, PASSWORD, origin=HERE)
+    enter(user)
+
+
+def test_who_signs_in_may_keep_it(context: None, user: User) -> None:
+    close(user)
+
+    kept = delete_account.keep(offer(user), origin=HERE)
+
+    assert sessions.authenticate(kept.access_token).user_id == user.id
+    enter(user)
+    assert outbox.list_recent()[0].message in ("account_kept", "new_device")
+
+
+def test_an_offer_is_good_once_and_for_a_short_while(
+    context: None, user: User, move_time: Callable[..., object]
+) -> None:
+    close(user)
+    first, second = offer(user), offer(user)
+
+    with pytest.raises(TokenRevoked):
+        delete_account.keep(first, origin=HERE)
+    with move_time(minutes=16), pytest.raises(Exception, match="too old"):
+        delete_account.keep(second, origin=HERE)
+    delete_account.keep(second, origin=HERE)
+    with pytest.raises((TokenUsed, TokenInvalid)):
+        delete_account.keep(second, origin=HERE)
+
+
+def test_whoever_did_not_close_it_freezes_it_and_nothing_is_deleted(
+    context: None, user: User, move_time: Callable[..., object]
+) -> None:
+    close(user)
+    link = outbox.list_recent()[0].body.split("/not-me/")[1].split()[0]
+
+    not_me.freeze(link, user.email, origin=HERE)
+
+    deliver_everything()
+    with move_time(days=15):
+        assert delete_account.delete_due() == 0
+    assert exists(user)
+
+
+def test_it_is_deleted_when_the_grace_is_over_and_not_before(
+    context: None, user: User, move_time: Callable[..., object]
+) -> None:
+    close(user)
+    deliver_everything()
+
+    with move_time(days=13):
+        assert delete_account.delete_due() == 0
+    with move_time(days=14, minutes=1):
+        with pytest.raises(CredentialsRefused):
+            enter(user)
+        assert delete_account.delete_due() == 1
+        assert delete_account.delete_due() == 0
+
+    assert not exists(user)
+
+
+def test_without_a_grace_the_farewell_is_delivered_and_then_all_is_gone(
+    make_app: Callable[..., Flask], user: User, move_time: Callable[..., object]
+) -> None:
+    with make_app(ACCOUNT_DELETION_GRACE="0").app_context():
+        close(user)
+
+        assert delete_account.delete_due() == 0
+        with pytest.raises(CredentialsRefused):
+            enter(user)
+        deliver_everything()
+        assert delete_account.delete_due() == 1
+
+        assert not exists(user)
+
+
+def test_a_message_that_nobody_takes_does_not_keep_an_account(
+    context: None, user: User, move_time: Callable[..., object]
+) -> None:
+    close(user)
+
+    with move_time(days=14, hours=23):
+        assert delete_account.delete_due() == 0
+    with move_time(days=15, hours=1):
+        assert delete_account.delete_due() == 1
+
+
+def test_an_account_that_was_kept_meanwhile_is_not_deleted(context: None, user: User) -> None:
+    close(user)
+    delete_account.keep(offer(user), origin=HERE)
+    deliver_everything()
+
+    assert delete_account.delete_due() == 0
+
+
+def test_an_account_that_is_gone_is_not_found(context: None, user: User) -> None:
+    delete_account.delete(user.id)
+
+    with pytest.raises(NotFound):
+        delete_account.delete(user.id)
+
+
+def test_no_trace_is_left_in_the_database_or_in_redis(
+    context: None, user: User, redis_server: RedisServer
+) -> None:
+    another = add_user("another@example.org")
+    for each in (user, another):
+        leave_traces(each)
+    names, others = names_of(user), names_of(another)
+    assert rows_that_name(names)
+    assert entries_that_name(names, redis_server)
+    kept = rows_that_name(others), entries_that_name(others, redis_server)
+
+    delete_account.delete(user.id)
+
+    assert rows_that_name(names) == []
+    assert entries_that_name(names, redis_server) == []
+    assert (rows_that_name(others), entries_that_name(others, redis_server)) == kept
+
+
+def leave_traces(user: User) -> None:
+    """Do all that a person can do, and read it back into the cache."""
+    signed_in = enter(user)
+    token = api_tokens.create(
+        user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, origin=HERE
+    )
+    api_tokens.authenticate(token.value, origin=HERE)
+    api_tokens.list_tokens(user.id)
+    sessions.authenticate(signed_in.access_token)
+    sessions.list_standing(signed_in.identity)
+    password_reset.request(user.email.upper(), origin=HERE)
+    password_reset.answer_requests()
+    db.session.add(PasswordResetRequest(email=user.email, address="", user_agent=""))
+    db.session.commit()
+
+
+def names_of(user: User) -> set[str]:
+    """Return what tells a person: their address, their id, and the ids of what is theirs."""
+    ids = {user.id}
+    for model in (Token, RefreshToken, VerificationToken, OutboxMessage, ActivityEvent):
+        ids.update(db.session.scalars(db.select(model.id).where(model.user_id == user.id)))
+    return {user.email, *map(str, ids), *(id.hex for id in ids)}
+
+
+def rows_that_name(names: set[str]) -> list[str]:
+    return sorted(
+        f"{table}: {row}"
+        for table in inspect(db.engine).get_table_names()
+        for row in db.session.execute(db.text(f"SELECT * FROM {table}"))
+        if any(name in str(row) for name in names)
+    )
+
+
+def entries_that_name(names: set[str], redis_server: RedisServer) -> list[str]:
+    with redis_server.client as client:
+        keys = sorted(key.decode() for key in client.scan_iter())
+    return [key for key in keys if any(name in key for name in names)]

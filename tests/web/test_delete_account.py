@@ -1,0 +1,106 @@
+"""Deleting the account, keeping it after all, and taking the data along, in pages."""
+
+import json
+from collections.abc import Callable
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp.models import User, db
+from tests.conftest import PASSWORD
+from tests.web.browsing import is_signed_in, post, sign_in
+
+
+def test_the_account_is_closed_and_can_be_kept(app: Flask, client: FlaskClient, user: User) -> None:
+    sign_in(client)
+
+    closed = post(client, "/account/delete", password=PASSWORD)
+    done = client.get(closed.headers["Location"]).get_data(as_text=True)
+    refused = is_signed_in(client)
+    asked = post(client, "/login", email=user.email, password=PASSWORD)
+    kept = post(client, asked.headers["Location"])
+
+    assert "you can sign in to keep it" in done
+    assert not refused
+    assert asked.headers["Location"] == "/account/delete/keep"
+    assert kept.headers["Location"] == "/account"
+    assert "Your account stays." in client.get("/account").get_data(as_text=True)
+    with app.app_context():
+        assert db.session.get(User, user.id).delete_at is None
+
+
+def test_a_wrong_password_is_told_beside_its_field(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+
+    for typed in ("", "not the password", "\x00"):
+        answer = post(client, "/account/delete", password=typed)
+        assert answer.status_code == 422
+        assert 'aria-invalid="true"' in answer.get_data(as_text=True)
+
+    assert is_signed_in(client)
+
+
+def test_nobody_keeps_an_account_without_the_password(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+    post(client, "/account/delete", password=PASSWORD)
+
+    asked = client.get("/account/delete/keep")
+    tried = post(client, "/account/delete/keep", "/login")
+
+    assert asked.headers["Location"] == tried.headers["Location"] == "/login"
+    assert not is_signed_in(client)
+
+
+def test_keeping_it_twice_is_no_error(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+    post(client, "/account/delete", password=PASSWORD)
+    post(client, "/login", email=user.email, password=PASSWORD)
+    post(client, "/account/delete/keep")
+
+    again = post(client, "/account/delete/keep", "/account")
+
+    assert again.status_code == 303
+    assert is_signed_in(client)
+
+
+def test_a_wrong_password_does_not_say_that_the_account_is_closed(
+    client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    post(client, "/account/delete", password=PASSWORD)
+
+    answer = post(client, "/login", email=user.email, password="not the password")
+
+    assert answer.status_code == 422
+
+
+def test_without_a_grace_the_page_says_so(make_app: Callable[..., Flask], user: User) -> None:
+    client = make_app(ACCOUNT_DELETION_GRACE="0").test_client()
+    sign_in(client)
+
+    page = client.get("/account/delete").get_data(as_text=True)
+    post(client, "/account/delete", password=PASSWORD)
+    done = client.get("/account/delete/done").get_data(as_text=True)
+    asked = post(client, "/login", email=user.email, password=PASSWORD)
+
+    assert "Nobody can bring it back" in page
+    assert "Farewell" in done
+    assert asked.status_code == 422
+
+
+def test_the_data_come_as_a_file_that_nobody_stores(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+
+    answer = post(client, "/account/data")
+
+    assert answer.headers["Content-Disposition"] == "attachment; filename=my-data.json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert json.loads(answer.get_data())["account"]["email"] == user.email
+
+
+def test_the_data_take_a_fresh_password(client: FlaskClient, user: User, move_time) -> None:
+    sign_in(client)
+    with move_time(minutes=16):
+        asked = client.get("/account/data")
+
+        assert asked.headers["Location"].startswith("/account/confirm")
