@@ -1,5 +1,7 @@
 """A command group that says a refusal in one line and exits with 1."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -14,15 +16,22 @@ class OneLineGroup(AppGroup):
     """Turns domain errors and an unready database into one line each."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with one_line():
             return super().invoke(ctx)
-        except DomainError as error:
-            raise click.ClickException(str(error)) from error
-        except RedisAway as error:
-            raise click.ClickException(f"Redis does not answer as it should: {error}") from error
-        except (OperationalError, ProgrammingError) as error:
-            reason = str(error.orig).splitlines()[0]
-            raise click.ClickException(
-                f"the database does not answer as it should ({reason}); is DATABASE_URL right,"
-                " and has `flask db upgrade` been run?"
-            ) from error
+
+
+@contextmanager
+def one_line(failure: type[click.ClickException] = click.ClickException) -> Iterator[None]:
+    """Say a refusal or an outage in one line; the failure's kind has the exit code."""
+    try:
+        yield
+    except DomainError as error:
+        raise failure(str(error)) from error
+    except RedisAway as error:
+        raise failure(f"Redis does not answer as it should: {error}") from error
+    except (OperationalError, ProgrammingError) as error:
+        reason = str(error.orig).splitlines()[0]
+        raise failure(
+            f"the database does not answer as it should ({reason}); is DATABASE_URL right,"
+            " and has `flask db upgrade` been run?"
+        ) from error

@@ -4,9 +4,11 @@ import click
 
 from authapp.cli.group import OneLineGroup
 from authapp.cli.progress import with_progress
+from authapp.cli.scan import scan_command
 from authapp.services import purge
 
 tokens_group = OneLineGroup("tokens", help="Look after tokens of every kind.")
+tokens_group.add_command(scan_command)
 
 
 @tokens_group.command("purge")

@@ -35,6 +35,7 @@ class Activity(StrEnum):
     API_TOKEN_MADE = "api_token_made"
     API_TOKEN_ROTATED = "api_token_rotated"
     API_TOKEN_REVOKED = "api_token_revoked"
+    API_TOKEN_LEAKED = "api_token_leaked"
     PASSWORD_RESET_ASKED = "password_reset_asked"
     PASSWORD_RESET = "password_reset"
     PASSWORD_CHANGED = "password_changed"

@@ -25,7 +25,10 @@ class Scope(StrEnum):
 
 
 class RevokeReason(StrEnum):
-    """Why a token stopped working before its time."""
+    """Why a token does not work any more.
+
+    The last one is kept nowhere: the token's own time says it.
+    """
 
     REVOKED = "revoked"  # by its owner
     REPLACED = "replaced"  # rotated, and the overlap is over
@@ -34,6 +37,7 @@ class RevokeReason(StrEnum):
     DISABLED = "disabled"  # with its owner's account
     FROZEN = "frozen"  # with its owner's account
     ACCOUNT_CLOSED = "account_closed"  # before it is deleted
+    EXPIRED = "expired"
 
 
 class Token(CachedRow, Base):

@@ -99,10 +99,14 @@ def make_api_token(prefix: str, id: UUID, secret: bytes) -> str:
     return body + _checksum(body)
 
 
+def api_token_length(prefix: str) -> int:
+    """Return how many characters every API token has."""
+    return len(prefix) + 1 + _ID_CHARACTERS + _SECRET_CHARACTERS + _CHECKSUM_CHARACTERS
+
+
 def parse_api_token(prefix: str, value: str) -> IdAndSecret | None:
     """Read `<prefix>_<id><secret><checksum>`."""
-    length = len(prefix) + 1 + _ID_CHARACTERS + _SECRET_CHARACTERS + _CHECKSUM_CHARACTERS
-    if len(value) != length or not value.startswith(f"{prefix}_"):
+    if len(value) != api_token_length(prefix) or not value.startswith(f"{prefix}_"):
         return None
     body, checksum = value[:-_CHECKSUM_CHARACTERS], value[-_CHECKSUM_CHARACTERS:]
     encoded = body[len(prefix) + 1 :]

@@ -1,4 +1,4 @@
-"""What an API token may be called, what it may be used for, and for how long."""
+"""What an API token may be called, what it may be used for, for how long, and why no longer."""
 
 import unicodedata
 from collections.abc import Collection
@@ -7,7 +7,8 @@ from typing import Final
 
 from authapp import clock
 from authapp.errors import InputRefused, NotAllowed
-from authapp.models import Scope
+from authapp.models import RevokeReason, Scope, Token
+from authapp.token_cache.records import TokenRecord
 
 NAME_CHARACTERS: Final = 100
 LONGEST_LIFE: Final = timedelta(days=3653)
@@ -48,6 +49,15 @@ def granted_by(scopes: str) -> frozenset[Scope]:
     """Read the scopes of a token's row; a word that is none of ours any more grants nothing."""
     words = scopes.split()
     return frozenset(scope for scope in Scope if scope in words)
+
+
+def why_over(token: Token | TokenRecord) -> str | None:
+    """Return the RevokeReason of a token that does not work any more; None while it works."""
+    if token.revoked_at is not None:
+        return token.revoke_reason or RevokeReason.REVOKED
+    if token.expires_at is None or token.expires_at > clock.now():
+        return None
+    return RevokeReason.EXPIRED if token.replaced_by is None else RevokeReason.REPLACED
 
 
 def require_life(expires_at: datetime | None) -> None:

@@ -36,6 +36,7 @@ from authapp.services.api_token_rules import (
     require_life,
     require_overlap,
     require_within,
+    why_over,
     written,
 )
 from authapp.services.origin import Origin
@@ -188,7 +189,8 @@ def revoke_all(user_id: UUID, reason: RevokeReason) -> int:
 
 def is_one(value: str) -> bool:
     """Tell by its prefix whether a value claims to be an API token, and no other kind of token."""
-    return value.startswith(f"{current_settings().api_token_prefix}_")
+    # A refresh token may begin with the same letters, but has dots.
+    return value.startswith(f"{current_settings().api_token_prefix}_") and "." not in value
 
 
 def authenticate(value: str, *, origin: Origin) -> TokenIdentity:
@@ -214,6 +216,13 @@ def require_scope(identity: TokenIdentity, scope: Scope) -> None:
     """Raise ScopeMissing unless the token may be used for this."""
     if scope not in identity.scopes:
         raise ScopeMissing(scope)
+
+
+def find(value: str) -> Token | None:
+    """Return the row that a value proves, whether or not it still works; asks the database."""
+    claimed = parse_api_token(current_settings().api_token_prefix, value)
+    row = db.session.get(Token, claimed.id) if claimed else None
+    return row if claimed and row and matches(claimed.secret, row.digest) else None
 
 
 def _listed(token: TokenRecord, use: TokenUse | None) -> ListedToken:
@@ -265,12 +274,10 @@ def _working(user_id: UUID) -> tuple[ColumnElement[bool], ...]:
 
 def _why_refused(value: str) -> Exception:
     """Ask the database why a value does not work; only its holder learns more than 'invalid'."""
-    claimed = parse_api_token(current_settings().api_token_prefix, value)
-    row = db.session.get(Token, claimed.id) if claimed else None
-    if claimed is None or row is None or not matches(claimed.secret, row.digest):
+    row = find(value)
+    reason = why_over(row) if row else None
+    if reason is None:
         return TokenInvalid("no such token")
-    if row.revoked_at is not None:
-        return TokenRevoked(row.revoke_reason or RevokeReason.REVOKED)
-    if row.replaced_by is not None:
-        return TokenRevoked(RevokeReason.REPLACED)
-    return TokenExpired("the token is too old")
+    if reason == RevokeReason.EXPIRED:
+        return TokenExpired("the token is too old", reason)
+    return TokenRevoked(reason)

@@ -12,7 +12,15 @@ from authapp.web.navigation import local_path
 from tests.conftest import PASSWORD
 from tests.web.browsing import post, sign_in
 
-OPEN_TO_PROGRAMS = {"static", "health", "metrics", "well_known", "oauth", "auth_check"}
+OPEN_TO_PROGRAMS = {
+    "static",
+    "health",
+    "metrics",
+    "well_known",
+    "oauth",
+    "auth_check",
+    "token_reports",
+}
 LONE_SURROGATE = "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")
 HOSTILE = ["\x00", "a\x00@example.org", LONE_SURROGATE, "x" * 100_000, "a@" + "b." * 200 + "c",
            "<script>", "%s%n", "\u202e@example.org", "@"]  # fmt: skip

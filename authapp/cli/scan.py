@@ -1,0 +1,69 @@
+"""`flask tokens scan`: API tokens of ours in text, found without the network."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import IO, Final
+
+import click
+from flask.cli import with_appcontext
+
+from authapp.cli.group import one_line
+from authapp.config import current_settings
+from authapp.models import RevokeReason
+from authapp.security.token_scanner import scan
+from authapp.services import leaked_tokens
+
+CHUNK_BYTES: Final = 1 << 20
+LIVE_FOUND: Final = 1
+
+
+class NotDone(click.ClickException):
+    """Why not everything could be read or looked up."""
+
+    exit_code = 2
+
+
+@click.command("scan")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path())
+@click.option("--revoke", is_flag=True, help="Revoke what is found live, and mail its owner.")
+@with_appcontext
+def scan_command(files: Sequence[str], revoke: bool) -> None:
+    """Find API tokens in FILEs, or in what is piped in.
+
+    Prints where each one stands, its id, its last four characters, its owner's id and its state;
+    never the token. Exits with 0 if none of them works, 1 if one does (or did, until --revoke),
+    and 2 if not everything could be read or looked up.
+    """
+    live = failed = 0
+    with one_line(NotDone):
+        for name in files or ("-",):
+            try:
+                with click.open_file(name, "rb") as file:
+                    live += sum(_report(name, file, revoke=revoke))
+            except OSError as error:
+                click.echo(f"{_shown(name)}: {error.strerror}", err=True)
+                failed += 1
+    if live or failed:
+        raise SystemExit(LIVE_FOUND if live else NotDone.exit_code)
+
+
+def _report(name: str, file: IO[bytes], *, revoke: bool) -> Iterator[bool]:
+    """Print each token that a file holds, and yield whether it worked."""
+    look_up = lru_cache(maxsize=1024)(leaked_tokens.look_up)
+    chunks = iter(lambda: file.read(CHUNK_BYTES), b"")
+    for line, value in scan(chunks, current_settings().api_token_prefix):
+        sighting = look_up(value)
+        if sighting is None:
+            continue
+        state = sighting.over or "live"
+        if sighting.over is None and revoke:
+            leaked_tokens.revoke(value, RevokeReason.LEAK_FOUND)
+            state = "live, now revoked"
+        where = f"{_shown(name)}:{line}"
+        click.echo(f"{where}  {sighting.id}  …{sighting.last_four}  {sighting.user_id}  {state}")
+        yield sighting.over is None
+
+
+def _shown(name: str) -> str:
+    """Return a file's name without what would move a terminal's cursor."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in name)

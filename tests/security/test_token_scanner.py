@@ -1,0 +1,80 @@
+"""Finding API tokens in text."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authapp.security.opaque_tokens import make_api_token, new_secret
+from authapp.security.token_scanner import Found, scan
+
+TOKEN, OTHER = (make_api_token("aut", uuid4(), new_secret()) for _ in range(2))
+
+
+def found(*chunks: bytes, prefix: str = "aut") -> list[Found]:
+    return list(scan(chunks, prefix))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", "TOKEN={}", '"{}"', "https://x:{}@example.org/", "x{}x", "aut_{}", "{}_", "é{}é"],
+)
+def test_a_token_is_found_wherever_it_stands(text: str) -> None:
+    assert found(text.format(TOKEN).encode()) == [Found(1, TOKEN)]
+
+
+def test_each_is_found_with_its_line() -> None:
+    text = f"\n\n{TOKEN} {OTHER}\nnothing\n{TOKEN}\n"
+
+    assert found(text.encode()) == [Found(3, TOKEN), Found(3, OTHER), Found(5, TOKEN)]
+
+
+def test_what_only_looks_like_one_hides_none() -> None:
+    lookalike = "aut_" + "x" * 68 + TOKEN
+
+    assert found(lookalike.encode()) == [Found(1, TOKEN)]
+
+
+@pytest.mark.parametrize(
+    "value", [TOKEN[:-1], TOKEN[:-1] + ("0" if TOKEN[-1] != "0" else "1"), TOKEN.swapcase(), "aut_"]
+)
+def test_what_was_mistyped_or_cut_is_none(value: str) -> None:
+    assert found(value.encode()) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_text_is_read_too(encoding: str) -> None:
+    assert found(f"a\n{TOKEN}\n".encode(encoding)) == [Found(2, TOKEN)]
+
+
+def test_bytes_of_every_kind_are_passed_over() -> None:
+    noise = bytes(range(256)) * 40
+
+    assert [each.value for each in found(noise + TOKEN.encode() + noise)] == [TOKEN]
+
+
+@given(cuts=st.lists(st.integers(0, 400), max_size=8), gap=st.binary(max_size=90))
+def test_where_the_stream_is_cut_makes_no_difference(cuts: list[int], gap: bytes) -> None:
+    text = b"\n" + TOKEN.encode() + gap + b"\naut_" + OTHER.encode() + b"\n" + TOKEN.encode()
+    places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    chunks = [text[start:end] for start, end in pairwise(places)]
+
+    assert found(*chunks) == found(text)
+    assert [each.value for each in found(text)] == [TOKEN, OTHER, TOKEN]
+
+
+def test_a_stream_without_end_is_read_as_it_comes() -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield TOKEN.encode() + b"x" * 100_000 + b"\n"
+
+    lines = scan(endless(), "aut")
+
+    assert [next(lines).line for _ in range(200)] == list(range(1, 201))
+
+
+def test_another_deployments_prefix_is_not_ours() -> None:
+    assert found(TOKEN.encode(), prefix="oth") == []
