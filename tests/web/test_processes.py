@@ -1,0 +1,231 @@
+"""What holds between processes: two real servers, on one database and one Redis.
+
+`--log-cli-level=INFO` shows what was measured.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus, cookies
+
+import pytest
+from flask import Flask
+
+from authapp.models import RefreshToken, User, VerificationType, db
+from authapp.services import (
+    change_password,
+    not_me,
+    password_reset,
+    sessions,
+    sign_out,
+    users,
+    verification,
+)
+from authapp.services.sessions import Identity, SignedIn
+from tests.conftest import HERE, PASSWORD, add_user
+from tests.servers import AppServer, RedisServer
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 200
+FROZEN_AFTER = 20
+HAMMERS = 2
+WATCHED_SECONDS = 0.4
+NEW_PASSWORD = "another four words entirely unrelated"
+
+pytestmark = pytest.mark.xdist_group("processes")
+
+
+@pytest.fixture
+def servers(environ: dict[str, str]) -> Iterator[list[AppServer]]:
+    started = [AppServer(environ) for _ in range(2)]
+    for server in started:
+        server.wait_until_ready()
+    yield started
+    for server in started:
+        server.close()
+
+
+def begin(app: Flask, user: User) -> SignedIn:
+    with app.app_context():
+        return sessions.begin(user.id, remember=True, origin=HERE)
+
+
+class Burst:
+    """The same refresh token, presented at once by many tabs at both servers."""
+
+    def __init__(self, servers: list[AppServer], refresh_token: str) -> None:
+        self._servers = servers
+        self._refresh_token = refresh_token
+        self._start = threading.Barrier(AT_ONCE)
+        self.answered = threading.Semaphore(0)
+
+    def fire(self) -> list[tuple[int, str]]:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(self._present, range(AT_ONCE)))
+
+    def _present(self, number: int) -> tuple[int, str]:
+        self._start.wait()
+        server = self._servers[number % len(self._servers)]
+        answer = server.get("/account", refresh_token=self._refresh_token)
+        self.answered.release()
+        kept = cookies.SimpleCookie()
+        for line in answer.headers.get_all("Set-Cookie") or []:
+            kept.load(line)
+        return answer.status, kept["refresh_token"].value if "refresh_token" in kept else ""
+
+
+@pytest.mark.parametrize("redis", ["at work", "frozen in the middle"])
+def test_many_refreshes_at_once_have_one_successor_and_sign_nobody_out(
+    app: Flask, servers: list[AppServer], user: User, redis_server: RedisServer, redis: str
+) -> None:
+    token = begin(app, user)
+    session_id, chain = token.identity.session_id, [token.refresh_token]
+    for generation in (1, 2):
+        burst = Burst(servers, chain[-1])
+        if redis == "frozen in the middle":
+            freezer = threading.Thread(target=freeze_after, args=(burst, redis_server))
+            freezer.start()
+        answers = burst.fire()
+        if redis == "frozen in the middle":
+            freezer.join()
+            redis_server.thaw()
+
+        assert {status for status, _ in answers} == {HTTPStatus.OK}
+        (successor,) = {value for _, value in answers}
+        assert successor not in chain
+        chain.append(successor)
+        with app.app_context():
+            row = db.session.get(RefreshToken, session_id)
+            assert row.generation == generation
+            assert row.ended_at is None
+
+
+def freeze_after(burst: Burst, redis_server: RedisServer) -> None:
+    for _ in range(FROZEN_AFTER):
+        burst.answered.acquire()
+    redis_server.freeze()
+
+
+@dataclass
+class Ending:
+    """One way to end a session: who does it, whose session it ends."""
+
+    victim: Identity
+    other: Identity
+    user: User
+    link: str
+    not_me_link: str
+
+
+def reset_password(ending: Ending) -> None:
+    password_reset.reset(ending.link, NEW_PASSWORD, origin=HERE)
+
+
+def replace_password(ending: Ending) -> None:
+    change_password.change_password(
+        ending.other, PASSWORD, NEW_PASSWORD, end_others=True, origin=HERE
+    )
+
+
+WAYS: dict[str, Callable[[Ending], object]] = {
+    "sign out": lambda it: sign_out.sign_out(it.victim, origin=HERE),
+    "one device": lambda it: sign_out.sign_out_device(it.other, it.victim.session_id, origin=HERE),
+    "everywhere but here": lambda it: sign_out.sign_out_others(it.other, origin=HERE),
+    "everywhere": lambda it: sign_out.sign_out_everywhere(it.other, origin=HERE),
+    "password changed": replace_password,
+    "password reset": reset_password,
+    "frozen": lambda it: not_me.freeze(it.not_me_link, it.user.email, origin=HERE),
+    "operator signs out": lambda it: users.sign_out(it.user.id),
+    "disabled": lambda it: users.disable(it.user.id),
+    "deleted": lambda it: users.delete(it.user.id),
+}
+
+
+class Hammer(threading.Thread):
+    """Presents an access token to one server, again and again, and notes each answer."""
+
+    def __init__(self, server: AppServer, access_token: str) -> None:
+        super().__init__()
+        self._server = server
+        self._access_token = access_token
+        self._stopping = threading.Event()
+        self.accepted_once = threading.Event()
+        self.answers: list[tuple[float, float, bool]] = []
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            began = time.perf_counter()
+            answer = self._server.get("/account", access_token=self._access_token)
+            is_accepted = answer.status == HTTPStatus.OK
+            self.answers.append((began, time.perf_counter(), is_accepted))
+            if is_accepted:
+                self.accepted_once.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+
+
+def prepare(app: Flask, email: str) -> tuple[Ending, SignedIn]:
+    """Make somebody who is signed in twice and has all that can end sessions."""
+    with app.app_context():
+        user = add_user(email)
+        owner = db.session.get(User, user.id)
+        links = [
+            verification.add(owner, type, target=email, lifetime=timedelta(hours=1))
+            for type in (VerificationType.PASSWORD_RESET, VerificationType.NOT_ME)
+        ]
+        db.session.commit()
+    victim, other = begin(app, user), begin(app, user)
+    return Ending(victim.identity, other.identity, user, *links), victim
+
+
+def end_under_fire(
+    app: Flask, servers: list[AppServer], way: str, redis_server: RedisServer, *, freeze: bool
+) -> None:
+    """End a session while its token is presented to both servers without a pause."""
+    ending, victim = prepare(app, f"{way.replace(' ', '-')}@example.org")
+    hammers = [Hammer(each, victim.access_token) for each in servers for _ in range(HAMMERS)]
+    for hammer in hammers:
+        hammer.start()
+    for hammer in hammers:
+        assert hammer.accepted_once.wait(10), way
+    if freeze:
+        redis_server.freeze()
+
+    with app.app_context():
+        WAYS[way](ending)
+    ended_at = time.perf_counter()
+    redis_server.thaw()
+    threading.Event().wait(WATCHED_SECONDS)
+    for hammer in hammers:
+        hammer.stop()
+
+    for hammer in hammers:
+        later = [is_accepted for began, _, is_accepted in hammer.answers if began > ended_at]
+        assert later, way
+        assert not any(later), way
+    refused_at = max(
+        min(ended for began, ended, accepted in hammer.answers if began > ended_at)
+        for hammer in hammers
+    )
+    log.info("%s: every process had refused %.1f ms later", way, (refused_at - ended_at) * 1000)
+
+
+def test_no_process_accepts_a_session_after_it_was_ended(
+    app: Flask, servers: list[AppServer], redis_server: RedisServer
+) -> None:
+    for way in WAYS:
+        end_under_fire(app, servers, way, redis_server, freeze=False)
+
+
+@pytest.mark.parametrize("way", ["sign out", "password reset", "disabled"])
+def test_nor_while_redis_hangs_and_comes_back(
+    app: Flask, servers: list[AppServer], redis_server: RedisServer, way: str
+) -> None:
+    end_under_fire(app, servers, way, redis_server, freeze=True)
