@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from authapp import clock
 from authapp.cli.group import OneLineGroup
 from authapp.models import ActivityEvent, RefreshToken, Token, User
 from authapp.services import delete_account, sessions, users
+from authapp.services.api_token_rules import why_over
 from authapp.services.devices import device
 from authapp.services.users import Description
 
@@ -114,14 +114,13 @@ def _session(session: RefreshToken) -> dict[str, Any]:
 
 
 def _token(token: Token) -> dict[str, Any]:
-    is_too_old = token.expires_at is not None and token.expires_at <= clock.now()
     return {
         "id": str(token.id),
         "name": token.name,
         "scopes": token.scopes.split(),
         "created_at": _time(token.created_at),
         "expires_at": _time(token.expires_at),
-        "state": token.revoke_reason or ("too_old" if is_too_old else "stands"),
+        "state": why_over(token) or "stands",
     }
 
 

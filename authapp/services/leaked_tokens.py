@@ -65,7 +65,7 @@ def revoke(value: str, reason: RevokeReason) -> bool:
         db.session.rollback()
         return False
     _tell(owner, token)
-    activity.note(owner.id, Activity.API_TOKEN_LEAKED, None, name=token.name, reason=reason)
+    activity.note(owner.id, Activity.API_TOKEN_LEAKED, None, name=token.name)
     db.session.commit()
     return True
 

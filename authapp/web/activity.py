@@ -47,6 +47,7 @@ WORDS: Final[dict[Activity, LazyString]] = {
     Activity.API_TOKEN_MADE: _l("An API token was made"),
     Activity.API_TOKEN_ROTATED: _l("An API token was replaced by a new one"),
     Activity.API_TOKEN_REVOKED: _l("An API token was revoked"),
+    Activity.API_TOKEN_LEAKED: _l("An API token had leaked and was revoked"),
     Activity.PASSWORD_CHANGED: _l("The password was changed"),
     Activity.PASSWORD_RESET_ASKED: _l("A link to choose a new password was asked for"),
     Activity.PASSWORD_RESET: _l("A new password was chosen by a mailed link"),
