@@ -39,6 +39,9 @@ class Activity(StrEnum):
     PASSWORD_RESET_ASKED = "password_reset_asked"
     PASSWORD_RESET = "password_reset"
     PASSWORD_CHANGED = "password_changed"
+    PHONE_VERIFIED = "phone_verified"
+    PHONE_CHANGED = "phone_changed"
+    PHONE_REMOVED = "phone_removed"
 
 
 class ActivityEvent(Base):

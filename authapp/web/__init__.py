@@ -18,9 +18,11 @@ from authapp.web.login import login
 from authapp.web.not_me import not_me
 from authapp.web.password_reset import password_reset
 from authapp.web.passwords import passwords
+from authapp.web.phone import phone
 from authapp.web.register import register
 from authapp.web.sessions import sessions
 from authapp.web.verify_email import verify_email
+from authapp.web.verify_phone import verify_phone
 
 
 def init_app(app: Flask) -> None:
@@ -42,6 +44,8 @@ def init_app(app: Flask) -> None:
     allow(app, download_data, Access.FRESH)
     allow(app, sessions, Access.FRESH)
     allow(app, api_tokens, Access.FRESH | Access.VERIFIED, show=Access.SIGNED_IN)
+    allow(app, verify_phone, Access.VERIFIED)
+    allow(app, phone, Access.FRESH | Access.VERIFIED)
     app.jinja_env.globals["sections"] = sections
     is_development = settings.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development

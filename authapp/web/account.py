@@ -6,6 +6,7 @@ from flask import Blueprint, g, render_template
 from flask.typing import ResponseReturnValue
 
 from authapp.services import account as service
+from authapp.services import verify_phone
 
 
 class Section(NamedTuple):
@@ -45,4 +46,5 @@ def show() -> ResponseReturnValue:
     return render_template(
         "account/show.html",
         account=service.get_account(g.identity.user_id),
+        can_verify_phone=verify_phone.is_available(),
     )

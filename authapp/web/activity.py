@@ -51,12 +51,16 @@ WORDS: Final[dict[Activity, LazyString]] = {
     Activity.PASSWORD_CHANGED: _l("The password was changed"),
     Activity.PASSWORD_RESET_ASKED: _l("A link to choose a new password was asked for"),
     Activity.PASSWORD_RESET: _l("A new password was chosen by a mailed link"),
+    Activity.PHONE_VERIFIED: _l("A phone number was added"),
+    Activity.PHONE_CHANGED: _l("The phone number was changed"),
+    Activity.PHONE_REMOVED: _l("The phone number was removed"),
 }
 """Every activity has words, even one that is noted no more: old events stand for a year."""
 
 DETAILS: Final[dict[str, LazyString]] = {
     "name": _l("Name"),
     "email": _l("E-mail address"),
+    "phone": _l("Phone number"),
     "instead_of": _l("Instead of"),
     "purpose": _l("The link was"),
     "program": _l("The other device's browser"),

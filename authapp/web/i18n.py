@@ -7,6 +7,7 @@ from flask_babel import Babel, format_date, format_datetime, format_timedelta, g
 
 from authapp import clock
 from authapp.services.devices import device
+from authapp.services.phone_numbers import show_phone
 from authapp.web import words
 
 babel = Babel()
@@ -24,6 +25,7 @@ def init_app(app: Flask) -> None:
         period=_period,
         device=device,
         devicename=words.for_device,
+        phonenumber=_phone,
     )
     app.jinja_env.globals.update(get_locale=get_locale)
 
@@ -49,3 +51,8 @@ def _period(value: timedelta) -> str:
 
 def _datetime(value: datetime, width: str) -> str:
     return str(format_datetime(value, width))
+
+
+def _phone(value: str) -> str:
+    """Return a number in the spelling for people abroad, which no line's end tears apart."""
+    return show_phone(value).replace(" ", "\u00a0")

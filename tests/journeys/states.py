@@ -4,7 +4,7 @@ each."""
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.request import urlopen
 
@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 from tests.conftest import PASSWORD
 
 NEW_PASSWORD: Final = "five entirely different words here"
+PHONE: Final = "+447400123456"
 
 STATES: Final[dict[str, Callable[["Visit"], None]]] = {}
 
@@ -65,6 +66,27 @@ class Visit:
         self.register()
         self.follow_mail()
         self.press("Verify my address")
+
+    def enter_verified(self) -> None:
+        self.verify()
+        self.sign_in()
+
+    def ask_for_text(self, phone: str = PHONE) -> None:
+        self.open("/verify/phone")
+        self.fill(phone=phone)
+        self.press("Text me a code")
+
+    def texted_code(self, phone: str = PHONE) -> str:
+        """Return the code of the newest text message to a number."""
+        with urlopen(f"{self.server}/dev/outbox.json") as answer:
+            found = next(text for text in json.load(answer) if text["to"] == phone)
+        return str(found["body"][:6])
+
+    def verify_phone(self) -> None:
+        self.enter_verified()
+        self.ask_for_text()
+        self.fill(code=self.texted_code())
+        self.press("Verify my number")
 
     def ask_for_reset(self) -> None:
         self.open("/password/reset")
@@ -540,6 +562,81 @@ def _(visit: Visit) -> None:
 @state("mail-account_frozen")
 def _(visit: Visit) -> None:
     visit.freeze()
+    visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
+
+
+@state("verify_phone")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.open("/verify/phone")
+
+
+@state("verify_phone-refused")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text("0900 123")
+
+
+@state("verify_phone-code")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+
+
+@state("verify_phone-code-refused")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+    visit.fill(code="12 34")
+    visit.press("Verify my number")
+
+
+@state("verify_phone-code-too-often")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+    wrong = f"{(int(visit.texted_code()) + 1) % 1_000_000:06}"
+    for _time in range(6):
+        visit.fill(code=wrong)
+        visit.press("Verify my number")
+
+
+@state("verify_phone-again")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+    visit.press("Text it again")
+
+
+@state("verify_phone-too-many")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+    visit.ask_for_text("+447400123457")
+
+
+@state("verify_phone-taken")
+def _(visit: Visit) -> None:
+    visit.verify_phone()
+    visit.page.get_by_role("button", name="Sign out").click()
+    other = replace(visit, email=f"other-{visit.email}")
+    other.verify_phone()
+
+
+@state("account-phone")
+def _(visit: Visit) -> None:
+    visit.verify_phone()
+
+
+@state("phone")
+def _(visit: Visit) -> None:
+    visit.verify_phone()
+    visit.open("/account/phone")
+
+
+@state("mail-phone_added")
+def _(visit: Visit) -> None:
+    visit.verify_phone()
     visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
 
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from authapp.security.codes import is_code, make_code, read_code
+from authapp.security.codes import bind_code, is_bound, is_code, make_code, read_code
 
 KEY, FORMER = b"k" * 32, b"f" * 32
 ID = UUID(int=1)
@@ -53,3 +53,18 @@ def test_any_usual_spelling_is_read(typed: str) -> None:
 )  # fmt: skip
 def test_anything_else_is_no_code(typed: str) -> None:
     assert read_code(typed) is None
+
+
+def test_what_is_kept_of_a_code_fits_one_account_one_purpose_and_one_number() -> None:
+    bound = {"user_id": ID, "purpose": "phone_verification", "target": "+447400123456"}
+    kept = bind_code(KEY, "012345", **bound)
+
+    assert is_bound(KEY, "012345", kept, **bound)
+    assert not is_bound(KEY, "012346", kept, **bound)
+    assert not is_bound(FORMER, "012345", kept, **bound)
+    for other in (
+        {"user_id": UUID(int=2)},
+        {"purpose": "email_verification"},
+        {"target": "+447400123457"},
+    ):
+        assert not is_bound(KEY, "012345", kept, **{**bound, **other})
