@@ -31,6 +31,8 @@ class Activity(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_KEPT = "account_kept"
     DATA_DOWNLOADED = "data_downloaded"
+    EMAIL_CHANGE_ASKED = "email_change_asked"
+    EMAIL_CHANGED = "email_changed"
     EMAIL_RESTORED = "email_restored"
     API_TOKEN_MADE = "api_token_made"
     API_TOKEN_ROTATED = "api_token_rotated"

@@ -19,6 +19,7 @@ class VerificationType(StrEnum):
     EMAIL_VERIFICATION = "email_verification"
     PHONE_VERIFICATION = "phone_verification"
     PASSWORD_RESET = "password_reset"
+    EMAIL_CHANGE = "email_change"
     NOT_ME = "not_me"
     KEEP_ACCOUNT = "keep_account"
 

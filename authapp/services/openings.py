@@ -7,18 +7,19 @@ mail. So a link does its work for one of those three.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from authapp.config import current_settings
 from authapp.errors import InputRefused, TooManyAttempts
-from authapp.models import Activity, db
+from authapp.models import Activity, User, VerificationType, db
 from authapp.security.codes import is_code, make_code, read_code
 from authapp.security.derivation import derive_key
 from authapp.security.opaque_tokens import matches, parse_link_token
-from authapp.services import activity, attempts
+from authapp.services import activity, attempts, standing, verification
 from authapp.services.attempts import Limit
 from authapp.services.origin import Origin
+from authapp.token_cache import token_cache
 from authapp.token_cache.records import VerificationTokenRecord
 
 GUESSES: Final = Limit("code", most=5, within=timedelta(hours=5))
@@ -37,6 +38,13 @@ class Opener:
     browser: str | None
 
 
+class Claimed(NamedTuple):
+    """A link that was used up, and its account, which the caller has until it commits."""
+
+    link: VerificationTokenRecord
+    user: User
+
+
 def is_at_home(record: VerificationTokenRecord, opener: Opener) -> bool:
     """Tell whether a link is opened by its own account, or in the browser that asked for it."""
     if opener.user_id == record.user_id:
@@ -46,14 +54,50 @@ def is_at_home(record: VerificationTokenRecord, opener: Opener) -> bool:
     return matches(opener.browser.encode(), record.browser_digest)
 
 
-def note_elsewhere(record: VerificationTokenRecord, *, origin: Origin) -> None:
-    """Note, once a link, that it was opened elsewhere; the account is as it was. Commits."""
-    try:
-        attempts.spend(NOTED, str(record.id))
-    except TooManyAttempts:
-        return
-    activity.note(record.user_id, Activity.LINK_OPENED_ELSEWHERE, origin, purpose=record.type)
-    db.session.commit()
+def open_link(value: str, type: VerificationType, opener: Opener, *, origin: Origin) -> bool:
+    """Tell whether a link does its work without the code; nothing is used up.
+
+    An opening elsewhere is noted apart, and the account is as it was. Raises what
+    `verification.require` raises.
+    """
+    record = verification.require(value, type)
+    if is_at_home(record, opener):
+        return True
+    _note_elsewhere(record, origin)
+    return False
+
+
+def claim(value: str, type: VerificationType, opener: Opener, code: str) -> Claimed:
+    """Use a link up for whoever opens it, in the caller's transaction.
+
+    Elsewhere it takes the code too: raises InputRefused for a wrong one, TooManyAttempts after a
+    few. Raises what `verification.claim` raises.
+    """
+    record = verification.require(value, type)
+    if not is_at_home(record, opener):
+        require_code(record, code)
+    user = standing.take(record.user_id)
+    return Claimed(verification.claim(value, type), user)
+
+
+def claim_by_code(
+    user_id: UUID | None, type: VerificationType, opener: Opener, code: str
+) -> Claimed:
+    """Use up the newest link of a user by its code alone, where it was asked for.
+
+    Without such a link, or such a user, any code is wrong. Raises InputRefused, TooManyAttempts,
+    or TokenUsed if somebody was faster.
+    """
+    require_digits(code)
+    found = token_cache.get_verification_tokens_by_user(user_id, type) if user_id else []
+    record = next((record for record in found[::-1] if is_at_home(record, opener)), None)
+    if record is None:
+        attempts.spend(GUESSES, f"nobody {opener.user_id or opener.browser}")
+        raise InputRefused("code", "wrong")
+    require_code(record, code)
+    user = standing.take(record.user_id)
+    verification.claim_found(record)
+    return Claimed(record, user)
 
 
 def code_of(value: str) -> str:
@@ -83,6 +127,15 @@ def require_digits(typed: str) -> str:
     if code is None:
         raise InputRefused("code", "not_a_code")
     return code
+
+
+def _note_elsewhere(record: VerificationTokenRecord, origin: Origin) -> None:
+    try:
+        attempts.spend(NOTED, str(record.id))
+    except TooManyAttempts:
+        return
+    activity.note(record.user_id, Activity.LINK_OPENED_ELSEWHERE, origin, purpose=record.type)
+    db.session.commit()
 
 
 def _keys() -> list[bytes]:

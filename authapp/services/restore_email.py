@@ -8,10 +8,10 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.delivery import mail
 from authapp.errors import Conflict
-from authapp.models import Activity, User, VerificationToken, db
+from authapp.models import Activity, User, VerificationToken, db, delete_user
 from authapp.models.changes import update_where
 from authapp.services import activity
-from authapp.services.email_addresses import email_key
+from authapp.services.email_addresses import email_key, find_owner
 from authapp.services.origin import Origin
 
 
@@ -22,9 +22,10 @@ def restore_email(user: User, address: str, *, since: datetime, origin: Origin) 
     works no more, so that whoever took the account over cannot take it back; what was mailed
     before it still does, so that the oldest address has the last word. Whoever is displaced is
     told. The caller takes the account first (`standing.take`). Raises Conflict if the address has
-    another account by now.
+    another account by now, unless that has never shown that the address is its own.
     """
     displaced = user.email
+    _evict(address)
     try:
         with db.session.begin_nested():
             user.email, user.email_key = address, email_key(address)
@@ -34,6 +35,13 @@ def restore_email(user: User, address: str, *, since: datetime, origin: Origin) 
     _void_later(user, since)
     activity.note(user.id, Activity.EMAIL_RESTORED, origin, email=address, instead_of=displaced)
     mail.enqueue("email_restored", to=displaced, user_id=user.id)
+
+
+def _evict(address: str) -> None:
+    """Delete an account at an address that it has not verified: a thief could have made it."""
+    other = find_owner(address)
+    if other is not None and other.email_verified_at is None:
+        delete_user(other.id)
 
 
 def _void_later(user: User, since: datetime) -> None:

@@ -8,6 +8,7 @@ from authapp.web.access import Access, allow
 from authapp.web.account import account, sections
 from authapp.web.activity import activity
 from authapp.web.api_tokens import api_tokens
+from authapp.web.change_email import change_email
 from authapp.web.change_password import change_password
 from authapp.web.confirm_password import confirm_password
 from authapp.web.delete_account import delete_account
@@ -36,6 +37,8 @@ def init_app(app: Flask) -> None:
     for blueprint in (brand.brand, home, register, passwords, password_reset, login, not_me):
         allow(app, blueprint, Access.EVERYBODY)
     allow(app, verify_email, Access.EVERYBODY, send_again=Access.SIGNED_IN)
+    by_link = {"confirm": Access.EVERYBODY, "claim": Access.EVERYBODY}
+    allow(app, change_email, Access.FRESH, claim_by_code=Access.SIGNED_IN, **by_link)
     allow(app, change_password, Access.VERIFIED)
     for blueprint in (account, activity, confirm_password):
         allow(app, blueprint, Access.SIGNED_IN)

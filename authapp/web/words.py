@@ -30,6 +30,7 @@ class Explanation(NamedTuple):
 _INPUT: Final = {
     ("email", "not_an_address"): _l("Enter an e-mail address, like name@example.org."),
     ("email", "not_the_recipient"): _l("This is not the address that our mail came to."),
+    ("email", "unchanged"): _l("This is the address that you have."),
     ("email", "too_long"): _l("This e-mail address is too long."),
     ("code", "not_a_code"): _l("Enter the six digits that stand in the message."),
     ("code", "wrong"): _l("This is not the code of the latest message."),
@@ -81,6 +82,11 @@ _LINK: Final = {
         _l("It is not complete, or not one of ours. Did the whole line get copied?"),
     ),
 }
+
+ADDRESS_TAKEN: Final = Explanation(
+    _l("This address has another account by now"),
+    _l("An address belongs to one account only. Yours has the one that it had."),
+)
 
 RESET_LINK_VOID: Final = Explanation(
     _l("This link no longer works"),

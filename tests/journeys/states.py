@@ -88,6 +88,19 @@ class Visit:
         self.fill(code=self.texted_code())
         self.press("Verify my number")
 
+    def ask_to_move(self) -> "Visit":
+        """Ask for another address, verified and signed in; return the visit as whoever reads it."""
+        self.verify()
+        self.sign_in()
+        self.open("/account/email")
+        self.fill(email="moved@example.org")
+        self.press("Send a message there")
+        return replace(self, email="moved@example.org")
+
+    def show_mail(self) -> None:
+        """Show the newest message as a mail program would."""
+        self.open(f"/dev/outbox/{self.newest_mail()['id']}.html")
+
     def ask_for_reset(self) -> None:
         self.open("/password/reset")
         self.fill(email=self.email)
@@ -347,6 +360,91 @@ def _(visit: Visit) -> None:
     visit.open("/password/change")
     visit.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
     visit.press("Change my password")
+
+
+@state("change_email")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/account/email")
+
+
+@state("change_email-refused")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/account/email")
+    visit.fill(email=visit.email)
+    visit.press("Send a message there")
+
+
+@state("change_email-sent")
+def _(visit: Visit) -> None:
+    visit.ask_to_move()
+
+
+@state("change_email-code-refused")
+def _(visit: Visit) -> None:
+    visit.ask_to_move()
+    visit.fill(code="nonsense")
+    visit.press("Verify my new address")
+
+
+@state("change_email-link")
+def _(visit: Visit) -> None:
+    visit.ask_to_move().follow_mail()
+
+
+@state("change_email-elsewhere")
+def _(visit: Visit) -> None:
+    moved = visit.ask_to_move()
+    visit.page.context.clear_cookies()
+    moved.follow_mail()
+
+
+@state("change_email-done")
+def _(visit: Visit) -> None:
+    visit.ask_to_move().follow_mail()
+    visit.press("Verify my new address")
+
+
+@state("change_email-used")
+def _(visit: Visit) -> None:
+    moved = visit.ask_to_move()
+    moved.follow_mail()
+    moved.press("Verify my new address")
+    moved.follow_mail()
+
+
+@state("change_email-broken")
+def _(visit: Visit) -> None:
+    visit.open("/account/email/nonsense")
+
+
+@state("mail-change_email")
+def _(visit: Visit) -> None:
+    visit.ask_to_move().show_mail()
+
+
+@state("mail-email_change_asked")
+def _(visit: Visit) -> None:
+    visit.ask_to_move()
+    visit.show_mail()
+
+
+@state("mail-email_changed")
+def _(visit: Visit) -> None:
+    visit.ask_to_move().follow_mail()
+    visit.press("Verify my new address")
+    visit.page.get_by_role("heading", name="Your new address is in place").wait_for()
+    visit.show_mail()
+
+
+@state("mail-address_wanted")
+def _(visit: Visit) -> None:
+    replace(visit, email="moved@example.org").register()
+    visit.page.context.clear_cookies()
+    visit.ask_to_move().show_mail()
 
 
 @state("verify_email-wanted")

@@ -1,0 +1,76 @@
+"""A person changes their address; the mailbox that they had can undo it."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.states import Visit
+from tests.journeys.test_register import SCREENS
+
+pytestmark = pytest.mark.browser
+
+OLD, NEW = "old@example.org", "new@example.org"
+
+
+def ask(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.page.get_by_role("link", name="E-mail address").click()
+    visit.fill(email=NEW)
+    visit.press("Send a message there")
+    expect(visit.page.get_by_role("heading", name="Check your mail")).to_be_visible()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_an_address_is_changed_by_link_and_undone(
+    live_server: str, new_page: Callable[..., Page], screen: str
+) -> None:
+    page = new_page(**SCREENS[screen])
+    old, new = Visit(page, live_server, OLD), Visit(page, live_server, NEW)
+    ask(old)
+
+    new.follow_mail()
+    new.press("Verify my new address")
+    expect(page.get_by_role("heading", name="Your new address is in place")).to_be_visible()
+    page.get_by_role("link", name="Go to your account").click()
+    expect(page.get_by_text(NEW)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    undo = re.search(r"https?://\S+/not-me/\S+", old.newest_mail()["body"])
+    assert undo
+    page.goto(undo[0])
+    old.fill(email=OLD)
+    old.press("Freeze my account")
+    expect(page.get_by_role("heading", name="Your account is frozen")).to_be_visible()
+    assert "/password/reset/" in old.newest_mail()["body"]
+
+
+def test_the_code_is_typed_by_keyboard_alone(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+    ask(Visit(page, live_server, OLD))
+
+    page.get_by_label("Code").focus()
+    page.keyboard.type(Visit(page, live_server, NEW).newest_code())
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", name="Your new address is in place")).to_be_visible()
+
+
+def test_the_mail_is_opened_in_another_browser_and_going_back_does_no_harm(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    ask(Visit(new_page(), live_server, OLD))
+    page = new_page()
+    elsewhere = Visit(page, live_server, NEW)
+
+    elsewhere.follow_mail()
+    elsewhere.fill(code=elsewhere.newest_code())
+    elsewhere.press("Verify my new address")
+    expect(page.get_by_role("heading", name="Your new address is in place")).to_be_visible()
+
+    page.go_back()
+    expect(page.get_by_role("heading", name="This link was used already")).to_be_visible()

@@ -1,0 +1,301 @@
+"""Changing an account's address: the new one is verified first, the old one is told."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp.delivery import outbox
+from authapp.models import Activity, OutboxMessage, User, db
+from authapp.services import activity, password_reset
+from authapp.services.change_email import BY_ADDRESS, BY_USER
+from tests.conftest import PASSWORD, add_user
+from tests.web.browsing import is_signed_in, post, sign_in
+from tests.web.test_pages import HOSTILE
+
+OLD, NEW = "somebody@example.org", "new@example.org"
+
+
+def newest_to(app: Flask, address: str) -> OutboxMessage:
+    with app.app_context():
+        return next(mail for mail in outbox.list_recent() if mail.recipient == address)
+
+
+def link_to(app: Flask, address: str, path: str) -> str:
+    found = re.search(rf"http://[^/]+({path}/\S+)", newest_to(app, address).body)
+    assert found
+    return found[1]
+
+
+def code_to(app: Flask, address: str) -> str:
+    found = re.search(r"^\d{3} \d{3}$", newest_to(app, address).body, re.MULTILINE)
+    assert found
+    return found[0]
+
+
+def ask(client: FlaskClient, email: str = NEW):
+    return post(client, "/account/email", email=email)
+
+
+def confirm(app: Flask, client: FlaskClient, address: str = NEW):
+    return post(client, link_to(app, address, "/account/email"))
+
+
+def address_of(app: Flask, user: User) -> str:
+    with app.app_context():
+        return db.session.get(User, user.id).email
+
+
+def subjects(app: Flask) -> list[tuple[str, str]]:
+    with app.app_context():
+        return sorted((mail.recipient, mail.message) for mail in outbox.list_recent())
+
+
+def test_the_new_address_counts_once_it_is_verified(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+
+    assert ask(client).status_code == 303
+    assert address_of(app, user) == OLD
+    assert subjects(app) == [(NEW, "change_email"), (OLD, "email_change_asked")]
+    assert NEW in newest_to(app, OLD).body
+
+    assert confirm(app, client).status_code == 200
+    assert address_of(app, user) == NEW
+    assert newest_to(app, OLD).message == "email_changed"
+    assert is_signed_in(client)
+    elsewhere = app.test_client()
+    assert post(elsewhere, "/login", email=OLD, password=PASSWORD).status_code == 422
+    assert post(elsewhere, "/login", email=NEW, password=PASSWORD).status_code == 303
+    with app.app_context():
+        assert activity.list_recent(user.id)[1].activity == Activity.EMAIL_CHANGED
+
+
+def test_a_link_changes_it_once(app: Flask, client: FlaskClient, user: User) -> None:
+    sign_in(client)
+    ask(client)
+    link = link_to(app, NEW, "/account/email")
+    confirm(app, client)
+
+    for answer in (client.get(link), post(client, link, "/account")):
+        assert answer.status_code == 410
+        assert "used already" in answer.get_data(as_text=True)
+
+
+def test_another_browser_needs_the_code(app: Flask, client: FlaskClient, user: User) -> None:
+    sign_in(client)
+    ask(client)
+    link, elsewhere = link_to(app, NEW, "/account/email"), app.test_client()
+
+    assert elsewhere.get(link).status_code == elsewhere.head(link).status_code == 200
+    assert post(elsewhere, link).status_code == 422
+    assert address_of(app, user) == OLD
+
+    assert post(elsewhere, link, code=code_to(app, NEW)).status_code == 200
+    assert address_of(app, user) == NEW
+
+
+def test_the_code_serves_whoever_is_signed_in(app: Flask, client: FlaskClient, user: User) -> None:
+    sign_in(client)
+    ask(client)
+    other = app.test_client()
+    sign_in(other)
+
+    wrong = post(other, "/account/email/code", "/account/email", code="nonsense")
+    right = post(other, "/account/email/code", "/account/email", code=code_to(app, NEW))
+
+    assert wrong.status_code == 422
+    assert right.status_code == 200
+    assert address_of(app, user) == NEW
+
+
+def test_an_address_of_somebody_else_looks_alike_and_its_owner_is_told(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    with app.app_context():
+        add_user("taken@example.org")
+    sign_in(client)
+
+    free = ask(client)
+    free_page = client.get("/account/email").get_data(as_text=True)
+    taken = ask(client, "Taken@example.org")
+    taken_page = client.get("/account/email").get_data(as_text=True)
+
+    assert (free.status_code, free.headers["Location"]) == (
+        taken.status_code,
+        taken.headers["Location"],
+    )
+    same = [re.sub(r'value="[^"]+"', "", page) for page in (free_page, taken_page)]
+    assert same[0].replace(NEW, "") == same[1].replace("Taken@example.org", "")
+    mail = newest_to(app, "taken@example.org")
+    assert mail.message == "address_wanted"
+    assert "/account/email/" not in mail.body
+    assert address_of(app, user) == OLD
+
+
+def test_an_address_that_was_taken_meanwhile_is_refused(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    ask(client)
+    with app.app_context():
+        add_user(NEW)
+
+    answer = confirm(app, client)
+
+    assert answer.status_code == 409
+    assert "another account by now" in answer.get_data(as_text=True)
+    assert address_of(app, user) == OLD
+
+
+def test_links_that_went_to_the_old_address_are_void(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    post(app.test_client(), "/password/reset", email=OLD)
+    with app.app_context():
+        password_reset.answer_requests()
+    link = link_to(app, OLD, "/password/reset")
+    ask(client)
+
+    confirm(app, client)
+
+    assert client.get(link, follow_redirects=True).status_code == 410
+
+
+def test_the_old_address_undoes_the_change_for_a_week(
+    app: Flask, client: FlaskClient, user: User, move_time: Callable[..., object]
+) -> None:
+    sign_in(client)
+    ask(client)
+    confirm(app, client)
+    undo = link_to(app, OLD, "/not-me")
+
+    with move_time(days=6):
+        elsewhere = app.test_client()
+        assert elsewhere.get(undo).status_code == 200
+        assert post(elsewhere, undo).status_code == 422
+        assert address_of(app, user) == NEW
+        assert post(elsewhere, undo, email=OLD).status_code == 200
+
+        assert address_of(app, user) == OLD
+        assert not is_signed_in(client)
+        assert "/password/reset/" in newest_to(app, OLD).body
+
+
+def test_whoever_changes_it_twice_cannot_undo_the_undoing(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    ask(client)
+    confirm(app, client)
+    of_the_owner = link_to(app, OLD, "/not-me")
+    ask(client, "third@example.org")
+    confirm(app, client, "third@example.org")
+    of_the_thief = link_to(app, NEW, "/not-me")
+
+    assert post(app.test_client(), of_the_thief, email=NEW).status_code == 200
+    assert post(app.test_client(), of_the_owner, email=OLD).status_code == 200
+
+    assert address_of(app, user) == OLD
+    assert client.get(of_the_thief).status_code == 410
+
+
+def test_an_account_made_at_the_old_address_meanwhile_does_not_keep_it(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    ask(client)
+    confirm(app, client)
+    undo = link_to(app, OLD, "/not-me")
+    post(app.test_client(), "/register", email=OLD, password=PASSWORD)
+    squatter = app.test_client()
+    sign_in(squatter, OLD)
+
+    assert post(app.test_client(), undo, email=OLD).status_code == 200
+
+    assert address_of(app, user) == OLD
+    assert not is_signed_in(squatter)
+
+
+def test_a_verified_account_at_the_old_address_keeps_it(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    ask(client)
+    confirm(app, client)
+    undo = link_to(app, OLD, "/not-me")
+    with app.app_context():
+        add_user(OLD)
+
+    assert post(app.test_client(), undo, email=OLD).status_code == 200
+
+    assert address_of(app, user) == NEW
+    assert not is_signed_in(client)
+
+
+def test_it_takes_a_fresh_password(
+    client: FlaskClient, user: User, move_time: Callable[..., object]
+) -> None:
+    sign_in(client)
+
+    with move_time(minutes=16):
+        assert client.get("/account/email").headers["Location"].startswith("/account/confirm")
+
+
+def test_a_mistyped_address_is_put_right_and_nobody_else_hears_of_it(
+    app: Flask, client: FlaskClient
+) -> None:
+    post(client, "/register", email="mistyped@example.org", password=PASSWORD)
+    sign_in(client, "mistyped@example.org")
+    former = link_to(app, "mistyped@example.org", "/verify/email")
+
+    ask(client)
+    confirm(app, client)
+
+    assert subjects(app) == [("mistyped@example.org", "verify_email"), (NEW, "change_email")]
+    assert client.get(former).status_code == 410
+    assert "is verified" in client.get("/verify/email").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("email", "told"),
+    [(OLD, "that you have"), (OLD.upper(), "that you have"), ("nonsense", "like name@"), ("", "")],
+)
+def test_a_bad_address_is_told_beside_its_field(
+    app: Flask, client: FlaskClient, user: User, email: str, told: str
+) -> None:
+    sign_in(client)
+
+    answer = ask(client, email)
+
+    assert answer.status_code == 422
+    assert told in answer.get_data(as_text=True)
+    assert subjects(app) == []
+
+
+def test_asking_on_and_on_ends(app: Flask, client: FlaskClient, user: User) -> None:
+    sign_in(client)
+    for _ in range(BY_USER.most):
+        assert ask(client).status_code == 303
+
+    assert ask(client).status_code == 429
+    to_new = [message for recipient, message in subjects(app) if recipient == NEW]
+    assert len(to_new) == BY_ADDRESS.most
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_no_bytes_break_anything(client: FlaskClient, user: User, value: str) -> None:
+    sign_in(client)
+
+    assert ask(client, value).status_code in (413, 422)
+    code = post(client, "/account/email/code", "/account/email", code=value)
+    assert code.status_code in (413, 422)
+
+
+@pytest.mark.parametrize("text", ["x", "." * 66, "%00", "é" * 40, "x" * 5000])
+def test_any_text_for_a_link_is_refused_kindly(client: FlaskClient, text: str) -> None:
+    assert client.get(f"/account/email/{text}").status_code == 410
