@@ -199,6 +199,9 @@ def _settle(session: Session) -> None:
 
 @event.listens_for(db.session, "after_rollback")
 def _abandon(session: Session) -> None:
+    if session.in_nested_transaction():
+        # A savepoint went; what was changed before it is still to be committed.
+        return
     changed_rows(session).clear()
     unit = session.info.pop(_UNIT, None)
     if unit is not None:

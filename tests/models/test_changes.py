@@ -3,9 +3,12 @@
 import pytest
 from flask import Flask
 from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import IntegrityError
 
+from authapp import clock
 from authapp.models import RefreshToken, User, db
-from authapp.models.changes import changed_rows
+from authapp.models.changes import changed_rows, update_where
+from authapp.token_cache import token_cache
 from tests.token_cache.rows import add_session
 
 
@@ -27,3 +30,35 @@ def test_a_rollback_forgets_the_notes(app: Flask, user: User) -> None:
         db.session.rollback()
 
         assert not changed_rows(db.session())
+
+
+def test_what_came_before_a_savepoint_that_goes_is_still_told_to_the_cache(
+    app: Flask, user: User
+) -> None:
+    with app.app_context():
+        id = add_session(user.id).id
+        assert token_cache.get_refresh_token_by_id(id).ended_at is None
+
+        update_where(RefreshToken, RefreshToken.id == id, ended_at=clock.now())
+        with pytest.raises(IntegrityError), db.session.begin_nested():
+            add_user_like(user)
+        db.session.commit()
+
+        assert token_cache.get_refresh_token_by_id(id).ended_at is not None
+
+
+def test_a_rollback_within_a_savepoint_forgets_the_notes(app: Flask, user: User) -> None:
+    with app.app_context():
+        add_session(user.id, commit=False)
+        db.session.begin_nested()
+        db.session.flush()
+
+        db.session.rollback()
+        db.session.rollback()
+
+        assert not changed_rows(db.session())
+
+
+def add_user_like(user: User) -> None:
+    db.session.add(User(email=user.email, email_key=user.email_key, password_hash="x"))
+    db.session.flush()
