@@ -29,6 +29,8 @@ WORDS: Final[dict[Activity, LazyString]] = {
     Activity.REGISTERED: _l("The account was made"),
     Activity.REGISTERED_AGAIN: _l("Somebody tried to register with your address"),
     Activity.EMAIL_VERIFIED: _l("The e-mail address was verified"),
+    Activity.EMAIL_CHANGE_ASKED: _l("Another e-mail address was asked for"),
+    Activity.EMAIL_CHANGED: _l("The e-mail address was changed"),
     Activity.EMAIL_RESTORED: _l("The account was given back to a former address"),
     Activity.LINK_OPENED_ELSEWHERE: _l("A link from our mail was opened, and nothing came of it"),
     Activity.SIGNED_IN: _l("Signed in"),
@@ -70,6 +72,7 @@ DETAILS: Final[dict[str, LazyString]] = {
 PURPOSES: Final[dict[str, LazyString]] = {
     VerificationType.EMAIL_VERIFICATION: _l("to verify an e-mail address"),
     VerificationType.PHONE_VERIFICATION: _l("to verify a phone number"),
+    VerificationType.EMAIL_CHANGE: _l("to verify a new e-mail address"),
     VerificationType.PASSWORD_RESET: _l("to choose a new password"),
     VerificationType.NOT_ME: _l("to freeze the account"),
     VerificationType.KEEP_ACCOUNT: _l("to keep the account"),
