@@ -2,6 +2,7 @@
 
 import click
 
+from authapp.cli.explain import explain_command
 from authapp.cli.group import OneLineGroup
 from authapp.cli.progress import with_progress
 from authapp.cli.scan import scan_command
@@ -9,6 +10,7 @@ from authapp.services import purge
 
 tokens_group = OneLineGroup("tokens", help="Look after tokens of every kind.")
 tokens_group.add_command(scan_command)
+tokens_group.add_command(explain_command)
 
 
 @tokens_group.command("purge")
