@@ -22,6 +22,7 @@ from authapp.models import User, db
 from authapp.security.passwords import hash_password
 from authapp.services import keys, password_reset
 from authapp.services.origin import Origin
+from tests.faults import add_faults
 from tests.mail_server import MailServer, mail_settings
 from tests.servers import PostgresServer, RedisServer
 
@@ -223,6 +224,7 @@ def live_server(environ: dict[str, str]) -> Iterator[str]:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = create_app({**environ, "PUBLIC_URL": url})
         work_before_each_request(app)
+        add_faults(app)
         server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -5,7 +5,7 @@ from flask import Flask
 from authapp.config import DEVELOPMENT, Settings
 from authapp.web import authn, brand, csrf, errors, headers, i18n
 from authapp.web.access import Access, allow
-from authapp.web.account import account, sections
+from authapp.web.account import account, sections, trail_to_here
 from authapp.web.activity import activity
 from authapp.web.api_tokens import api_tokens
 from authapp.web.change_email import change_email
@@ -49,7 +49,7 @@ def init_app(app: Flask) -> None:
     allow(app, api_tokens, Access.FRESH | Access.VERIFIED, show=Access.SIGNED_IN)
     allow(app, verify_phone, Access.VERIFIED)
     allow(app, phone, Access.FRESH | Access.VERIFIED)
-    app.jinja_env.globals["sections"] = sections
+    app.jinja_env.globals.update(sections=sections, trail_to_here=trail_to_here)
     is_development = settings.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development
     if is_development:

@@ -50,11 +50,11 @@ _OVERLAPS: Final = {
 }
 
 
-def _name_field() -> StringField:
+def _name_field(enter: str) -> StringField:
     return StringField(
         _l("Name"),
         validators=[InputRequired(_l("Give it a name that tells you later what it is for."))],
-        render_kw={"maxlength": NAME_CHARACTERS, "autocomplete": "off"},
+        render_kw={"maxlength": NAME_CHARACTERS, "autocomplete": "off", "enterkeyhint": enter},
     )
 
 
@@ -63,7 +63,7 @@ class NewTokenForm(Form):
     twice from another form."""
 
     key = HiddenField(default=lambda: secrets.token_urlsafe(16))
-    name = _name_field()
+    name = _name_field("next")
     scopes = SelectMultipleField(
         _l("What it may do"),
         validators=[InputRequired(_l("Choose at least one thing that the token may do."))],
@@ -87,6 +87,7 @@ class NewTokenForm(Form):
         _l("Last day"),
         validators=[Optional()],
         invalid_value_message=_l("Enter a date, like 2027-01-31."),
+        render_kw={"autocomplete": "off", "enterkeyhint": "go"},
     )
 
     def read_expiry(self) -> datetime | None:
@@ -103,7 +104,7 @@ class NewTokenForm(Form):
 class RenameForm(Form):
     """Another name."""
 
-    name = _name_field()
+    name = _name_field("go")
 
 
 class RotateForm(Form):

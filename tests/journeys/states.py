@@ -5,12 +5,18 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 from urllib.request import urlopen
 
 from playwright.sync_api import Page
+from time_machine import travel
 
+from authapp import clock
 from tests.conftest import PASSWORD
+
+STALE: Final = timedelta(minutes=16)
+"""After this long, whoever has signed in is asked for the password once more."""
 
 NEW_PASSWORD: Final = "five entirely different words here"
 PHONE: Final = "+447400123456"
@@ -117,6 +123,13 @@ class Visit:
         self.open("/account/delete")
         self.fill(password=PASSWORD)
         self.press("Delete my account")
+
+    def open_stale(self, path: str) -> None:
+        """Open a page so long after signing in that it asks for the password once more."""
+        self.register()
+        self.sign_in()
+        with travel(clock.now() + STALE):
+            self.open(path)
 
     def open_not_me(self) -> None:
         """Open the way out that a security mail offers: here, that of a new password."""
@@ -566,6 +579,7 @@ def _(visit: Visit) -> None:
 @state("mail-api_token_made")
 def _(visit: Visit) -> None:
     _with_token(visit)
+    visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
 
 
 @state("delete_account")
@@ -761,3 +775,36 @@ def _(visit: Visit) -> None:
 def _(visit: Visit) -> None:
     visit.register()
     visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
+
+
+@state("confirm_password")
+def _(visit: Visit) -> None:
+    visit.open_stale("/account/sessions")
+
+
+@state("confirm_password-refused")
+def _(visit: Visit) -> None:
+    visit.open_stale("/account/sessions")
+    with travel(clock.now() + STALE):
+        visit.fill(password="not the password")
+        visit.press("Go on")
+
+
+@state("error-403")
+def _(visit: Visit) -> None:
+    visit.open("/fault/forbidden")
+
+
+@state("error-429")
+def _(visit: Visit) -> None:
+    visit.open("/fault/too-many")
+
+
+@state("error-500")
+def _(visit: Visit) -> None:
+    visit.open("/fault/unexpected")
+
+
+@state("error-503")
+def _(visit: Visit) -> None:
+    visit.open("/fault/outage")

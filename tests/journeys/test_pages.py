@@ -1,7 +1,7 @@
-"""What must hold on every page in every state: nothing axe-core objects to, small, and steady."""
+"""What must hold on every page in every state, in both schemes and on narrow and wide screens."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -23,9 +23,47 @@ MEASURE: Final = """() => new Promise(done => {
     sheets: [...document.styleSheets].filter(sheet => sheet.href).length,
     fonts: document.fonts.size,
     shift,
-    overflows: document.documentElement.scrollWidth > innerWidth,
   })));
 })"""
+
+OVERFLOWS: Final = "() => document.documentElement.scrollWidth > innerWidth"
+
+FIELDS: Final = """() => [...document.querySelectorAll("main form")].map(form =>
+  [...form.elements].filter(e => e.matches("input:not([type=hidden]), select")).map(e => ({
+    name: e.name,
+    type: e.type,
+    autocomplete: e.autocomplete,
+    inputmode: e.inputMode,
+    enterkeyhint: e.enterKeyHint,
+    value: e.value,
+    labels: e.labels.length,
+    invalid: e.getAttribute("aria-invalid") === "true",
+    described: (e.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean)
+      .every(id => document.getElementById(id)),
+    error: (e.getAttribute("aria-describedby") ?? "").includes(e.id + "-error"),
+  })))"""
+
+SUMMARY: Final = """() => {
+  const summary = document.querySelector(".summary, .notice");
+  return summary && {
+    focused: document.activeElement === summary,
+    dead: [...summary.querySelectorAll("a")].filter(a => !document.querySelector(a.hash)).length,
+  };
+}"""
+
+# By a field's name: its type, what may complete it, and the keyboard that it wants.
+EXPECTED: Final[dict[str, tuple[str, set[str], str]]] = {
+    "email": ("email", {"username", "email"}, "email"),
+    "new_email": ("email", {"email"}, "email"),
+    "password": ("password", {"current-password", "new-password"}, ""),
+    "current_password": ("password", {"current-password"}, ""),
+    "new_password": ("password", {"new-password"}, ""),
+    "phone": ("tel", {"tel", "tel-national"}, "tel"),
+    "code": ("text", {"one-time-code"}, "numeric"),
+    "name": ("text", {"off"}, ""),
+    "expires_at": ("date", {"off"}, ""),
+}
+LAST: Final = {"go", "send", "done"}
 
 pytestmark = [
     pytest.mark.browser,
@@ -33,17 +71,46 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_is_accessible_small_and_steady(
-    live_server: str, new_page: Callable[..., Page], name: str, scheme: str
+    live_server: str, new_page: Callable[..., Page], name: str
 ) -> None:
-    page = new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    page = new_page(viewport={"width": 360, "height": 740}, reduced_motion="reduce")
     STATES[name](Visit(page, live_server, "visitor@example.org"))
 
-    measured = page.evaluate(MEASURE)
-    found = Axe().run(page)
+    measured, summary = page.evaluate(MEASURE), page.evaluate(SUMMARY)
+    forms = page.evaluate(FIELDS)
 
     assert measured.pop("bytes") < PAGE_BYTES
-    assert measured == {"sheets": 1, "fonts": 0, "shift": 0, "overflows": False}
-    assert found.violations_count == 0, found.generate_report()
+    assert measured == {"sheets": 1, "fonts": 0, "shift": 0}
+    assert summary in (None, {"focused": True, "dead": 0})
+    for fields in forms:
+        check_fields(fields)
+    for width in (320, 360, 1280):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert not page.evaluate(OVERFLOWS), f"too wide for {width} px"
+    page.set_viewport_size({"width": 360, "height": 740})
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+def check_fields(fields: list[dict[str, Any]]) -> None:
+    """Hold the fields of one form to what browsers, keyboards and screen readers need of them."""
+    for field in fields:
+        assert field["labels"] == 1, field
+        assert field["described"], field
+        assert field["error"] == field["invalid"], field
+    typed = [field for field in fields if field["type"] not in ("checkbox", "radio", "select-one")]
+    for field in typed:
+        type, completions, keyboard = EXPECTED[field["name"]]
+        assert field["type"] == type, field
+        assert field["autocomplete"] in completions, field
+        assert field["inputmode"] == keyboard, field
+    for field in typed[:-1]:
+        assert field["enterkeyhint"] == "next", field
+    for field in typed[-1:]:
+        assert field["enterkeyhint"] in LAST, field
+    if any(field["invalid"] for field in fields):
+        assert all(not field["value"] for field in typed if field["type"] == "password")

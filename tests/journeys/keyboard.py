@@ -1,0 +1,48 @@
+"""A visitor who has a keyboard and nothing else."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from playwright.sync_api import Page
+
+_MOST_PRESSES: Final = 60
+
+# What a screen reader would call the element that has the focus.
+_FOCUSED: Final = """() => {
+  const e = document.activeElement;
+  return e.labels?.[0]?.textContent.trim() ?? e.getAttribute("aria-label") ?? e.textContent.trim();
+}"""
+_IS_SEEN: Final = """() => {
+  const e = document.activeElement, style = getComputedStyle(e), box = e.getBoundingClientRect();
+  return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
+    && box.top >= 0 && box.bottom <= innerHeight + 1;
+}"""
+
+
+@dataclass(frozen=True)
+class Keyboard:
+    """Reaches everything by Tab, and sees at each step where the focus is."""
+
+    page: Page
+
+    def go_to(self, name: str) -> None:
+        """Press Tab until the focus is on what bears this name."""
+        passed = []
+        for _ in range(_MOST_PRESSES):
+            self.page.keyboard.press("Tab")
+            passed.append(self.page.evaluate(_FOCUSED))
+            if self.page.evaluate("document.activeElement !== document.body"):
+                assert self.page.evaluate(_IS_SEEN), f"the focus on {passed[-1]!r} is not seen"
+            if passed[-1] == name:
+                return
+        raise AssertionError(f"Tab does not reach {name!r}, only {passed}")
+
+    def fill(self, label: str, text: str) -> None:
+        self.go_to(label)
+        self.page.keyboard.type(text)
+
+    def press(self, name: str) -> None:
+        """Go to a link or a button, and follow or press it."""
+        self.go_to(name)
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")

@@ -1,0 +1,93 @@
+"""Going back, pressing twice, and what another tab did: none of them breaks a flow."""
+
+import json
+import re
+from collections.abc import Callable
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import PASSWORD
+from tests.journeys.states import Visit
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
+
+
+@pytest.fixture
+def visit(live_server: str, new_page: Callable[..., Page]) -> Visit:
+    return Visit(new_page(), live_server, "visitor@example.org")
+
+
+def test_a_press_too_many_sends_nothing_twice(visit: Visit) -> None:
+    visit.open("/register")
+    visit.fill(email=visit.email, password=PASSWORD)
+
+    visit.page.get_by_role("main").get_by_role("button", name="Register").dblclick()
+
+    expect(visit.page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    with urlopen(f"{visit.server}/dev/outbox.json") as answer:
+        assert len(json.load(answer)) == 1
+
+
+def test_going_back_after_signing_in_leads_on(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+
+    visit.page.go_back()
+
+    expect(visit.page).to_have_url(f"{visit.server}/account")
+
+
+def test_going_back_after_signing_out_shows_nothing_of_the_account(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.page.get_by_role("button", name="Sign out").click()
+
+    visit.page.go_back()
+
+    expect(visit.page).to_have_url(re.compile("/login"))
+    expect(visit.page.get_by_text(visit.email)).to_have_count(0)
+
+
+def test_going_back_to_a_form_keeps_what_was_typed_but_no_password(visit: Visit) -> None:
+    visit.open("/register")
+    visit.fill(email="nonsense", password=PASSWORD)
+    visit.press("Register")
+
+    expect(visit.page.get_by_label("E-mail address")).to_have_value("nonsense")
+    expect(visit.page.get_by_label("Password", exact=True)).to_have_value("")
+
+
+def test_a_session_that_ended_in_another_tab_is_told_kindly(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    other = visit.page.context.new_page()
+    other.goto(f"{visit.server}/account")
+    visit.page.get_by_role("button", name="Sign out").click()
+
+    other.get_by_role("link", name="What happened lately").click()
+
+    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_form_of_a_session_that_is_over_leads_back_to_signing_in(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.open("/account/delete")
+    visit.fill(password=PASSWORD)
+    other = visit.page.context.new_page()
+    other.goto(f"{visit.server}/account")
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_text("You are signed out.")).to_be_visible()
+
+    visit.press("Delete my account")
+
+    expect(
+        visit.page.get_by_role("heading", name="This form can no longer be sent")
+    ).to_be_visible()
+    visit.page.get_by_role("link", name="Open the page again").click()
+    expect(visit.page.get_by_role("heading", name="Sign in")).to_be_visible()

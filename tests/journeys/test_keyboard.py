@@ -1,0 +1,109 @@
+"""The keyboard alone completes every flow, and one sees at each step where one is."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import PASSWORD
+from tests.journeys.keyboard import Keyboard
+from tests.journeys.states import NEW_PASSWORD, Visit
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
+
+
+@pytest.fixture
+def visit(live_server: str, new_page: Callable[..., Page]) -> Visit:
+    return Visit(new_page(), live_server, "visitor@example.org")
+
+
+@pytest.fixture
+def keyboard(visit: Visit) -> Keyboard:
+    return Keyboard(visit.page)
+
+
+def heading(visit: Visit, text: str) -> None:
+    expect(visit.page.get_by_role("heading", name=text, level=1)).to_be_visible()
+
+
+def test_registering_verifying_signing_in_and_out(visit: Visit, keyboard: Keyboard) -> None:
+    visit.open("/")
+    keyboard.press("Register")
+    keyboard.fill("E-mail address", visit.email)
+    keyboard.fill("Password", PASSWORD)
+    keyboard.press("Register")
+    heading(visit, "Check your mail")
+
+    visit.follow_mail()
+    keyboard.press("Verify my address")
+    keyboard.press("Sign in")
+    keyboard.fill("E-mail address", visit.email)
+    keyboard.fill("Password", PASSWORD)
+    keyboard.press("Sign in")
+    heading(visit, "Your account")
+
+    keyboard.press("Sign out")
+    expect(visit.page.get_by_text("You are signed out.")).to_be_focused()
+
+
+def test_an_error_takes_the_focus_and_leads_to_its_field(visit: Visit, keyboard: Keyboard) -> None:
+    visit.open("/register")
+    keyboard.fill("E-mail address", "nonsense")
+    keyboard.fill("Password", PASSWORD)
+    keyboard.press("Register")
+
+    expect(visit.page.get_by_role("alert")).to_be_focused()
+    keyboard.go_to("Enter an e-mail address, like name@example.org.")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_label("E-mail address")).to_be_focused()
+
+
+def test_choosing_a_new_password(visit: Visit, keyboard: Keyboard) -> None:
+    visit.verify()
+    visit.open("/login")
+    keyboard.press("Forgot your password?")
+    keyboard.fill("E-mail address", visit.email)
+    keyboard.press("Mail me a link")
+    visit.follow_mail()
+    keyboard.fill("New password", NEW_PASSWORD)
+    keyboard.press("Set the new password")
+    heading(visit, "Your new password is set")
+
+
+def test_looking_after_the_account(visit: Visit, keyboard: Keyboard) -> None:
+    visit.verify()
+    visit.sign_in()
+    keyboard.press("Password")
+    keyboard.fill("Current password", PASSWORD)
+    keyboard.fill("New password", NEW_PASSWORD)
+    keyboard.press("Change my password")
+    keyboard.press("Where you are signed in")
+    keyboard.press("Your account")
+    keyboard.press("What happened lately")
+    keyboard.press("Your account")
+    keyboard.press("API tokens")
+    keyboard.press("Make a token")
+    keyboard.fill("Name", "backup")
+    keyboard.page.keyboard.press("Tab")
+    keyboard.page.keyboard.press("Space")
+    keyboard.press("Make the token")
+    heading(visit, "Here is your token")
+
+
+def test_deleting_the_account_and_keeping_it(visit: Visit, keyboard: Keyboard) -> None:
+    visit.verify()
+    visit.sign_in()
+    keyboard.press("Delete the account")
+    keyboard.fill("Password", PASSWORD)
+    keyboard.press("Delete my account")
+    heading(visit, "Your account is closed")
+
+    keyboard.press("Sign in")
+    keyboard.fill("E-mail address", visit.email)
+    keyboard.fill("Password", PASSWORD)
+    keyboard.press("Sign in")
+    keyboard.press("Keep my account")
+    expect(visit.page.get_by_text("Your account stays.")).to_be_focused()
