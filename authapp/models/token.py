@@ -14,7 +14,7 @@ from authapp.models.changes import CachedRow
 
 
 class Scope(StrEnum):
-    """What a token may be used for; web/words.py says it to people."""
+    """What a token may be used for."""
 
     ACCOUNT_READ = "account:read"
     SESSIONS_READ = "sessions:read"

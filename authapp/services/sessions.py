@@ -94,11 +94,11 @@ def authenticate(access_token: str) -> Identity:
     return Identity(claims.user_id, claims.session_id, claims.auth_time, claims.expires_at)
 
 
-def list_standing(identity: Identity) -> list[RefreshTokenRecord]:
-    """Return a user's sessions that stand: the one at hand, then the others, latest use first."""
-    found = token_cache.get_refresh_tokens_by_user(identity.user_id)
+def list_standing(user_id: UUID, *, first: UUID | None = None) -> list[RefreshTokenRecord]:
+    """Return a user's sessions that stand: the one at hand `first`, then by their latest use."""
+    found = token_cache.get_refresh_tokens_by_user(user_id)
     found.sort(key=lambda session: session.last_used_at, reverse=True)
-    return sorted(found, key=lambda session: session.id != identity.session_id)
+    return sorted(found, key=lambda session: session.id != first)
 
 
 def is_active(session: RefreshTokenRecord) -> bool:

@@ -17,18 +17,18 @@ def sign_out(identity: Identity, *, origin: Origin) -> None:
     db.session.commit()
 
 
-def sign_out_device(identity: Identity, session_id: UUID, *, origin: Origin) -> None:
-    """End a session of the same user; one that is over already is as was asked for.
+def sign_out_device(user_id: UUID, session_id: UUID, *, origin: Origin) -> None:
+    """End one of a user's sessions; one that is over already is as was asked for.
 
     Raises NotFound for one that is not theirs.
     """
     session = db.session.get(RefreshToken, session_id)
-    if session is None or session.user_id != identity.user_id:
+    if session is None or session.user_id != user_id:
         raise NotFound("no such session")
     where = device(session.user_agent)
-    if sessions.end(session_id, identity.user_id, EndReason.SIGNED_OUT_ELSEWHERE):
+    if sessions.end(session_id, user_id, EndReason.SIGNED_OUT_ELSEWHERE):
         details = {"program": where.program, "system": where.system}
-        activity.note(identity.user_id, Activity.SIGNED_OUT_ELSEWHERE, origin, **details)
+        activity.note(user_id, Activity.SIGNED_OUT_ELSEWHERE, origin, **details)
     db.session.commit()
 
 
@@ -41,8 +41,9 @@ def sign_out_others(identity: Identity, *, origin: Origin) -> int:
     return ended
 
 
-def sign_out_everywhere(identity: Identity, *, origin: Origin) -> None:
-    """End every session of the user, the one at hand too."""
-    sessions.end_all(identity.user_id, EndReason.SIGNED_OUT_ELSEWHERE)
-    activity.note(identity.user_id, Activity.SIGNED_OUT_ELSEWHERE, origin)
+def sign_out_everywhere(user_id: UUID, *, origin: Origin) -> int:
+    """End every session of a user, the one at hand too, and return how many there were."""
+    ended = sessions.end_all(user_id, EndReason.SIGNED_OUT_ELSEWHERE)
+    activity.note(user_id, Activity.SIGNED_OUT_ELSEWHERE, origin)
     db.session.commit()
+    return ended

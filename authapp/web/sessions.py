@@ -31,7 +31,7 @@ def show() -> ResponseReturnValue:
     """List the devices, the one at hand first."""
     return render_template(
         "sessions/show.html",
-        sessions=service.list_standing(g.identity),
+        sessions=service.list_standing(g.identity.user_id, first=g.identity.session_id),
         is_active=service.is_active,
         active_within=current_settings().access_token_lifetime,
     )
@@ -45,13 +45,13 @@ def end() -> ResponseReturnValue:
             sign_out.sign_out_others(g.identity, origin=origin())
             flash(_("You are signed out everywhere but here."))
         case "everywhere":
-            sign_out.sign_out_everywhere(g.identity, origin=origin())
+            sign_out.sign_out_everywhere(g.identity.user_id, origin=origin())
             authn.forget()
             session.clear()
             flash(_("You are signed out everywhere."))
             return redirect(url_for("login.show"), 303)
         case id:
-            sign_out.sign_out_device(g.identity, _session_id(id), origin=origin())
+            sign_out.sign_out_device(g.identity.user_id, _session_id(id), origin=origin())
             flash(_("That device is signed out."))
     return redirect(url_for("sessions.show"), 303)
 

@@ -48,7 +48,7 @@ def test_whatever_is_handed_in_the_answer_is_the_same(
     value = new_token(app, user, Scope.ACCOUNT_READ)
     client.post(PATH, json={"token": value})
 
-    for handed in (value, "aut_" + "0" * 71, "", "nonsense", "\x00", "\ud800", "x" * 100_000):
+    for handed in (value, "aut_" + "0" * 71, "", "nonsense", "\x00", "x" * 100_000):
         answer = client.post(PATH, json={"token": handed})
         assert (answer.status_code, answer.data) == (202, b"")
     assert len(mails(app)) == 1
@@ -61,6 +61,7 @@ def test_whatever_is_handed_in_the_answer_is_the_same(
         (b"[]", "application/json", 422),
         (b'{"token": 5}', "application/json", 422),
         (b'{"token"', "application/json", 400),
+        (b'{"token": "\\ud800"}', "application/json", 400),
         (b"\xff\x00", "application/json", 400),
         (b"[" * 200_000, "application/json", 400),
         (b'{"token": ' + b"9" * 5000 + b"}", "application/json", 400),

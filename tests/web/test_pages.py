@@ -19,7 +19,8 @@ OPEN_TO_PROGRAMS = {
     "well_known",
     "oauth",
     "auth_check",
-    "token_reports",
+    "api",
+    "api_v1",
 }
 LONE_SURROGATE = "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")
 HOSTILE = ["\x00", "a\x00@example.org", LONE_SURROGATE, "x" * 100_000, "a@" + "b." * 200 + "c",

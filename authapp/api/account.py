@@ -1,0 +1,37 @@
+"""The account of whoever asks."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+import msgspec
+from flask import Blueprint
+
+from authapp.api.authn import Caller
+from authapp.api.openapi import Time, operation
+from authapp.models import Scope
+from authapp.services import account as service
+
+account = Blueprint("account", __name__)
+
+
+class Account(msgspec.Struct):
+    """An account; what is not verified has no time at which it was."""
+
+    id: UUID
+    email: str
+    email_verified_at: Time | None
+    phone: str | None
+    phone_verified_at: Time | None
+    created_at: Time
+
+
+@account.get("/me")
+@operation(
+    gives=(HTTPStatus.OK, Account),
+    scope=Scope.ACCOUNT_READ,
+    refuses=[HTTPStatus.NOT_FOUND],
+)
+def show(caller: Caller) -> Account:
+    """Show the account of whoever asks."""
+    found = service.get_account(caller.user_id)
+    return msgspec.convert(found, Account, from_attributes=True)

@@ -1,0 +1,167 @@
+"""The API tokens of whoever asks."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from flask import Blueprint, Response
+
+from authapp.api.authn import Caller
+from authapp.api.bodies import Body
+from authapp.api.openapi import Time, operation
+from authapp.http.origin import origin
+from authapp.models import Scope
+from authapp.services import api_tokens as service
+from authapp.services.api_token_rules import LONGEST_OVERLAP, NAME_CHARACTERS, granted_by
+from authapp.services.api_tokens import ListedToken, NewToken
+
+api_tokens = Blueprint("tokens", __name__, url_prefix="/tokens")
+
+_LONGEST_OVERLAP_SECONDS: Final = int(LONGEST_OVERLAP.total_seconds())
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARACTERS)]
+Scopes = Annotated[list[Scope], msgspec.Meta(min_length=1)]
+OverlapSeconds = Annotated[int, msgspec.Meta(ge=0, le=_LONGEST_OVERLAP_SECONDS)]
+
+
+class NewTokenBody(Body):
+    """A token to make; with `expires_at` null it never expires."""
+
+    name: Name
+    scopes: Scopes
+    expires_at: Time | None
+
+
+class NewName(Body):
+    """What a token is to be called."""
+
+    name: Name
+
+
+class Rotation(Body):
+    """For how long the old value works beside the new one."""
+
+    overlap_seconds: OverlapSeconds
+
+
+class Token(msgspec.Struct):
+    """A token without its value; when it was last used is known to the minute."""
+
+    id: UUID
+    name: str
+    scopes: list[Scope]
+    last_four: str
+    created_at: Time
+    expires_at: Time | None
+    last_used_at: Time | None
+    last_used_address: str | None
+    is_replaced: bool
+
+
+class TokenList(msgspec.Struct):
+    """All that work, oldest first."""
+
+    tokens: list[Token]
+
+
+class Made(msgspec.Struct):
+    """A new token's value, which is never shown again."""
+
+    id: UUID
+    value: str
+
+
+@api_tokens.get("")
+@operation(gives=(HTTPStatus.OK, TokenList), scope=Scope.TOKENS_READ)
+def show(caller: Caller) -> TokenList:
+    """List the tokens that work."""
+    return TokenList([_token(each) for each in service.list_tokens(caller.user_id)])
+
+
+@api_tokens.post("")
+@operation(
+    gives=(HTTPStatus.CREATED, Made),
+    scope=Scope.TOKENS_WRITE,
+    fresh=True,
+    refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
+)
+def create(caller: Caller, json: NewTokenBody) -> tuple[Made, int]:
+    """Make a token.
+
+    An API token can make one with its own scopes, or fewer.
+    """
+    made = service.create(
+        caller.user_id,
+        name=json.name,
+        scopes=json.scopes,
+        expires_at=json.expires_at,
+        origin=origin(),
+        granted=caller.scopes,
+    )
+    return _made(made), HTTPStatus.CREATED
+
+
+@api_tokens.patch("/<uuid:id>")
+@operation(
+    gives=(HTTPStatus.NO_CONTENT, None),
+    scope=Scope.TOKENS_WRITE,
+    fresh=True,
+    refuses=[HTTPStatus.NOT_FOUND],
+)
+def rename(caller: Caller, id: UUID, json: NewName) -> Response:
+    """Give a token another name."""
+    service.rename(caller.user_id, id, json.name)
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+@api_tokens.post("/<uuid:id>/rotate")
+@operation(
+    gives=(HTTPStatus.CREATED, Made),
+    scope=Scope.TOKENS_WRITE,
+    fresh=True,
+    refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
+)
+def rotate(caller: Caller, id: UUID, json: Rotation) -> tuple[Made, int]:
+    """Replace a token by one of the same name, scopes and length of life."""
+    made = service.rotate(
+        caller.user_id,
+        id,
+        overlap=timedelta(seconds=json.overlap_seconds),
+        origin=origin(),
+        granted=caller.scopes,
+    )
+    return _made(made), HTTPStatus.CREATED
+
+
+@api_tokens.delete("/<uuid:id>")
+@operation(
+    gives=(HTTPStatus.NO_CONTENT, None),
+    scope=Scope.TOKENS_WRITE,
+    fresh=True,
+    refuses=[HTTPStatus.NOT_FOUND],
+)
+def revoke(caller: Caller, id: UUID) -> Response:
+    """Revoke a token: it is refused from its next use on."""
+    service.revoke(caller.user_id, id, origin=origin())
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _token(listed: ListedToken) -> Token:
+    record = listed.token
+    return Token(
+        id=record.id,
+        name=record.name,
+        scopes=sorted(granted_by(record.scopes)),
+        last_four=record.last_four,
+        created_at=record.created_at,
+        expires_at=record.expires_at,
+        last_used_at=listed.last_used_at,
+        last_used_address=listed.last_used_address,
+        is_replaced=record.replaced_by is not None,
+    )
+
+
+def _made(made: NewToken) -> Made:
+    return Made(id=made.id, value=made.value)

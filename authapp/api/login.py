@@ -1,0 +1,94 @@
+"""Signing in and out, and renewing a session, without a browser."""
+
+from http import HTTPStatus
+from typing import Literal
+
+import msgspec
+from flask import Blueprint, Response
+
+from authapp import clock
+from authapp.api.authn import Caller
+from authapp.api.bodies import Body
+from authapp.api.openapi import operation
+from authapp.errors import NotAllowed
+from authapp.http.origin import origin
+from authapp.services import login as service
+from authapp.services import refresh as refresh_service
+from authapp.services import sign_out
+from authapp.services.sessions import SignedIn
+
+login = Blueprint("login", __name__)
+
+
+class Credentials(Body):
+    """An account's address and password; `remember` keeps the session for longer."""
+
+    email: str
+    password: str
+    remember: bool = False
+
+
+class Renewal(Body):
+    """The latest refresh token of a session."""
+
+    refresh_token: str
+
+
+class Grant(msgspec.Struct):
+    """A session's tokens: the first is for requests, the second renews both."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: str
+
+
+@login.post("/login")
+@operation(
+    gives=(HTTPStatus.OK, Grant),
+    is_open=True,
+    refuses=[HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS],
+)
+def sign_in(json: Credentials) -> Grant:
+    """Begin a session."""
+    return _grant(
+        service.sign_in(json.email, json.password, remember=json.remember, origin=origin())
+    )
+
+
+@login.post("/refresh")
+@operation(
+    gives=(HTTPStatus.OK, Grant),
+    is_open=True,
+    refuses=[HTTPStatus.UNAUTHORIZED],
+)
+def refresh(json: Renewal) -> Grant:
+    """Renew a session.
+
+    Whoever repeats a call because its answer was lost gets the same refresh token again, for a
+    minute; whoever presents an older one ends the session, for one of them was stolen.
+    """
+    return _grant(refresh_service.renew(json.refresh_token, origin=origin()))
+
+
+@login.post("/logout")
+@operation(
+    gives=(HTTPStatus.NO_CONTENT, None),
+    refuses=[HTTPStatus.FORBIDDEN],
+)
+def log_out(caller: Caller) -> Response:
+    """End the session that asks; all of its tokens are refused from now on."""
+    if caller.session is None:
+        raise NotAllowed("an API token has no session to end")
+    sign_out.sign_out(caller.session, origin=origin())
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _grant(signed_in: SignedIn) -> Grant:
+    expires_in = int((signed_in.access_expires_at - clock.now()).total_seconds())
+    return Grant(
+        access_token=signed_in.access_token,
+        token_type="Bearer",  # noqa: S106 - the scheme's name
+        expires_in=max(0, expires_in),
+        refresh_token=signed_in.refresh_token,
+    )

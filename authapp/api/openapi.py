@@ -1,0 +1,159 @@
+"""The operations of `/api/v1/`: what each takes, gives and refuses, enforced and documented.
+
+spectree makes the document. Tokens and bodies are checked by `authn` and `bodies`, so that every
+refusal is a problem document of one kind.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import wraps
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import msgspec
+from flask import Request, current_app
+from spectree import Response as Answers
+from spectree import SecurityScheme, SpecTree
+from spectree.model_adapter.msgspec_adapter import MsgspecModelAdapter
+from spectree.models import SecureType, SecuritySchemeData
+from spectree.plugins.base import Context
+from spectree.plugins.flask_plugin import FlaskPlugin
+from werkzeug.routing import Rule
+
+from authapp.api import bodies
+from authapp.api.authn import require_caller
+from authapp.models import Scope
+
+BLUEPRINT: Final = "api_v1"
+View = Callable[..., Any]
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_BEARER: Final = "bearer"
+_WAITING: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_HEADERS: Final = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"type": "string"}},
+    **{status: {"Retry-After": {"type": "string", "pattern": "^[0-9]+$"}} for status in _WAITING},
+}
+
+
+class _Backend(FlaskPlugin):
+    """Documents our own routes only, and reads their bodies strictly."""
+
+    def find_routes(self) -> Iterator[Rule]:
+        for rule in current_app.url_map.iter_rules():
+            if rule.endpoint.startswith(f"{BLUEPRINT}."):
+                yield rule
+
+    def request_validation(self, request: Request, *models: Any) -> None:
+        json = models[1]
+        body = bodies.read(json) if json is not None else None
+        request.context = Context(None, body, None, None, None)  # type: ignore[attr-defined]
+
+
+class Fault(msgspec.Struct, omit_defaults=True):
+    """What is wrong with one field: a stable code, and limits that go with it."""
+
+    field: str
+    code: str
+    detail: str = ""
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """A refusal (RFC 9457): `type` is stable, `title` and `detail` are for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    reason: str = ""
+    errors: list[Fault] = []
+
+
+class _Answers(Answers):
+    """What an operation answers: a model where it does as asked, else a problem document."""
+
+    def __init__(self, status: HTTPStatus, model: Any, refusals: Sequence[HTTPStatus]) -> None:
+        self._refusals = sorted(set(refusals))
+        problems = {f"HTTP_{refusal.value}": Problem for refusal in self._refusals}
+        super().__init__(**problems, **{f"HTTP_{status.value}": model})
+
+    def add_model(self, *_: Any, **__: Any) -> None:
+        """Take no model for faulty input: only what has a body refuses one."""
+
+    def generate_spec(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
+        spec = super().generate_spec(*arguments, **keywords)
+        for status in self._refusals:
+            described = spec[str(status.value)]
+            content = described.pop("content")
+            described["content"] = {"application/problem+json": content["application/json"]}
+            described["headers"] = {
+                name: {"required": True, "schema": schema}
+                for name, schema in _HEADERS.get(status, {}).items()
+            }
+        return spec
+
+
+tree: Final = SpecTree(
+    backend=_Backend,
+    model_adapter=MsgspecModelAdapter(),  # type: ignore[arg-type] # its Protocol is not its own
+    mode="strict",
+    title="authapp",
+    version="1",
+    naming_strategy=lambda model: str(model.__name__),
+    nested_naming_strategy=lambda _parent, child: child,
+    security_schemes=[
+        SecurityScheme(
+            name=_BEARER,
+            data=SecuritySchemeData(
+                type=SecureType.HTTP,
+                scheme="bearer",
+                description="An access token of a session, or an API token with the scope named.",
+            ),
+        )
+    ],
+)
+
+
+def operation(
+    *,
+    gives: tuple[HTTPStatus, Any],
+    scope: Scope | None = None,
+    is_open: bool = False,
+    fresh: bool = False,
+    refuses: Sequence[HTTPStatus] = (),
+) -> Callable[[View], View]:
+    """Make a view an operation of the API.
+
+    It gets `caller`, unless `is_open`, and `json`, its body, where its signature has one. `fresh`
+    asks of a session that its password was entered a short while ago.
+    """
+
+    def decorate(view: View) -> View:
+        refusals = [HTTPStatus.SERVICE_UNAVAILABLE, *refuses]
+        if not is_open:
+            refusals.append(HTTPStatus.UNAUTHORIZED)
+        if scope is not None:
+            refusals.append(HTTPStatus.FORBIDDEN)
+        if "json" in view.__annotations__:
+            refusals.extend(bodies.REFUSALS)
+        described: View = tree.validate(
+            resp=_Answers(*gives, refusals),
+            security={} if is_open else {_BEARER: [scope] if scope else []},
+            operation_id=f"{view.__module__.rpartition('.')[2]}.{view.__name__}",
+        )(view)
+
+        @wraps(described)
+        def guarded(**arguments: Any) -> Any:
+            if is_open:
+                return described(**arguments)
+            return described(caller=require_caller(scope, fresh=fresh), **arguments)
+
+        return guarded
+
+    return decorate
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document; it is made once, for it is the same in every process."""
+    spec: dict[str, Any] = tree.spec
+    return spec

@@ -1,0 +1,157 @@
+"""The OpenAPI document, held against what the API does."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from authapp.models import Scope, User
+from authapp.services import api_tokens, sessions
+from tests.api.calling import PROGRAM, bearing, new_token, without_cookies
+
+EXAMPLES = 25
+
+
+@pytest.fixture
+def document(app: Flask) -> dict[str, Any]:
+    answer = without_cookies(app).get("/api/openapi.json")
+    assert answer.status_code == 200
+    return answer.json
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_every_route_of_the_api_is_documented(app: Flask, document: dict[str, Any]) -> None:
+    routes = {
+        f"{method.lower()} {rule.rule.replace('<uuid:id>', '{id}')}"
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+    assert routes == set(operations(document))
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_operation_says_whom_it_is_for(document: dict[str, Any]) -> None:
+    open_to_all = {
+        name for name, operation in operations(document).items() if not operation["security"]
+    }
+
+    assert open_to_all == {
+        "post /api/v1/login",
+        "post /api/v1/refresh",
+        "post /api/v1/tokens/report",
+    }
+
+
+class Caller:
+    """One kind of caller, and the requests that are made up for it."""
+
+    def __init__(self, app: Flask, user: User, kind: str) -> None:
+        self.app, self.user, self.kind = app, user, kind
+        self.token = new_token(app, user, *Scope)
+        self.answers: Counter[int] = Counter()
+        self.open_to_all: dict[str, bool] = {}
+
+    def headers(self) -> dict[str, str]:
+        """Return a header that bears this caller's token; a session of its own each time."""
+        if self.kind == "session":
+            with self.app.app_context():
+                begun = sessions.begin(self.user.id, remember=True, origin=PROGRAM)
+                return bearing(begun.access_token)
+        return {"token": bearing(self.token), "nobody": {}, "liar": bearing("aut_x")}[self.kind]
+
+    def some_id(self, path: str) -> str:
+        """Return the id of a session, or of a token other than the caller's own, that works."""
+        with self.app.app_context():
+            if "sessions" in path:
+                begun = sessions.begin(self.user.id, remember=True, origin=PROGRAM)
+                return str(begun.identity.session_id)
+            _, *others = api_tokens.list_tokens(self.user.id)
+            return str(others[-1].token.id) if others else new_id(self.app, self.user)
+
+    def call(self, case: schemathesis.Case, *, real: bool) -> None:
+        """Make a request, of a thing that there is where `real`, and check its answer."""
+        if real and case.path_parameters:
+            case.path_parameters["id"] = self.some_id(case.path)
+        answer = case.call(headers=self.headers())
+        # That a time is to come is beyond a schema.
+        case.validate_response(answer, excluded_checks=[positive_data_acceptance])
+        assert answer.headers["cache-control"] == ["no-store"]
+        is_open = self.open_to_all[case.operation.definition.raw["operationId"]]
+        if self.kind in ("nobody", "liar") and not is_open:
+            # An id that is none leads nowhere, whoever asks.
+            assert answer.status_code in (401, 404)
+        self.answers[answer.status_code] += 1
+
+
+def new_id(app: Flask, user: User) -> str:
+    new_token(app, user, Scope.ACCOUNT_READ)
+    return str(api_tokens.list_tokens(user.id)[-1].token.id)
+
+
+def fuzz(operation: Any, caller: Caller) -> None:
+    """Make up requests of one operation, good ones and bad ones."""
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(made_up=made_up(operation), real=st.booleans())
+    def calls(made_up: tuple[schemathesis.Case, bool], real: bool) -> None:
+        case, is_good = made_up
+        caller.call(case, real=real and is_good)
+
+    calls()
+
+
+def made_up(operation: Any) -> Any:
+    """Return what the schema allows and what it does not, and which of the two it is."""
+    good = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    if not operation.body and not operation.path_parameters:
+        return st.tuples(good, st.just(True))
+    bad = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+    return st.tuples(good, st.just(True)) | st.tuples(bad, st.just(False))
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen"),
+    [
+        ("session", {200, 201, 204, 401, 404, 422}),
+        ("token", {200, 201, 204, 401, 404, 422}),
+        ("nobody", {401, 422}),
+        ("liar", {401, 422}),
+    ],
+)
+def test_no_request_has_an_answer_that_is_not_documented(
+    app: Flask, user: User, document: dict[str, Any], kind: str, seen: set[int]
+) -> None:
+    caller = Caller(app, user, kind)
+    # Callers bring their tokens themselves: none is to be made up, nor left away.
+    for operation in operations(document).values():
+        caller.open_to_all[operation["operationId"]] = not operation.pop("security")
+    schema = schemathesis.openapi.from_dict(document)
+    schema.app = app
+
+    for operation in schema.get_all_operations():
+        fuzz(operation.ok(), caller)
+
+    # The requests reached what they are about, and were not all turned away at the door.
+    assert seen <= set(caller.answers), caller.answers

@@ -1,0 +1,331 @@
+"""`/api/v1/`, as a program uses it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from authapp import clock
+from authapp.models import Activity, Scope, User
+from authapp.services import activity
+from tests.api.calling import bearing, begin, new_token, without_cookies
+from tests.conftest import PASSWORD, add_user
+from tests.servers import RedisServer
+from tests.web.browsing import cookie, sign_in
+
+PROBLEM = "urn:authapp:problem:"
+
+
+@pytest.fixture
+def program(app: Flask) -> FlaskClient:
+    return without_cookies(app)
+
+
+def log_in(program: FlaskClient, user: User, **fields: Any) -> TestResponse:
+    body = {"email": user.email, "password": PASSWORD, **fields}
+    return program.post("/api/v1/login", json=body)
+
+
+def kind(answer: TestResponse) -> str:
+    """Return the type of a problem, having looked at the rest of it."""
+    assert answer.content_type == "application/problem+json"
+    assert answer.json["status"] == answer.status_code
+    assert answer.headers["Cache-Control"] == "no-store"
+    return str(answer.json["type"]).removeprefix(PROBLEM)
+
+
+def test_a_program_signs_in_renews_and_signs_out(program: FlaskClient, user: User) -> None:
+    first = log_in(program, user)
+    assert first.status_code == 200
+    assert first.headers["Cache-Control"] == "no-store"
+    assert "Set-Cookie" not in first.headers
+    assert first.json["token_type"] == "Bearer"
+    assert 590 <= first.json["expires_in"] <= 600
+
+    second = program.post(
+        "/api/v1/refresh", json={"refresh_token": first.json["refresh_token"]}
+    ).json
+    assert second["refresh_token"] != first.json["refresh_token"]
+    me = program.get("/api/v1/me", headers=bearing(second["access_token"])).json
+    assert (me["id"], me["email"]) == (str(user.id), user.email)
+
+    header = bearing(second["access_token"])
+    assert program.post("/api/v1/logout", headers=header).status_code == 204
+    refused = program.get("/api/v1/me", headers=header)
+    assert (refused.status_code, kind(refused)) == (401, "token-revoked")
+    assert refused.json["reason"] == "signed_out"
+    again = program.post("/api/v1/refresh", json={"refresh_token": second["refresh_token"]})
+    assert (again.status_code, kind(again)) == (401, "token-revoked")
+
+
+def test_a_wrong_password_and_an_unknown_address_are_told_alike(
+    program: FlaskClient, user: User
+) -> None:
+    wrong = log_in(program, user, password="not the password")
+    unknown = log_in(program, user, email="nobody@example.org")
+
+    assert (wrong.status_code, wrong.json) == (unknown.status_code, unknown.json)
+    assert (wrong.status_code, kind(wrong)) == (401, "credentials-refused")
+
+
+def test_signing_in_is_noted_as_on_the_pages(app: Flask, program: FlaskClient, user: User) -> None:
+    log_in(program, user, password="not the password")
+    log_in(program, user)
+
+    with app.app_context():
+        noted = {each.activity for each in activity.list_recent(user.id)}
+    assert noted == {Activity.SIGN_IN_REFUSED, Activity.SIGNED_IN}
+
+
+def test_a_cookie_is_never_accepted(client: FlaskClient, user: User) -> None:
+    sign_in(client)
+
+    for method, path in (("get", "me"), ("get", "sessions"), ("delete", "sessions"),
+                         ("post", "logout"), ("get", "tokens"), ("post", "tokens")):  # fmt: skip
+        answer = client.open(f"/api/v1/{path}", method=method, json={})
+        assert (answer.status_code, kind(answer)) == (401, "token-missing")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert client.get("/account").status_code == 200
+    assert client.get("/api/v1/me", headers=bearing(cookie(client, "access_token"))).json
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        ({}, {("email", "missing"), ("password", "missing")}),
+        ({"email": 1, "password": None}, {("email", "malformed"), ("password", "malformed")}),
+        ({"email": "a", "password": "b", "remember": "yes"}, {("remember", "malformed")}),
+        ({"email": "a", "password": "b", "admin": True}, {("admin", "unknown")}),
+        ([], {("", "not_an_object")}),
+        ("x", {("", "not_an_object")}),
+    ],
+)
+def test_every_field_at_fault_is_named(
+    program: FlaskClient, body: Any, faults: set[tuple[str, str]]
+) -> None:
+    answer = program.post("/api/v1/login", json=body)
+
+    assert (answer.status_code, kind(answer)) == (422, "input-refused")
+    assert {(fault["field"], fault["code"]) for fault in answer.json["errors"]} == faults
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"", "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b'{"email": "\\ud800", "password": "x"}', "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'{"email": "a", "password": "b"}', "text/plain", 415),
+        (b"email=a&password=b", "application/x-www-form-urlencoded", 415),
+        (b'{"email": "a"}', "", 415),
+        (b'"' + b"x" * 300_000 + b'"', "application/json", 413),
+    ],
+)
+def test_a_body_that_is_none_is_refused(
+    program: FlaskClient, data: bytes, content_type: str, status: int
+) -> None:
+    answer = program.post("/api/v1/login", data=data, content_type=content_type)
+
+    assert answer.status_code == status
+    assert kind(answer) == "about:blank"
+
+
+@pytest.mark.parametrize(
+    "value", ["\x00", "a\x00@example.org", "x" * 5000, "@", "\u202e", "é" * 99]
+)
+def test_no_text_in_a_field_breaks_anything(program: FlaskClient, value: str) -> None:
+    answer = program.post("/api/v1/login", json={"email": value, "password": value})
+    refreshed = program.post("/api/v1/refresh", json={"refresh_token": value})
+
+    assert answer.status_code == refreshed.status_code == 401
+
+
+def test_addresses_that_lead_nowhere_are_told_as_to_programs(program: FlaskClient) -> None:
+    assert kind(program.get("/api/v1/nothing")) == "about:blank"
+    answer = program.get("/api/v1/login")
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
+def test_an_api_token_may_do_what_its_scopes_say(
+    app: Flask, program: FlaskClient, user: User
+) -> None:
+    header = bearing(new_token(app, user, Scope.ACCOUNT_READ))
+
+    assert program.get("/api/v1/me", headers=header).json["id"] == str(user.id)
+    for method, path, scope in (("get", "sessions", "sessions:read"),
+                                ("delete", "sessions", "sessions:write"),
+                                ("get", "tokens", "tokens:read"),
+                                ("post", "tokens", "tokens:write")):  # fmt: skip
+        answer = program.open(f"/api/v1/{path}", method=method, headers=header)
+        challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
+        assert (answer.status_code, kind(answer)) == (403, "insufficient-scope")
+        assert answer.headers["WWW-Authenticate"] == challenge
+    refused = program.post("/api/v1/logout", headers=header)
+    assert (refused.status_code, kind(refused)) == (403, "not-allowed")
+
+
+def test_sessions_are_listed_and_ended(app: Flask, program: FlaskClient, user: User) -> None:
+    mine, other, third = (begin(app, user) for _ in range(3))
+    header = bearing(mine.access_token)
+
+    listed = program.get("/api/v1/sessions", headers=header).json["sessions"]
+    assert [each["is_current"] for each in listed] == [True, False, False]
+    assert listed[0]["id"] == str(mine.identity.session_id)
+
+    path = f"/api/v1/sessions/{other.identity.session_id}"
+    assert program.delete(path, headers=header).status_code == 204
+    assert program.get("/api/v1/me", headers=bearing(other.access_token)).status_code == 401
+    assert program.delete("/api/v1/sessions", headers=header).json == {"ended": 1}
+    assert program.get("/api/v1/me", headers=bearing(third.access_token)).status_code == 401
+    assert program.get("/api/v1/me", headers=header).status_code == 200
+
+
+def test_nobody_ends_what_is_not_theirs(app: Flask, program: FlaskClient, user: User) -> None:
+    with app.app_context():
+        stranger = add_user("stranger@example.org")
+    theirs = begin(app, user)
+    token = new_token(app, user, Scope.ACCOUNT_READ)
+    header = bearing(begin(app, stranger).access_token)
+    mine = bearing(theirs.access_token)
+    (listed,) = program.get("/api/v1/tokens", headers=mine).json["tokens"]
+
+    answers = [
+        program.delete(f"/api/v1/sessions/{theirs.identity.session_id}", headers=header),
+        program.delete(f"/api/v1/tokens/{listed['id']}", headers=header),
+        program.patch(f"/api/v1/tokens/{listed['id']}", headers=header, json={"name": "x"}),
+        program.post(
+            f"/api/v1/tokens/{listed['id']}/rotate", headers=header, json={"overlap_seconds": 0}
+        ),
+    ]
+
+    assert [(answer.status_code, kind(answer)) for answer in answers] == [(404, "not-found")] * 4
+    assert program.get("/api/v1/me", headers=mine).status_code == 200
+    assert program.get("/api/v1/me", headers=bearing(token)).status_code == 200
+
+
+def test_a_token_is_made_renamed_rotated_and_revoked(
+    app: Flask, program: FlaskClient, user: User
+) -> None:
+    header = bearing(begin(app, user).access_token)
+    expires_at = (clock.now() + timedelta(days=30)).isoformat()
+    wanted = {"name": "deploy", "scopes": ["account:read"], "expires_at": expires_at}
+
+    made = program.post("/api/v1/tokens", headers=header, json=wanted)
+    assert made.status_code == 201
+    path, value = f"/api/v1/tokens/{made.json['id']}", made.json["value"]
+    assert program.get("/api/v1/me", headers=bearing(value)).status_code == 200
+
+    assert program.patch(path, headers=header, json={"name": "ship"}).status_code == 204
+    (listed,) = program.get("/api/v1/tokens", headers=header).json["tokens"]
+    assert (listed["name"], listed["scopes"]) == ("ship", ["account:read"])
+    assert value[-4:] == listed["last_four"]
+    assert "value" not in listed
+
+    rotated = program.post(f"{path}/rotate", headers=header, json={"overlap_seconds": 60})
+    assert rotated.status_code == 201
+    for each in (value, rotated.json["value"]):
+        assert program.get("/api/v1/me", headers=bearing(each)).status_code == 200
+
+    new_path = f"/api/v1/tokens/{rotated.json['id']}"
+    assert program.delete(new_path, headers=header).status_code == 204
+    refused = program.get("/api/v1/me", headers=bearing(rotated.json["value"]))
+    assert (refused.status_code, kind(refused)) == (401, "token-revoked")
+    assert refused.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    assert program.delete(new_path, headers=header).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"name": ""}, "name", "malformed"),
+        ({"name": "   "}, "name", "missing"),
+        ({"name": "x" * 101}, "name", "malformed"),
+        ({"name": "a\x00b"}, "name", "unprintable"),
+        ({"scopes": []}, "scopes", "malformed"),
+        ({"scopes": ["everything"]}, "scopes", "malformed"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at", "past"),
+        ({"expires_at": "2020-01-01"}, "expires_at", "malformed"),
+        ({"expires_at": "9999-01-01T00:00:00Z"}, "expires_at", "too_far"),
+    ],
+)
+def test_a_token_that_cannot_be_is_refused_by_its_field(
+    app: Flask, program: FlaskClient, user: User, changes: Any, field: str, code: str
+) -> None:
+    header = bearing(begin(app, user).access_token)
+    wanted = {"name": "deploy", "scopes": ["account:read"], "expires_at": None, **changes}
+
+    answer = program.post("/api/v1/tokens", headers=header, json=wanted)
+
+    assert (answer.status_code, kind(answer)) == (422, "input-refused")
+    assert [(each["field"], each["code"]) for each in answer.json["errors"]] == [(field, code)]
+
+
+def test_a_token_makes_none_that_may_do_more(app: Flask, program: FlaskClient, user: User) -> None:
+    header = bearing(new_token(app, user, Scope.TOKENS_WRITE, Scope.ACCOUNT_READ))
+    wanted = {"name": "x", "expires_at": None}
+
+    more = program.post(
+        "/api/v1/tokens", headers=header, json={**wanted, "scopes": ["sessions:write"]}
+    )
+    fewer = program.post(
+        "/api/v1/tokens", headers=header, json={**wanted, "scopes": ["account:read"]}
+    )
+
+    assert (more.status_code, kind(more)) == (403, "not-allowed")
+    assert fewer.status_code == 201
+
+
+def test_what_guards_the_account_takes_a_password_entered_lately(
+    app: Flask, program: FlaskClient, user: User, move_time: Callable
+) -> None:
+    first = begin(app, user)
+    with move_time(minutes=20):
+        body = {"refresh_token": first.refresh_token}
+        header = bearing(program.post("/api/v1/refresh", json=body).json["access_token"])
+
+        for method, path in (("get", "sessions"), ("delete", "sessions"), ("post", "tokens")):
+            answer = program.open(f"/api/v1/{path}", method=method, headers=header)
+            assert (answer.status_code, kind(answer)) == (401, "proof-too-old")
+            challenge = 'Bearer error="insufficient_user_authentication", max_age="900"'
+            assert answer.headers["WWW-Authenticate"] == challenge
+        assert program.get("/api/v1/me", headers=header).status_code == 200
+        fresh = bearing(log_in(program, user).json["access_token"])
+        assert program.get("/api/v1/sessions", headers=fresh).status_code == 200
+
+
+def test_a_refresh_token_is_no_bearer_token(app: Flask, program: FlaskClient, user: User) -> None:
+    signed_in = begin(app, user)
+
+    answer = program.get("/api/v1/me", headers=bearing(signed_in.refresh_token))
+    turned = program.post("/api/v1/refresh", json={"refresh_token": signed_in.access_token})
+
+    assert (answer.status_code, kind(answer)) == (401, "token-invalid")
+    assert (turned.status_code, kind(turned)) == (401, "token-invalid")
+
+
+def test_an_outage_is_never_a_refusal(
+    app: Flask,
+    program: FlaskClient,
+    user: User,
+    redis_server: RedisServer,
+    lose_database: Callable[[], None],
+) -> None:
+    header = bearing(begin(app, user).access_token)
+    token = bearing(new_token(app, user, Scope.ACCOUNT_READ))
+    redis_server.kill()
+    assert program.get("/api/v1/me", headers=header).status_code == 200
+
+    lose_database()
+
+    for headers in (header, token):
+        answer = program.get("/api/v1/me", headers=headers)
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+    assert log_in(program, user).status_code == 503
