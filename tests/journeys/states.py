@@ -99,9 +99,9 @@ class Visit:
         self.verify()
         self.sign_in()
         self.open("/account/email")
-        self.fill(email="moved@example.org")
+        self.fill(email=f"moved.{self.email}")
         self.press("Send a message there")
-        return replace(self, email="moved@example.org")
+        return replace(self, email=f"moved.{self.email}")
 
     def show_mail(self) -> None:
         """Show the newest message as a mail program would."""
@@ -455,7 +455,7 @@ def _(visit: Visit) -> None:
 
 @state("mail-address_wanted")
 def _(visit: Visit) -> None:
-    replace(visit, email="moved@example.org").register()
+    replace(visit, email=f"moved.{visit.email}").register()
     visit.page.context.clear_cookies()
     visit.ask_to_move().show_mail()
 

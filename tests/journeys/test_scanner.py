@@ -1,0 +1,88 @@
+"""Nothing that a mail scanner does with any link of our mails changes an account."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page
+
+from authapp.models import (
+    Activity,
+    ActivityEvent,
+    OutboxMessage,
+    RefreshToken,
+    Token,
+    User,
+    VerificationToken,
+    VerificationType,
+    db,
+)
+from authapp.models.base import table_of
+from authapp.security.opaque_tokens import parse_link_token
+from tests.journeys.scanner import ELSEWHERE, scan
+from tests.journeys.states import STATES, Visit
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
+
+MAILED = set(VerificationType) - {
+    VerificationType.PHONE_VERIFICATION,  # a code without a link
+    VerificationType.KEEP_ACCOUNT,  # given to whoever has signed in, mailed to nobody
+}
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, "TRUSTED_PROXIES": "1"}
+
+
+def send_every_mail(server: str, new_page: Callable[..., Page]) -> None:
+    """Bring about every mail that there is a picture of, each in a browser of its own."""
+    for number, name in enumerate(name for name in STATES if name.startswith("mail-")):
+        STATES[name](Visit(new_page(), server, f"visitor{number}@example.org"))
+
+
+def links() -> Iterator[tuple[str, str, VerificationType | None]]:
+    """Yield every link of every mail: from which mail, the address, and what it is for."""
+    for mail in db.session.scalars(db.select(OutboxMessage)):
+        for url in re.findall(r"https?://\S+", mail.body):
+            token = parse_link_token(url.rpartition("/")[2])
+            row = db.session.get(VerificationToken, token.id) if token else None
+            yield mail.message, url, VerificationType(row.type) if row else None
+
+
+def everything() -> dict[str, list[Any]]:
+    """Return what must not change, row by row."""
+    db.session.rollback()
+    models = (User, VerificationToken, RefreshToken, Token, OutboxMessage)
+    return {
+        model.__tablename__: [
+            tuple(row) for row in db.session.execute(db.select(table_of(model)).order_by(model.id))
+        ]
+        for model in models
+    }
+
+
+def test_nothing_is_verified_reset_undone_or_frozen(
+    app: Flask, live_server: str, new_page: Callable[..., Page], browser: Browser
+) -> None:
+    send_every_mail(live_server, new_page)
+    with app.app_context():
+        # One link of each purpose and mail: the others differ in nothing that a scanner sees.
+        found = {(message, purpose): url for message, url, purpose in links()}
+        before = everything()
+
+        pages = {url: scan(browser, url) for url in found.values()}
+
+        assert {purpose for _, purpose in found if purpose} == MAILED
+        assert all(url in seen for url, seen in pages.items())
+        assert everything() == before
+        noted = ActivityEvent.address == ELSEWHERE["X-Forwarded-For"]
+        events = db.session.scalars(db.select(ActivityEvent).where(noted)).all()
+        assert {event.activity for event in events} == {Activity.LINK_OPENED_ELSEWHERE}
+        links_noted = [(event.user_id, event.details["purpose"]) for event in events]
+        assert len(links_noted) == len(set(links_noted))
