@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -142,7 +142,9 @@ def test_signing_a_device_out_twice_is_no_error(
     assert ending_of(phone)
 
 
-@pytest.mark.parametrize("value", ["", "nonsense", str(uuid4()), "\x00", "é", "others "])
+@pytest.mark.parametrize(
+    "value", ["", "nonsense", "c5ab40f9-c286-4a10-b860-9c66441936b0", "\x00", "é", "others "]
+)
 def test_what_is_no_session_of_ours_is_not_found(
     client: FlaskClient, user: User, value: str
 ) -> None:
