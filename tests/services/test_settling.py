@@ -1,0 +1,315 @@
+"""Every service function that writes cached rows, called: what it touched is settled afterwards.
+
+The functions are found in the modules, with whatever they reach that writes. To add one: add to
+WALKS whatever a caller does that reaches it.
+"""
+
+import dis
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+from flask import Flask
+
+from authapp import clock, services
+from authapp.models import Attempt, EndReason, JWTKey, KeyState, RevokeReason, User, VerificationType, db
+from authapp.models.changes import CachedRow, delete_where
+from authapp.services import (
+    api_tokens,
+    change_password,
+    confirm_password,
+    delete_account,
+    download_data,
+    key_encryption,
+    keys,
+    leaked_tokens,
+    login,
+    not_me,
+    openings,
+    password_reset,
+    phone,
+    phone_codes,
+    purge,
+    refresh,
+    register,
+    revocation,
+    sessions,
+    sign_out,
+    users,
+    verification,
+    verify_email,
+    verify_phone,
+)
+from authapp.services.openings import Opener
+from authapp.token_cache import scripts, token_cache
+from authapp.token_cache.entries import load, parse
+from tests.conftest import HERE, PASSWORD, add_user
+from tests.servers import RedisServer
+from tests.token_cache.rows import add_link, add_session, add_token
+
+NEW_PASSWORD = "several other words in a row"
+NUMBER = "+12025550123"
+WRITERS = ("update_where", "delete_where", "delete_user")
+CACHED = {column.name for each in CachedRow.__subclasses__() for column in each.__table__.columns}
+SHARED = {column.name for column in User.__table__.columns}
+MADE = {each.__name__ for each in CachedRow.__subclasses__()}
+
+
+class Somebody:
+    """A person with sessions, tokens and links of every kind, all of them cached."""
+
+    def __init__(self, number: int) -> None:
+        self.user = add_user(f"person{number}@example.org")
+        self.id = self.user.id
+        self.signed_in = sessions.begin(self.id, remember=False, origin=HERE)
+        self.identity = self.signed_in.identity
+        self.elsewhere = add_session(self.id)
+        self.token, self.token_value = add_token(self.id)
+        for type in VerificationType:
+            add_link(self.id, type=type)
+            token_cache.get_verification_tokens_by_user(self.id, type)
+        token_cache.get_tokens_by_user(self.id)
+        token_cache.get_refresh_tokens_by_user(self.id)
+        token_cache.warm_keys()
+
+    def row(self) -> User:
+        return db.session.get_one(User, self.id)
+
+    def link(self, type: VerificationType, target: str | None = None) -> str:
+        target = target or self.user.email
+        value = verification.issue(self.row(), type, target=target, lifetime=timedelta(minutes=9))
+        db.session.commit()
+        return value
+
+
+def _closed(who: Somebody) -> None:
+    delete_account.close(who.identity, PASSWORD, origin=HERE)
+
+
+def _keep(who: Somebody) -> None:
+    _closed(who)
+    delete_account.keep(delete_account.offer_to_keep(who.id), origin=HERE)
+
+
+def _freeze(who: Somebody) -> None:
+    not_me.freeze(who.link(VerificationType.NOT_ME), who.user.email, origin=HERE)
+
+
+def _reset(who: Somebody) -> None:
+    password_reset.request(who.user.email, origin=HERE)
+    password_reset.answer_requests()
+    password_reset.reset(who.link(VerificationType.PASSWORD_RESET), NEW_PASSWORD, origin=HERE)
+
+
+def _verify_email(who: Somebody) -> None:
+    who.row().email_verified_at = None
+    db.session.commit()
+    verify_email.send_again(who.id, browser=None)
+    value = who.link(VerificationType.EMAIL_VERIFICATION)
+    verify_email.claim(value, Opener(who.id, None), "", origin=HERE)
+
+
+def _verify_email_by_code(who: Somebody) -> None:
+    who.row().email_verified_at = None
+    db.session.commit()
+    code = openings.code_of(who.link(VerificationType.EMAIL_VERIFICATION))
+    verify_email.claim_by_code(Opener(who.id, None), who.user.email, code, origin=HERE)
+
+
+def _verify_phone(who: Somebody) -> None:
+    verify_phone.begin(who.id, NUMBER, "US", origin=HERE, replaces=True)
+    code = phone_codes.tell_again(verify_phone.require_pending(who.id))
+    verify_phone.claim(who.id, code or "", origin=HERE)
+    phone.remove(who.id, origin=HERE)
+
+
+def _roll_keys(who: Somebody) -> None:
+    keys.rotate(force=True)
+    keys.revoke(keys.signer().kid)
+    keys.prune()
+
+
+def _stage(who: Somebody) -> None:
+    keys.ensure_active()
+    delete_where(JWTKey, JWTKey.state == KeyState.NEXT)
+    keys.stage()
+
+
+def _purge(who: Somebody) -> None:
+    link, _ = add_link(who.id)
+    link.expires_at = clock.now() - timedelta(days=99)
+    db.session.commit()
+    assert list(purge.purge())
+
+
+def _sign_in_again(who: Somebody) -> None:
+    login.sign_in(who.user.email, PASSWORD, remember=True, origin=HERE, instead_of=who.identity)
+
+
+WALKS: dict[str, Callable[[Somebody], Any]] = {
+    "make a token": lambda who: api_tokens.create(
+        who.id, name="a script", scopes=["account:read"], expires_at=None, origin=HERE
+    ),
+    "rename a token": lambda who: api_tokens.rename(who.id, who.token.id, "another name"),
+    "rotate a token": lambda who: api_tokens.rotate(
+        who.id, who.token.id, overlap=timedelta(), origin=HERE
+    ),
+    "revoke a token": lambda who: api_tokens.revoke(who.id, who.token.id, origin=HERE),
+    "a token leaked": lambda who: leaked_tokens.report(who.token_value, origin=HERE),
+    "a leaked token is revoked": lambda who: leaked_tokens.revoke(
+        who.token_value, RevokeReason.LEAK_FOUND
+    ),
+    "change the password": lambda who: change_password.change_password(
+        who.identity, PASSWORD, NEW_PASSWORD, end_others=True, origin=HERE
+    ),
+    "confirm the password": lambda who: confirm_password.confirm_password(
+        who.identity, PASSWORD, origin=HERE
+    ),
+    "close the account": _closed,
+    "keep the account": _keep,
+    "delete the account": lambda who: delete_account.delete(who.id),
+    "delete what is due": lambda who: (_closed(who), _due(who), delete_account.delete_due()),
+    "seal the keys again": lambda who: key_encryption.rewrap(),
+    "make the first keys": lambda who: keys.ensure_active(),
+    "rotate and revoke keys": _roll_keys,
+    "stage a key": _stage,
+    "sign in": _sign_in_again,
+    "freeze the account": _freeze,
+    "reset the password": _reset,
+    "purge": _purge,
+    "renew a session": lambda who: refresh.renew(who.signed_in.refresh_token, origin=HERE),
+    "register": lambda who: register.register("new@example.org", PASSWORD, origin=HERE),
+    "revoke by value": lambda who: revocation.revoke(who.signed_in.refresh_token, origin=HERE),
+    "sign out": lambda who: sign_out.sign_out(who.identity, origin=HERE),
+    "sign a device out": lambda who: sign_out.sign_out_device(
+        who.identity, who.elsewhere.id, origin=HERE
+    ),
+    "sign the others out": lambda who: sign_out.sign_out_others(who.identity, origin=HERE),
+    "sign out everywhere": lambda who: sign_out.sign_out_everywhere(who.identity, origin=HERE),
+    "an operator makes an account": lambda who: users.create("made@example.org"),
+    "download what is kept": lambda who: download_data.download_data(who.id, origin=HERE),
+    "an operator disables": lambda who: users.disable(who.id),
+    "an operator signs out": lambda who: users.sign_out(who.id),
+    "end all sessions": lambda who: (
+        sessions.end_all(who.id, EndReason.SIGNED_OUT_ELSEWHERE),
+        db.session.commit(),
+    ),
+    "verify the address": _verify_email,
+    "verify the address by code": _verify_email_by_code,
+    "verify a number": _verify_phone,
+    "text a code again": lambda who: (
+        verify_phone.begin(who.id, NUMBER, "US", origin=HERE, replaces=True),
+        _forget_limits(),
+        verify_phone.send_again(who.id, origin=HERE),
+    ),
+}
+
+
+def test_every_service_function_that_writes_is_walked_and_settles(
+    app: Flask, redis_server: RedisServer
+) -> None:
+    written = dict(_functions_that_write())
+    walked: set[CodeType] = set()
+    unsettled: dict[str, list[str]] = {}
+    with app.app_context():
+        for number, (name, walk) in enumerate(WALKS.items()):
+            _forget_limits()
+            who = Somebody(number)
+            with _noting_calls(walked):
+                walk(who)
+            unsettled[name] = _wrong_entries(app, redis_server)
+            db.session.rollback()
+
+    assert {name: wrong for name, wrong in unsettled.items() if wrong} == {}
+    forgotten = [name for name, function in written.items() if function.__code__ not in walked]
+    assert forgotten == [], f"add to WALKS what reaches {', '.join(forgotten)}"
+
+
+def _due(who: Somebody) -> None:
+    who.row().delete_at = clock.now() - timedelta(days=2)
+    db.session.commit()
+
+
+def _forget_limits() -> None:
+    db.session.execute(db.delete(Attempt))
+    db.session.commit()
+
+
+def _wrong_entries(app: Flask, server: RedisServer) -> list[str]:
+    """Return the keys that hold anything but what the database has; every kind was cached before.
+
+    A list is compared as a whole: no time passes here by which an id could drop out.
+    """
+    with server.client as client:
+        held = {name.decode(): client.get(name) for name in client.scan_iter()}
+    wrong = [key for key, raw in held.items() if raw[:1] == scripts.FENCE]
+    entries = [entry for key in held if (entry := parse(key)) is not None]
+    parts = app.extensions["token_cache"]
+    _, looks = parts.protocol.look(entries)
+    cached = {entry: look.value for entry, look in looks.items() if look.is_hit}
+    committed = load(parts.database, list(cached))
+    return wrong + [entry.key for entry in cached if cached[entry] != committed[entry]]
+
+
+def _functions_that_write() -> Iterator[tuple[str, FunctionType]]:
+    """Yield every public service function that writes cached rows, or reaches what does."""
+    for found in pkgutil.iter_modules(services.__path__):
+        module = importlib.import_module(f"{services.__name__}.{found.name}")
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            is_ours = function.__module__ == module.__name__ and not name.startswith("_")
+            if is_ours and any(map(_writes, _reached(function, set()))):
+                yield f"{found.name}.{name}", inspect.unwrap(function)
+
+
+def _reached(function: FunctionType, seen: set[FunctionType]) -> Iterator[FunctionType]:
+    """Yield a function and all of ours that its code names, directly or in a module."""
+    function = inspect.unwrap(function)
+    if function in seen:
+        return
+    seen.add(function)
+    yield function
+    names = {name for code in _codes(function.__code__) for name in code.co_names}
+    named = [function.__globals__[name] for name in names if name in function.__globals__]
+    for module in [each for each in named if isinstance(each, ModuleType)]:
+        named += [getattr(module, name) for name in names if hasattr(module, name)]
+    for each in named:
+        if inspect.isfunction(each) and each.__module__.startswith(services.__name__):
+            yield from _reached(each, seen)
+
+
+def _writes(function: FunctionType) -> bool:
+    """Tell whether a function's own code changes, makes or deletes cached rows."""
+    for code in _codes(function.__code__):
+        called = {name for name in code.co_names if name in function.__globals__}
+        if called & {*WRITERS, *MADE} and (called & {*WRITERS} or "add" in code.co_names):
+            return True
+        steps = dis.get_instructions(code)
+        if any(each.opname == "STORE_ATTR" and each.argval in CACHED - SHARED for each in steps):
+            return True
+    return False
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+@contextmanager
+def _noting_calls(walked: set[CodeType]) -> Iterator[None]:
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call":
+            walked.add(frame.f_code)
+
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
