@@ -15,13 +15,24 @@ from datetime import timedelta
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from authapp import clock, services
-from authapp.models import Attempt, EndReason, JWTKey, KeyState, RevokeReason, User, VerificationType, db
+from authapp.models import (
+    Attempt,
+    EndReason,
+    JWTKey,
+    KeyState,
+    RevokeReason,
+    User,
+    VerificationType,
+    db,
+)
 from authapp.models.changes import CachedRow, delete_where
 from authapp.services import (
     api_tokens,
+    change_email,
     change_password,
     confirm_password,
     delete_account,
@@ -38,6 +49,7 @@ from authapp.services import (
     purge,
     refresh,
     register,
+    restore_email,
     revocation,
     sessions,
     sign_out,
@@ -122,6 +134,21 @@ def _verify_email_by_code(who: Somebody) -> None:
     verify_email.claim_by_code(Opener(who.id, None), who.user.email, code, origin=HERE)
 
 
+def _change_email(who: Somebody) -> None:
+    address = f"new.{who.user.email}"
+    change_email.request(who.id, address, browser="x" * 43, origin=HERE)
+    value = who.link(VerificationType.EMAIL_CHANGE, address)
+    change_email.claim(value, Opener(who.id, None), "", origin=HERE)
+
+
+def _change_email_and_restore_it(who: Somebody) -> None:
+    value = who.link(VerificationType.EMAIL_CHANGE, f"new.{who.user.email}")
+    since = clock.now() - timedelta(minutes=1)
+    change_email.claim_by_code(Opener(who.id, None), openings.code_of(value), origin=HERE)
+    restore_email.restore_email(who.row(), who.user.email, since=since, origin=HERE)
+    db.session.commit()
+
+
 def _verify_phone(who: Somebody) -> None:
     verify_phone.begin(who.id, NUMBER, "US", origin=HERE, replaces=True)
     code = phone_codes.tell_again(verify_phone.require_pending(who.id))
@@ -202,6 +229,8 @@ WALKS: dict[str, Callable[[Somebody], Any]] = {
     ),
     "verify the address": _verify_email,
     "verify the address by code": _verify_email_by_code,
+    "change the address": _change_email,
+    "change the address, and undo it": _change_email_and_restore_it,
     "verify a number": _verify_phone,
     "text a code again": lambda who: (
         verify_phone.begin(who.id, NUMBER, "US", origin=HERE, replaces=True),
@@ -211,6 +240,7 @@ WALKS: dict[str, Callable[[Somebody], Any]] = {
 }
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_service_function_that_writes_is_walked_and_settles(
     app: Flask, redis_server: RedisServer
 ) -> None:
