@@ -1,5 +1,6 @@
 """Where somebody is signed in, and signing out there."""
 
+from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
@@ -15,6 +16,8 @@ from authapp.services import sign_out
 from authapp.web import authn
 from authapp.web.account import SECTIONS, Section
 
+SHOWN: Final = 50
+
 sessions = Blueprint("sessions", __name__, url_prefix="/account/sessions")
 
 SECTIONS.append(
@@ -29,9 +32,11 @@ SECTIONS.append(
 @sessions.get("")
 def show() -> ResponseReturnValue:
     """List the devices, the one at hand first."""
+    found = service.list_standing(g.identity.user_id, first=g.identity.session_id)
     return render_template(
         "sessions/show.html",
-        sessions=service.list_standing(g.identity.user_id, first=g.identity.session_id),
+        sessions=found[:SHOWN],
+        not_shown=len(found[SHOWN:]),
         is_active=service.is_active,
         active_within=current_settings().access_token_lifetime,
     )

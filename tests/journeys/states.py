@@ -752,6 +752,31 @@ def _(visit: Visit) -> None:
     visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
 
 
+def reuse_a_session(visit: Visit) -> None:
+    """Come back with a refresh token whose successor was used."""
+    visit.register()
+    visit.sign_in()
+    cookies = visit.page.context
+    copied = [each for each in cookies.cookies() if each["name"] == "refresh_token"]
+    for _ in range(2):
+        cookies.clear_cookies(name="access_token")
+        visit.open("/account")
+    cookies.clear_cookies()
+    cookies.add_cookies(copied)
+    visit.open("/account")
+
+
+@state("login-after-reuse")
+def _(visit: Visit) -> None:
+    reuse_a_session(visit)
+
+
+@state("mail-session_reused")
+def _(visit: Visit) -> None:
+    reuse_a_session(visit)
+    visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
+
+
 @state("error-404")
 def _(visit: Visit) -> None:
     visit.open("/nowhere")

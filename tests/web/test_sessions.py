@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 
 from authapp.models import Activity, EndReason, RefreshToken, User, db
 from authapp.services import activity, sessions
-from tests.conftest import add_user
+from authapp.web.sessions import SHOWN
+from tests.conftest import HERE, add_user
 from tests.web.browsing import cookie, is_signed_in, post, sign_in
 
 PAGE = "/account/sessions"
@@ -180,6 +181,22 @@ def test_a_stale_password_is_asked_for_before_the_list_and_before_ending(
         assert asked.headers["Location"] == f"/account/confirm?next={PAGE}"
         assert refused.headers["Location"] == f"/account/confirm?next={PAGE}"
         assert is_signed_in(phone)
+
+
+def test_a_page_has_an_end_however_many_there_are(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    with app.app_context():
+        for _ in range(SHOWN + 1):
+            sessions.begin(user.id, remember=False, origin=HERE)
+    sign_in(client)
+
+    html = client.get(PAGE).get_data(as_text=True)
+
+    assert len(cards(client)) == SHOWN
+    assert "2 more, not used for longer, are not shown." in html
+    post(client, PAGE, end="others")
+    assert len(cards(client)) == 1
 
 
 def test_the_account_page_leads_there(client: FlaskClient, user: User) -> None:
