@@ -44,7 +44,7 @@ def report(value: str, *, origin: Origin) -> None:
 
     Says nothing of what the value was. Raises TooManyAttempts for a client that reports too many.
     """
-    attempts.spend(REPORTS, origin.address)
+    attempts.spend(REPORTS, origin.network)
     revoke(value, RevokeReason.LEAK_REPORTED)
 
 

@@ -1,10 +1,10 @@
 """Deleting rows that have been over for a while, a little at a time."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, or_, select
 
 from authapp import clock
 from authapp.delivery import outbox
@@ -13,7 +13,7 @@ from authapp.models.changes import delete_where
 from authapp.services import attempts
 
 KEPT: Final = timedelta(days=30)
-"""How long an expired row stays, so that its owner can be told why it stopped working."""
+"""How long a row that is over stays, so that its owner can be told why it stopped working."""
 
 ACTIVITY_KEPT: Final = timedelta(days=400)
 """A year and a month: whoever looks once a year still finds what happened since."""
@@ -26,7 +26,7 @@ def purge() -> Iterator[int]:
     """Delete what is over, a batch a transaction; yields how many each batch had."""
     before = clock.now() - KEPT
     for model in _MODELS:
-        while ids := _first(model.id, model.expires_at < before):
+        while ids := _first(model.id, _is_over(model, before)):
             delete_where(model, model.id.in_(ids))
             db.session.commit()
             yield len(ids)
@@ -38,6 +38,12 @@ def purge() -> Iterator[int]:
         yield number
     while number := attempts.forget_spent(BATCH):
         yield number
+
+
+def _is_over(model: type[Any], before: datetime) -> ColumnElement[bool]:
+    is_too_old: ColumnElement[bool] = model.expires_at < before
+    # One that never expires is over once it was revoked.
+    return or_(is_too_old, Token.revoked_at < before) if model is Token else is_too_old
 
 
 def _first(id: Any, condition: Any) -> list[Any]:

@@ -1,0 +1,28 @@
+"""Deleting what has been over for a while."""
+
+import pytest
+
+from authapp.models import Token, TokenUse, User, db
+from authapp.services import api_tokens, purge
+from tests.conftest import HERE
+from tests.token_cache.rows import add_token
+
+pytestmark = pytest.mark.usefixtures("context")
+
+
+def test_tokens_go_a_month_after_they_expired_or_were_revoked(user: User, move_time) -> None:
+    expiring, for_ever, revoked = (add_token(user.id, days=days)[0].id for days in (1, None, None))
+    api_tokens.revoke(user.id, revoked, origin=HERE)
+    db.session.add(
+        TokenUse(token_id=expiring, last_used_at=purge.clock.now(), last_used_address="")
+    )
+    db.session.commit()
+
+    with move_time(days=29):
+        list(purge.purge())
+        assert db.session.query(Token).count() == 3
+    with move_time(days=32):
+        list(purge.purge())
+
+    assert [token.id for token in db.session.query(Token)] == [for_ever]
+    assert db.session.query(TokenUse).count() == 0
