@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import aliased
 
 from authapp import clock
@@ -59,6 +59,10 @@ def deliver_due(send: Send) -> Iterator[Outcome]:
             if isinstance(failure, ServerAway):
                 resting.add(message.channel)
             yield _put_back(message, failure)
+        except Exception as error:
+            # A fault of ours must not be tried for ever, nor stand in the way of other messages.
+            log.exception("%s %s cannot be sent", message.message, message.id)
+            yield _put_back(message, DeliveryFailed(f"{type(error).__name__}: {error}"))
         else:
             yield _note_sent(message, has_left=has_left)
 
@@ -91,30 +95,37 @@ def _next_due(resting: Collection[str]) -> Any:
         OutboxMessage.due_at <= now,
         OutboxMessage.expires_at > now,
         OutboxMessage.channel.not_in(resting),
-        ~_earlier_waits(),
+        _is_next(),
     )
     return (
         select(OutboxMessage.id, OutboxMessage.claimed_until)
         .where(due)
-        .order_by(OutboxMessage.due_at, OutboxMessage.created_at, OutboxMessage.id)
+        .order_by(OutboxMessage.due_at)
         .limit(1)
         .with_for_update(skip_locked=True, of=OutboxMessage)
     )
 
 
-def _earlier_waits() -> ColumnElement[bool]:
-    """Return the condition that an earlier message to the same person waits on the same channel.
+def _is_next() -> ColumnElement[bool]:
+    """Return the condition that no earlier message to the same person waits on the same channel.
 
     Mail does not hold back text messages: their codes would grow old behind a mail server's outage.
     """
-    earlier = aliased(OutboxMessage)
-    return exists().where(
-        earlier.user_id == OutboxMessage.user_id,
-        earlier.channel == OutboxMessage.channel,
-        earlier.sent_at.is_(None),
-        earlier.dead_at.is_(None),
-        tuple_(earlier.created_at, earlier.id) < tuple_(OutboxMessage.created_at, OutboxMessage.id),
+    other = aliased(OutboxMessage)
+    # A sub-query of one value and not NOT EXISTS: that becomes a join with the whole backlog.
+    first = (
+        select(other.id)
+        .where(
+            other.user_id == OutboxMessage.user_id,
+            other.channel == OutboxMessage.channel,
+            other.sent_at.is_(None),
+            other.dead_at.is_(None),
+        )
+        .order_by(other.created_at, other.id)
+        .limit(1)
+        .scalar_subquery()
     )
+    return or_(OutboxMessage.user_id.is_(None), OutboxMessage.id == first)
 
 
 def _claim(id: Any, seen: Any) -> OutboxMessage | None:

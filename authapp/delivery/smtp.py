@@ -6,8 +6,10 @@ time-out; and it fails a message that was taken when the server hangs up before 
 
 import smtplib
 import ssl
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import flask_mail
 from flask import Flask, current_app
@@ -50,12 +52,13 @@ class Connection(flask_mail.Connection):
         """Connect and sign in; the server must prove who it is."""
         server, tls = self.mail, current_app.extensions["mail_tls"]
         timeout = current_settings().delivery_timeout.total_seconds()
+        known_as: dict[str, Any] = {"local_hostname": _own_name(), "timeout": timeout}
         if server.use_ssl:
             host: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.server, server.port, timeout=timeout, context=tls
+                server.server, server.port, context=tls, **known_as
             )
         else:
-            host = smtplib.SMTP(server.server, server.port, timeout=timeout)
+            host = smtplib.SMTP(server.server, server.port, **known_as)
         try:
             if server.use_tls:
                 # Raises where the server does not offer it: nothing goes in the open instead.
@@ -92,7 +95,8 @@ class Connection(flask_mail.Connection):
                 self.host = self.configure_host()
             except smtplib.SMTPResponseException as error:
                 raise ServerAway(_words(error.smtp_code, error.smtp_error)) from error
-            except (smtplib.SMTPException, OSError) as error:
+            except (smtplib.SMTPException, OSError, ValueError) as error:
+                # ValueError: a host or a name that cannot be written as the protocol wants it.
                 raise ServerAway(f"{type(error).__name__}: {error}") from error
 
     def _is_open(self, host: smtplib.SMTP) -> bool:
@@ -110,6 +114,15 @@ class Connection(flask_mail.Connection):
             host.quit()
         except (smtplib.SMTPException, OSError):
             host.close()
+
+
+def _own_name() -> str:
+    """Return what we call ourselves; smtplib would ask DNS, however long that takes."""
+    host = urlsplit(current_settings().public_url).hostname or ""
+    try:
+        return f"[{ip_address(host)}]"
+    except ValueError:
+        return host.encode("idna").decode()
 
 
 def _failure(code: int, reply: Any) -> DeliveryFailed:
@@ -130,5 +143,5 @@ def _tls(settings: Settings) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file or None)
     except OSError as error:
-        why = error.strerror if not Path(file).is_file() else "it holds no PEM certificate"
+        why = "it holds no PEM certificate" if Path(file).is_file() else "there is no such file"
         raise ConfigError(f"MAIL_CA_FILE {file} cannot be used: {why}") from error

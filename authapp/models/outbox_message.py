@@ -30,6 +30,7 @@ class OutboxMessage(Base):
     __tablename__ = "outbox_messages"
     __table_args__ = (
         Index(None, "sent_at", "dead_at", "due_at"),
+        Index("ix_outbox_messages_due", "due_at", sqlite_where=_WAITS, postgresql_where=_WAITS),
         Index(
             "ix_outbox_messages_waiting",
             "user_id",

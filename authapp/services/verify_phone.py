@@ -21,7 +21,7 @@ from authapp.security.codes import read_code
 from authapp.services import attempts, phone, phone_codes, standing, text_limits, verification
 from authapp.services.attempts import Limit
 from authapp.services.origin import Origin
-from authapp.services.phone_codes import get_pending
+from authapp.services.phone_codes import LIFETIME, get_pending
 from authapp.services.phone_numbers import parse_phone
 from authapp.token_cache.records import VerificationTokenRecord
 
@@ -130,7 +130,7 @@ def _text(
     if pending is not None and pending.expires_at - now > _NEARLY_OVER:
         code, expires_at = phone_codes.tell_again(pending), pending.expires_at
     if code is None:
-        code, expires_at = phone_codes.add(user_id, number), now + phone_codes.LIFETIME
+        code, expires_at = phone_codes.add(user_id, number), now + LIFETIME
     sms.enqueue(
         "verify_phone",
         to=number,
@@ -138,6 +138,6 @@ def _text(
         lifetime=expires_at - now,
         code=code,
         host=urlsplit(current_settings().public_url).hostname,
-        minutes=int(phone_codes.LIFETIME.total_seconds() // 60),
+        minutes=int((expires_at - now).total_seconds() // 60),
     )
     db.session.commit()

@@ -8,6 +8,7 @@ from authapp.errors import Conflict, InputRefused, TokenRefused, TooManyAttempts
 from authapp.http.origin import origin
 from authapp.services import account
 from authapp.services import verify_phone as service
+from authapp.services.phone_codes import LIFETIME
 from authapp.web import words
 from authapp.web.forms import CodeForm, show_refusal
 from authapp.web.phone_form import PhoneForm, refuse_more
@@ -97,7 +98,9 @@ def _render_code(form: CodeForm, status: int = 200) -> ResponseReturnValue:
         pending = service.require_pending(g.identity.user_id)
     except TokenRefused:
         return _begin_again()
-    page = render_template("verify_phone/code.html", form=form, phone=pending.target)
+    page = render_template(
+        "verify_phone/code.html", form=form, phone=pending.target, lifetime=LIFETIME
+    )
     return page, status
 
 

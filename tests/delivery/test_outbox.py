@@ -278,3 +278,19 @@ def test_old_messages_are_purged_and_waiting_ones_are_not(
             list(purge.purge())
 
         assert [message.id for message in outbox.list_recent()] == [waiting]
+
+
+def test_a_fault_of_ours_stands_in_nobodys_way_and_ends(
+    mailing_app: Flask, move_time: Callable
+) -> None:
+    with mailing_app.app_context():
+        broken = add(channel="pigeon")
+        add()
+
+        assert deliver() == {Outcome.PUT_BACK: 1, Outcome.SENT: 1}
+
+        for hour in range(1, delivery.TRIES + 1):
+            with move_time(hours=2 * hour):
+                deliver()
+        assert stored(broken).dead_at
+        assert "pigeon" in (stored(broken).last_error or "")

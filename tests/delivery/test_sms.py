@@ -54,7 +54,7 @@ def twilio(service: TextService, **changes: str) -> dict[str, str]:
         "SMS_SENDER": "twilio",
         "SMS_TWILIO_URL": service.url,
         "SMS_TWILIO_ACCOUNT": "AC0123",
-        "SMS_TWILIO_TOKEN": "a token",
+        "SMS_TWILIO_TOKEN": "a-token",
         **changes,
     }
 
@@ -99,7 +99,7 @@ def test_twilio_is_asked_as_its_api_wants(twilio_app: Flask, service: TextServic
     (request,) = service.requests
     assert request.path == "/2010-04-01/Accounts/AC0123/Messages.json"
     scheme, credentials = request.headers["authorization"].split()
-    assert (scheme, base64.b64decode(credentials)) == ("Basic", b"AC0123:a token")
+    assert (scheme, base64.b64decode(credentials)) == ("Basic", b"AC0123:a-token")
     assert parse_qs(request.body.decode()) == {
         "To": [NUMBER],
         "From": ["+15005550006"],

@@ -1,5 +1,7 @@
 """Mail over a real SMTP server that verifies, refuses, hangs, hangs up and comes back."""
 
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from authapp.delivery.deliver import Outcome
 from authapp.errors import ConfigError
 from tests.delivery.messages import add, deliver, stored
 from tests.mail_server import (
+    HOST,
     Authority,
     MailServer,
     hang,
@@ -163,6 +166,45 @@ def test_a_server_that_hangs_is_given_up_in_time(
 
         with move_time(minutes=1):
             assert deliver() == {Outcome.SENT: 1}
+
+
+@pytest.mark.parametrize(
+    "greeting", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"554 no\r\n"]
+)
+def test_what_is_no_mail_server_costs_a_try_in_time(
+    make_app: Callable[..., Flask], greeting: bytes | None
+) -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        thread = threading.Thread(target=greet, args=(listener, greeting))
+        thread.start()
+        port = listener.getsockname()[1]
+        app = make_app(**mail_settings(port, DELIVERY_TIMEOUT="1"))
+        with app.app_context():
+            add(recipient="first@example.org")
+            add(recipient="second@example.org")
+
+            assert deliver() == {Outcome.PUT_BACK: 1}
+        thread.join()
+
+
+def greet(listener: socket.socket, greeting: bytes | None) -> None:
+    """Say a greeting and hang up, or say nothing until the other side does."""
+    connection, _address = listener.accept()
+    with connection:
+        if greeting is None:
+            connection.recv(1)
+        else:
+            connection.sendall(greeting)
+
+
+@pytest.mark.parametrize("changes", [{"MAIL_SERVER": "x" * 70}, {"MAIL_USERNAME": "jos\u00e9"}])
+def test_a_setting_that_no_server_understands_lets_no_message_die(
+    make_app: Callable[..., Flask], mail_server: MailServer, changes: dict[str, str]
+) -> None:
+    with make_app(**{**mail_settings(mail_server.port), **changes}).app_context():
+        add()
+
+        assert deliver() == {Outcome.PUT_BACK: 1}
 
 
 def test_a_server_that_hangs_up_mid_message_gets_it_again(
