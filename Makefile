@@ -11,7 +11,7 @@ PROXY := $(VENV)/.proxy-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run flask test test-redis torture check format browser proxy clean
+.PHONY: help run flask test test-redis bench torture check format browser proxy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ test-redis: $(DEVELOPMENT) ## Run the cache's tests on Redis 6.2 and on Redis 8 
 		export AUTHAPP_TEST_REDIS; $$AUTHAPP_TEST_REDIS --version; \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/token_cache $(ARGS) || exit 1; \
 	done
+
+bench: $(DEVELOPMENT) ## Measure what the token cache costs and saves
+	$(BIN)/python -m tests.token_cache.bench
 
 torture: $(DEVELOPMENT) ## Race processes on a Redis that is frozen and killed, for SECONDS
 	SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -q tests/token_cache/torture.py $(ARGS)

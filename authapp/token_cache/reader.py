@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from authapp.errors import Unavailable
@@ -132,15 +132,27 @@ class Reader:
     ) -> Any:
         """Refresh a value that is in use and about to end, before anybody has to wait for it.
 
-        What was found stands in for a lease: any change since would have replaced it.
+        What was found stands in for a lease: any change since would have replaced it. And it still
+        answers where it cannot be refreshed.
         Source: Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede
         Prevention" (XFetch).
         """
         ahead = -self._load_seconds * math.log(1.0 - random.random())  # noqa: S311 - no secret
-        ends_with_its_row = isinstance(entry, RowEntry) and look.value.expires_at == look.ends
-        if look.time_left > timedelta(seconds=ahead) or ends_with_its_row:
+        if look.time_left > timedelta(seconds=ahead) or _ends_with_its_row(entry, look):
             return look.value
-        loaded = self._load([entry])
-        protocol.replace(ticket, look.raw, loaded)
+        try:
+            loaded = self._load([entry])
+            protocol.replace(ticket, look.raw, loaded)
+        except (Unavailable, RedisAway) as error:
+            log.debug("a value was not refreshed ahead: %s", type(error).__name__)
+            return look.value
         self._tally.count(counters.REFRESH, entry.kind.name)
         return loaded[entry]
+
+
+def _ends_with_its_row(entry: CachedEntry, look: Look) -> bool:
+    """Tell whether a fresh value would not end any later."""
+    if not isinstance(entry, RowEntry) or look.ends is None:
+        return False
+    expires_at: datetime | None = look.value.expires_at
+    return expires_at is not None and expires_at <= look.ends

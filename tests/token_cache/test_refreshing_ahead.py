@@ -1,0 +1,74 @@
+"""A value that is in use and about to end is refreshed before anybody has to wait for it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from authapp.models import User, db
+from authapp.token_cache import counters, token_cache
+from tests.servers import RedisServer
+from tests.token_cache.rows import add_link, add_session
+
+
+@pytest.fixture
+def eager(app: Flask) -> Iterator[Flask]:
+    """An application whose database is so slow that everything is about to end."""
+    app.extensions["token_cache"].reader._load_seconds = 1e9
+    with app.app_context():
+        yield app
+
+
+def count(app: Flask, event: str) -> int:
+    return app.extensions["token_cache"].tally.counted(event)
+
+
+def test_a_value_in_use_is_refreshed_without_a_miss(
+    app: Flask, user: User, redis_server: RedisServer
+) -> None:
+    with app.app_context():
+        id = add_session(user.id, hours=100).id
+        token_cache.get_refresh_token_by_id(id)
+        misses = count(app, counters.MISS)
+        redis_server.client.pexpire(f"refresh_token:{id}", 60_000)
+        app.extensions["token_cache"].reader._load_seconds = 1e9
+
+        assert token_cache.get_refresh_token_by_id(id)
+
+    assert count(app, counters.REFRESH) == 1
+    assert count(app, counters.MISS) == misses
+    assert redis_server.client.pttl(f"refresh_token:{id}") > 3_500_000
+
+
+def test_far_from_its_end_nothing_is_refreshed(app: Flask, user: User) -> None:
+    with app.app_context():
+        id = add_session(user.id, hours=100).id
+        for _ in range(200):
+            token_cache.get_refresh_token_by_id(id)
+
+    assert count(app, counters.REFRESH) == 0
+
+
+def test_what_ends_with_its_row_is_not_refreshed(eager: Flask, user: User) -> None:
+    link_id = add_link(user.id, minutes=30)[0].id
+
+    for _ in range(3):
+        assert token_cache.get_verification_token_by_id(link_id)
+
+    assert count(eager, counters.REFRESH) == 0
+
+
+def test_a_hit_stays_a_hit_when_it_cannot_be_refreshed(
+    eager: Flask, user: User, lose_database: Callable[[], None]
+) -> None:
+    session_id = add_session(user.id, hours=100).id
+    assert token_cache.get_refresh_token_by_id(session_id)
+    refreshed = count(eager, counters.REFRESH)
+    db.session.remove()
+    lose_database()
+    eager.extensions["token_cache"].reader._load_seconds = 1e9
+
+    for _ in range(3):
+        assert token_cache.get_refresh_token_by_id(session_id)
+
+    assert count(eager, counters.REFRESH) == refreshed
