@@ -16,8 +16,6 @@ from authapp.models import db
 from authapp.web import words
 from authapp.web.navigation import page_at_hand
 
-_OUTAGE = timedelta(seconds=5)
-
 # What may go better a moment later, where the same page is worth another try.
 _PASSING = (
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -69,7 +67,7 @@ def _domain_error(error: DomainError) -> Response:
 def _database_away(error: Exception) -> Response:
     current_app.logger.error("the database does not answer: %s", type(error).__name__)
     db.session.rollback()
-    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, wait=_OUTAGE)
+    return _domain_error(Unavailable())
 
 
 def _unexpected(error: Exception) -> Response:

@@ -1,0 +1,116 @@
+"""Another program that verifies tokens by itself, as docs/api.md tells it to."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from flask import Flask
+
+from authapp import ROOT
+from authapp.models import User, db
+from authapp.services import jwks_fetches, keys
+from tests.api.calling import begin
+from tests.api.test_reverse_proxy import serving
+from tests.cli.test_keys import run
+
+ISSUER = "https://accounts.example.org"
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app(PUBLIC_URL=ISSUER)
+
+
+def documented() -> tuple[str, str]:
+    """Return the two halves of the example: what is made once, and what is done for each token."""
+    text = (ROOT / "docs" / "api.md").read_text()
+    found = re.search(r"With\nPyJWT:\n\n((?:    .*\n)+)", text)
+    assert found is not None
+    once, _, each = re.sub("^    ", "", found[1], flags=re.MULTILINE).partition("\n")
+    return once, each
+
+
+class Program:
+    """Runs the example of the documentation, on keys that are served at a port of the test's."""
+
+    def __init__(self, port: int) -> None:
+        once, self._each = documented()
+        served = once.replace(ISSUER, f"http://127.0.0.1:{port}")
+        assert served != once
+        self._names: dict[str, Any] = {"jwt": jwt}
+        exec(served, self._names)
+
+    def account_of(self, token: str) -> str:
+        names = {**self._names, "token": token}
+        exec(self._each, names)
+        return str(names["account"])
+
+
+def test_a_rotation_is_noticed_by_no_program_and_needs_no_fetch(app: Flask, user: User) -> None:
+    with serving(app) as port:
+        program = Program(port)
+        old = begin(app, user).access_token
+        assert program.account_of(old) == str(user.id)
+    assert run(app, "rotate", "--force")[0] == 0
+    new = begin(app, user).access_token
+
+    # Nothing is served any more: what the program has must do.
+    assert jwt.get_unverified_header(new)["kid"] != jwt.get_unverified_header(old)["kid"]
+    assert program.account_of(new) == str(user.id)
+    assert program.account_of(old) == str(user.id)
+
+
+def noted(app: Flask) -> str:
+    """Return the program that was noted; that is done when it has its answer already."""
+    give_up_at = time.monotonic() + 10
+    with app.app_context():
+        while not (found := jwks_fetches.consumers()):
+            assert time.monotonic() < give_up_at, "the fetch was not noted"
+            time.sleep(0.02)
+            db.session.rollback()
+        return found[0].consumer
+
+
+def test_a_program_that_has_the_next_key_is_no_reason_to_wait(
+    app: Flask, user: User, move_time: Callable
+) -> None:
+    with serving(app) as port, move_time(minutes=10):
+        program = Program(port)
+        assert program.account_of(begin(app, user).access_token) == str(user.id)
+        assert noted(app).startswith("Python-urllib/")
+
+        assert run(app, "rotate")[0] == 0
+
+        assert program.account_of(begin(app, user).access_token) == str(user.id)
+
+
+def test_a_revoked_key_is_refused_once_the_keys_are_fetched_again(app: Flask, user: User) -> None:
+    with serving(app) as port:
+        token = begin(app, user).access_token
+        assert Program(port).account_of(token) == str(user.id)
+        with app.app_context():
+            kid = keys.signer().kid
+        assert run(app, "revoke", kid)[0] == 0
+
+        with pytest.raises(jwt.PyJWKClientError):
+            Program(port).account_of(token)
+        assert Program(port).account_of(begin(app, user).access_token) == str(user.id)
+
+
+@pytest.mark.parametrize("changes", [{"typ": "JWT"}, {"iss": "x"}, {"aud": "x"}, {"exp": 1}])
+def test_a_token_of_ours_for_anything_else_is_refused(
+    app: Flask, user: User, changes: dict[str, Any]
+) -> None:
+    token = begin(app, user).access_token
+    with app.app_context():
+        signer = keys.signer()
+        private = keys.keyring.parse_private(signer.private_der)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    headers = {"kid": signer.kid, "typ": changes.get("typ", "at+jwt")}
+    forged = jwt.encode({**claims, **changes}, private, algorithm="RS256", headers=headers)
+
+    with serving(app) as port, pytest.raises(jwt.InvalidTokenError):
+        Program(port).account_of(forged)
