@@ -105,6 +105,13 @@ class RedisServer:
         with self.client as client:
             client.flushall()
 
+    def saved(self) -> bytes:
+        """Return the file that the server saves itself to, as it is."""
+        with self.client as client:
+            client.config_set("rdbcompression", "no")
+            client.save()
+        return (self._folder / "dump.rdb").read_bytes()
+
     def close(self) -> None:
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
