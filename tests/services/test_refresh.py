@@ -344,3 +344,52 @@ def test_proving_again_does_not_sign_the_other_tab_out(context: None, user: User
     late = renew(first.refresh_token, origin=HERE)
 
     assert late.refresh_token == proven.refresh_token
+
+
+def overtaken(app: Flask, first: SignedIn, times: int) -> str:
+    """Renew, while others rotate between our look at the session and our claim."""
+    overtakers = iter([lambda: rotate_elsewhere(app, first.refresh_token, times)])
+
+    def overtake(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE refresh_tokens"):
+            for rotate in overtakers:
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(rotate).result()
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", overtake)
+        try:
+            return renew(first.refresh_token, origin=HERE).refresh_token
+        finally:
+            event.remove(db.engine, "before_cursor_execute", overtake)
+
+
+def rotate_elsewhere(app: Flask, refresh_token: str, times: int) -> None:
+    with app.app_context():
+        for _ in range(times):
+            refresh_token = renew(refresh_token, origin=ELSEWHERE).refresh_token
+
+
+def test_whoever_is_overtaken_takes_the_same_successor_and_writes_nothing(
+    app: Flask, user: User
+) -> None:
+    with app.app_context():
+        first = begin(user)
+
+    late = overtaken(app, first, times=1)
+
+    with app.app_context():
+        assert renew(first.refresh_token, origin=HERE).refresh_token == late
+        assert row_of(first).generation == 1
+        assert row_of(first).last_used_address == ELSEWHERE.address
+
+
+def test_whoever_is_overtaken_twice_does_not_turn_the_chain_back(app: Flask, user: User) -> None:
+    with app.app_context():
+        first = begin(user)
+
+    with pytest.raises(TokenRevoked):
+        overtaken(app, first, times=2)
+
+    with app.app_context():
+        assert row_of(first).generation == 2

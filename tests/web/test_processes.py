@@ -18,6 +18,7 @@ from flask import Flask
 from authapp.models import RefreshToken, User, VerificationType, db
 from authapp.services import (
     change_password,
+    delete_account,
     not_me,
     password_reset,
     sessions,
@@ -134,15 +135,18 @@ def replace_password(ending: Ending) -> None:
 
 WAYS: dict[str, Callable[[Ending], object]] = {
     "sign out": lambda it: sign_out.sign_out(it.victim, origin=HERE),
-    "one device": lambda it: sign_out.sign_out_device(it.other, it.victim.session_id, origin=HERE),
+    "one device": lambda it: sign_out.sign_out_device(
+        it.user.id, it.victim.session_id, origin=HERE
+    ),
     "everywhere but here": lambda it: sign_out.sign_out_others(it.other, origin=HERE),
-    "everywhere": lambda it: sign_out.sign_out_everywhere(it.other, origin=HERE),
+    "everywhere": lambda it: sign_out.sign_out_everywhere(it.user.id, origin=HERE),
     "password changed": replace_password,
     "password reset": reset_password,
     "frozen": lambda it: not_me.freeze(it.not_me_link, it.user.email, origin=HERE),
     "operator signs out": lambda it: users.sign_out(it.user.id),
     "disabled": lambda it: users.disable(it.user.id),
-    "deleted": lambda it: users.delete(it.user.id),
+    "closed": lambda it: delete_account.close(it.other, PASSWORD, origin=HERE),
+    "deleted": lambda it: delete_account.delete(it.user.id),
 }
 
 
