@@ -576,6 +576,15 @@ def _(visit: Visit) -> None:
     visit.press("Revoke it")
 
 
+@state("mail-api_token_leaked")
+def _(visit: Visit) -> None:
+    _with_token(visit)
+    value = visit.page.locator("#value").inner_text()
+    report = {"token": value}
+    visit.page.request.post(f"{visit.server}/api/v1/tokens/report", data=report)
+    visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
+
+
 @state("mail-api_token_made")
 def _(visit: Visit) -> None:
     _with_token(visit)

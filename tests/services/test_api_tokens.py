@@ -1,5 +1,7 @@
 """API tokens: what their owners and the programs that present them can rely on."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -8,6 +10,7 @@ from flask import Flask
 from authapp import clock
 from authapp.errors import (
     Conflict,
+    DomainError,
     InputRefused,
     LimitReached,
     NotAllowed,
@@ -303,3 +306,69 @@ def test_a_disabled_account_gets_no_token(user: User) -> None:
         create(user)
     with pytest.raises(NotAllowed):
         api_tokens.rotate(user.id, made.id, overlap=DAY, origin=HERE)
+
+
+def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
+    """Run calls in threads of their own, and return what each gave or raised."""
+
+    def run(call: Callable[[], object]) -> object:
+        with app.app_context():
+            try:
+                return call()
+            except DomainError as error:
+                return type(error)
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def test_many_at_once_make_no_more_than_the_limit(
+    app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_tokens, "MOST", 3)
+
+    ended = at_once(app, *[lambda: create(user)] * 6)
+
+    assert ended.count(LimitReached) == 3
+    assert len(listed(user)) == 3
+
+
+def test_one_key_makes_one_token_however_many_ask_at_once(app: Flask, user: User) -> None:
+    def ask() -> NewToken:
+        return api_tokens.create(
+            user.id, name="x", scopes=["introspect"], expires_at=None, origin=HERE, key="one form"
+        )
+
+    ended = at_once(app, *[ask] * 6)
+
+    assert ended.count(Conflict) == 5
+    assert len(listed(user)) == 1
+
+
+def test_many_rotations_at_once_have_one_successor(app: Flask, user: User) -> None:
+    old = create(user)
+
+    ended = at_once(
+        app, *[lambda: api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE)] * 6
+    )
+
+    (new,) = [each for each in ended if isinstance(each, NewToken)]
+    assert ended.count(Conflict) == 5
+    assert {each.token.id for each in listed(user)} == {old.id, new.id}
+
+
+def test_a_token_that_is_revoked_while_it_is_rotated_leaves_no_successor(
+    app: Flask, user: User
+) -> None:
+    old = create(user)
+
+    rotated, revoked = at_once(
+        app,
+        lambda: api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE),
+        lambda: api_tokens.revoke(user.id, old.id, origin=HERE),
+    )
+
+    assert revoked is None
+    with pytest.raises(TokenRevoked):
+        authenticate(old)
+    assert len(listed(user)) == isinstance(rotated, NewToken)
