@@ -10,7 +10,8 @@
         ├── NotAllowed          known, but may not do this
         │   ├── AccountDisabled by an operator
         │   ├── AccountFrozen   by its owner, until they choose a new password
-        │   └── AccountClosing  at its owner's wish, until it is deleted
+        │   ├── AccountClosing  at its owner's wish, until it is deleted
+        │   ├── AddressUnverified  not before the e-mail address is verified
         │   └── ScopeMissing    the API token was not given the scope that this takes
         ├── Conflict            the thing is not in a state that allows this
         │   └── LimitReached    there are as many as there may be
@@ -88,6 +89,10 @@ class AccountClosing(NotAllowed):
     def __init__(self, user_id: UUID) -> None:
         super().__init__("the account will be deleted")
         self.user_id = user_id
+
+
+class AddressUnverified(NotAllowed):
+    """It takes an account whose e-mail address is verified."""
 
 
 class ScopeMissing(NotAllowed):

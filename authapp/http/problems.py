@@ -38,6 +38,9 @@ _KINDS: Final[dict[type[errors.DomainError], Kind]] = {
     errors.ScopeMissing: Kind(
         HTTPStatus.FORBIDDEN, "insufficient-scope", "The token was not given the scope for this"
     ),
+    errors.AddressUnverified: Kind(
+        HTTPStatus.FORBIDDEN, "address-unverified", "The e-mail address is not verified yet"
+    ),
     errors.AccountFrozen: Kind(
         HTTPStatus.FORBIDDEN, "account-frozen", "The account is frozen until its owner mends it"
     ),

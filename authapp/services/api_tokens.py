@@ -40,7 +40,7 @@ from authapp.services.api_token_rules import (
     written,
 )
 from authapp.services.origin import Origin
-from authapp.services.standing import require_standing
+from authapp.services.standing import require_standing, require_verified
 from authapp.token_cache import token_cache
 from authapp.token_cache.records import TokenRecord, stands
 
@@ -95,7 +95,7 @@ def create(
     require_life(expires_at)
     require_within(granted, kept_scopes)
     id = uuid4() if key is None else _id_for(user_id, key)
-    owner = require_standing(user_id)
+    owner = require_verified(user_id)
     _require_room(owner, id)
     made = _issue(
         owner,

@@ -4,7 +4,15 @@ from uuid import UUID
 
 from sqlalchemy import update
 
-from authapp.errors import AccountClosing, AccountDisabled, AccountFrozen, NotAllowed, NotFound
+from authapp.config import EVERYTHING, current_settings
+from authapp.errors import (
+    AccountClosing,
+    AccountDisabled,
+    AccountFrozen,
+    AddressUnverified,
+    NotAllowed,
+    NotFound,
+)
 from authapp.models import User, db
 
 
@@ -38,6 +46,26 @@ def require_standing(user_id: UUID) -> User:
     if refusal is not None:
         db.session.rollback()
         raise refusal
+    return user
+
+
+def may_do_everything(user_id: UUID) -> bool:
+    """Tell whether an account's address is verified, or need not be."""
+    if current_settings().unverified_may == EVERYTHING:
+        return True
+    user = db.session.get(User, user_id)
+    return user is not None and user.email_verified_at is not None
+
+
+def require_verified(user_id: UUID) -> User:
+    """Take the account if it may be used for more than looking at it, or roll back.
+
+    Raises AddressUnverified, and what `require_standing` raises.
+    """
+    user = require_standing(user_id)
+    if not may_do_everything(user_id):
+        db.session.rollback()
+        raise AddressUnverified("the address is not verified yet")
     return user
 
 

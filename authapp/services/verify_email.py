@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from authapp import clock
-from authapp.config import EVERYTHING, current_settings
+from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.errors import Conflict, NotFound, TokenInvalid
 from authapp.models import Activity, User, VerificationType, db
@@ -19,14 +19,6 @@ PAUSE: Final = Limit("verify_email_pause", most=1, within=timedelta(seconds=30))
 RESENDS: Final = Limit("verify_email", most=5, within=timedelta(hours=1))
 
 _TYPE: Final = VerificationType.EMAIL_VERIFICATION
-
-
-def may_do_everything(user_id: UUID) -> bool:
-    """Tell whether an account's address is verified, or need not be."""
-    if current_settings().unverified_may == EVERYTHING:
-        return True
-    user = db.session.get(User, user_id)
-    return user is not None and user.email_verified_at is not None
 
 
 def send(user: User, *, browser: str | None) -> None:

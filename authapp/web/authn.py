@@ -14,7 +14,7 @@ from authapp.http.problems import is_for_program
 from authapp.services import known_devices, refresh, sessions
 from authapp.services.confirm_password import is_fresh
 from authapp.services.sessions import Identity, SignedIn
-from authapp.services.verify_email import may_do_everything
+from authapp.services.standing import may_do_everything
 from authapp.web.access import Access, rule
 from authapp.web.navigation import page_at_hand
 

@@ -8,7 +8,13 @@ from flask import Flask
 from sqlalchemy import event
 
 from authapp import clock
-from authapp.errors import AccountDisabled, AccountFrozen, CredentialsRefused, NotFound
+from authapp.errors import (
+    AccountDisabled,
+    AccountFrozen,
+    AddressUnverified,
+    CredentialsRefused,
+    NotFound,
+)
 from authapp.models import (
     Activity,
     EndReason,
@@ -70,6 +76,20 @@ def test_an_account_that_is_gone_is_not_found(context: None, user: User) -> None
 
     with pytest.raises(NotFound):
         standing.take(user.id)
+
+
+def test_an_account_that_is_not_verified_gets_no_token_unless_it_may(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    wanted = {"name": "x", "scopes": [Scope.ACCOUNT_READ], "expires_at": None, "origin": HERE}
+    with make_app().app_context():
+        db.session.get(User, user.id).email_verified_at = None
+        db.session.commit()
+        with pytest.raises(AddressUnverified):
+            api_tokens.create(user.id, **wanted)
+
+    with make_app(UNVERIFIED_MAY="everything").test_request_context():
+        assert api_tokens.create(user.id, **wanted)
 
 
 def test_everything_ends(context: None, user: User) -> None:
