@@ -40,7 +40,7 @@ def enqueue(
         recipient=to,
         message=message,
         subject=" ".join(subject.split()),
-        body=render_template(f"{folder}/body.txt", **context),
+        body=render_template("email/layout.txt", folder=folder, **context),
         html=render_template(f"{folder}/body.html", **context),
     )
     outbox.add(mail, lifetime)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, LargeBinary, select
 
 from authapp import clock
 from authapp.config import current_settings
@@ -23,8 +23,8 @@ from authapp.models.base import table_of
 from authapp.services import activity, notices, standing
 from authapp.services.origin import Origin
 
-SECRETS: Final = frozenset({"password_hash", "digest", "generation", "body", "html"})
-"""Columns that prove something to us, or bear links and codes."""
+SECRETS: Final = frozenset({"password_hash", "generation", "body", "html"})
+"""Columns that prove something to us, or bear links and codes. So do all that hold bytes."""
 
 TABLES: Final[dict[str, type[Any]]] = {
     "account": User,
@@ -54,7 +54,11 @@ def download_data(user_id: UUID, *, origin: Origin) -> dict[str, Any]:
 
 
 def _rows(model: type[Any], user_id: UUID) -> list[dict[str, Any]]:
-    columns = [column for column in table_of(model).columns if column.name not in SECRETS]
+    columns = [
+        column
+        for column in table_of(model).columns
+        if column.name not in SECRETS and not isinstance(column.type, LargeBinary)
+    ]
     found = select(*columns).where(_belongs_to(model, user_id))
     return [
         {name: _plain(value) for name, value in row._mapping.items()}

@@ -7,12 +7,13 @@ from sqlalchemy.exc import IntegrityError
 
 from authapp.config import current_settings
 from authapp.delivery import mail
+from authapp.errors import InputRefused
 from authapp.models import Activity, User, db
 from authapp.services import activity, attempts, verify_email
 from authapp.services.attempts import Limit
 from authapp.services.email_addresses import email_key, find_owner, parse_email
 from authapp.services.origin import Origin
-from authapp.services.passwords import hash_new_password
+from authapp.services.passwords import hash_new_password, strength
 
 BY_CLIENT: Final = Limit("register_by_client", most=20, within=timedelta(hours=1))
 
@@ -33,6 +34,16 @@ def register(email: str, password: str, *, origin: Origin, browser: str | None =
     if owner is not None:
         _tell(owner, origin)
     db.session.commit()
+
+
+def refusals(email: str, password: str) -> list[InputRefused]:
+    """Return all that `register` would refuse of what somebody typed, to be told at once."""
+    try:
+        refused, context = [], [parse_email(email)]
+    except InputRefused as refusal:
+        refused, context = [refusal], []
+    weighed = strength(password, field="password", context=context)
+    return [*refused, weighed.refusal] if weighed.refusal else refused
 
 
 def _make(address: str, password_hash: str, origin: Origin, browser: str | None) -> User | None:

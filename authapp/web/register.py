@@ -31,8 +31,9 @@ def submit() -> ResponseReturnValue:
         service.register(
             form.email.data, form.password.data, origin=origin(), browser=browser_secret()
         )
-    except InputRefused as refusal:
-        show_refusal(form, refusal)
+    except InputRefused:
+        for refusal in service.refusals(form.email.data, form.password.data):
+            show_refusal(form, refusal)
         return _render(form), 422
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, _render)

@@ -77,6 +77,7 @@ def test_every_page_is_accessible_small_and_steady(
 ) -> None:
     page = new_page(viewport={"width": 360, "height": 740}, reduced_motion="reduce")
     STATES[name](Visit(page, live_server, "visitor@example.org"))
+    page.wait_for_load_state()
 
     measured, summary = page.evaluate(MEASURE), page.evaluate(SUMMARY)
     forms = page.evaluate(FIELDS)
@@ -94,6 +95,21 @@ def test_every_page_is_accessible_small_and_steady(
         page.emulate_media(color_scheme=scheme)
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(
+    "name", ["register-done", "account-unverified", "delete_account", "not_me"]
+)
+def test_the_longest_address_fits_the_narrowest_screen(
+    live_server: str, new_page: Callable[..., Page], name: str
+) -> None:
+    page = new_page(viewport={"width": 320, "height": 740})
+    longest = f"{'x' * 64}@{'.'.join(['y' * 61] * 3)}.org"
+
+    STATES[name](Visit(page, live_server, longest))
+
+    page.wait_for_load_state()
+    assert not page.evaluate(OVERFLOWS)
 
 
 def check_fields(fields: list[dict[str, Any]]) -> None:

@@ -52,6 +52,7 @@ def test_pages_and_mails_bear_the_brand(make_app: MakeApp) -> None:
     assert page.count("https://books.example/privacy") == 2
     assert "#0b3d91" in client.get("/icon.svg").get_data(as_text=True)
     assert "Bücher & Co" in mail["subject"]
+    assert "help@books.example" in mail["body"]
 
 
 def test_a_logo_is_served_and_shown(make_app: MakeApp, tmp_path: Path) -> None:

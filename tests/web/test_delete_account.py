@@ -89,13 +89,18 @@ def test_without_a_grace_the_page_says_so(make_app: Callable[..., Flask], user: 
 
 
 def test_the_data_come_as_a_file_that_nobody_stores(client: FlaskClient, user: User) -> None:
-    sign_in(client)
+    # What registering leaves behind belongs to it too: a link, a code, a browser.
+    email = "new@example.org"
+    post(client, "/register", email=email, password=PASSWORD)
+    sign_in(client, email)
 
     answer = post(client, "/account/data")
 
     assert answer.headers["Content-Disposition"] == "attachment; filename=my-data.json"
     assert answer.headers["Cache-Control"] == "no-store"
-    assert json.loads(answer.get_data())["account"]["email"] == user.email
+    data = json.loads(answer.get_data())
+    assert data["account"]["email"] == email
+    assert "email_verification" in [link["type"] for link in data["links_and_codes"]]
 
 
 def test_the_data_take_a_fresh_password(client: FlaskClient, user: User, move_time) -> None:

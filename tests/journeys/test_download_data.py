@@ -1,0 +1,32 @@
+"""Somebody takes along everything that is kept about them, as a file."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.journeys.states import Visit
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_file_is_downloaded(
+    live_server: str, new_page: Callable[..., Page], script: bool
+) -> None:
+    visit = Visit(new_page(java_script_enabled=script), live_server, "visitor@example.org")
+    visit.verify()
+    visit.sign_in()
+    visit.page.get_by_role("link", name="Download your data").click()
+
+    with visit.page.expect_download() as download:
+        visit.press("Download the file")
+
+    assert download.value.suggested_filename == "my-data.json"
+    data = json.loads(Path(download.value.path()).read_text())
+    assert data["account"]["email"] == visit.email
