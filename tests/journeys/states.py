@@ -761,6 +761,15 @@ def _(visit: Visit) -> None:
     visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
 
 
+@state("mail-new_device")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.page.context.clear_cookies()
+    visit.sign_in()
+    visit.open(f"/dev/outbox/{visit.newest_mail()['id']}.html")
+
+
 def reuse_a_session(visit: Visit) -> None:
     """Come back with a refresh token whose successor was used."""
     visit.register()
