@@ -42,6 +42,7 @@ from tests.web.browsing import sign_in
 FEW, MANY = 1_000, 1_000_000
 TIMES = 2_000
 BATCH = 2_000
+ROWS = 20_000
 USERS, TOKENS_EACH = 20, 10
 
 
@@ -122,8 +123,9 @@ def revoke_all() -> None:
     for id in people:
         for _ in range(TOKENS_EACH):
             token_cache.get_token_by_id(add_token(id)[0].id)
-    db.session.execute(text(MANY_ROWS), {"user": people[0], "many": MANY, "digest": bytes(32)})
-    db.session.commit()
+    for _ in range(MANY // ROWS):
+        db.session.execute(text(MANY_ROWS), {"user": people[0], "rows": ROWS, "digest": bytes(32)})
+        db.session.commit()
     others = iter(people[1:])
 
     def revoke() -> None:
@@ -179,7 +181,7 @@ def compare_refreshing_ahead(app: Flask) -> None:
 MANY_ROWS = """
     INSERT INTO tokens (id, user_id, name, scopes, digest, last_four, created_at)
     SELECT gen_random_uuid(), :user, 'a script', '', :digest, 'zzzz', now()
-    FROM generate_series(1, :many)
+    FROM generate_series(1, :rows)
 """
 
 
