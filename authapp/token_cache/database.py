@@ -5,7 +5,6 @@ number of loaders bounds how many requests fall to the database at once when Red
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -33,8 +32,6 @@ from authapp.token_cache.records import Kind, R
 REPLAY_BATCH: Final = 500
 # SQLite has one writer: a request that is writing must not wait here for itself.
 HOUSEKEEPING_WAIT_SECONDS: Final = 0.1
-# No cached value outlives this, so an older journal entry has nothing left to guard.
-JOURNAL_KEPT: Final = timedelta(hours=25)
 
 _journal = table_of(CacheJournal)
 _state = table_of(CacheState)

@@ -125,11 +125,7 @@ class Gate:
         began = time.monotonic()
         was_believed, epoch = self._believed_until > 0, self._ticket.epoch
         state = self._ask_database()
-        servers, connections = self._look()
-        if state is not None and state.servers not in ("", servers):
-            # It may be us who hold on to a server that is no primary any more.
-            self._wire.reconnect()
-            servers, connections = self._look()
+        servers, connections = self._look_for(state.servers if state else self._servers)
         if state is None and not (was_believed and servers == self._servers):
             raise NotBelieved("it was away, and the database cannot tell what it missed")
         if state is not None:
@@ -166,6 +162,17 @@ class Gate:
             return False
         return True
 
+    def _look_for(self, expected: str) -> tuple[str, int]:
+        """Look at the servers; at unexpected ones a second time, over other connections.
+
+        It may be us who hold on to a server that is no primary any more.
+        """
+        servers, connections = self._look()
+        if expected in ("", servers):
+            return servers, connections
+        self._wire.reconnect()
+        return self._look()
+
     def _look(self) -> tuple[str, int]:
         """Return the servers' fingerprint, and how many connections had been made before.
 
@@ -185,6 +192,8 @@ class Gate:
                 log.warning("Redis is another server than before: older entries open no more")
             self._database.raise_epoch(state.epoch, servers)
             state = self._database.state()
+            if state.servers != servers:
+                raise NotBelieved("another process sees other servers")
         if state.journal_waits:
             self.replay()
         return state.epoch

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
-from authapp.models import KeyState
 from authapp.token_cache.entries import RowEntry
 from authapp.token_cache.operations import Operations, living
 from authapp.token_cache.records import JWT_KEY, REFRESH_TOKEN, JWTKeyRecord, RefreshTokenRecord
@@ -61,8 +60,3 @@ class JWTKeyOperations(Operations):
             self._ids.update(ids)
             id = ids.get(key_id)
         return id
-
-
-def signing_key(keys: list[JWTKeyRecord]) -> JWTKeyRecord | None:
-    """Return the one key that signs."""
-    return next((key for key in keys if key.state == KeyState.ACTIVE), None)

@@ -89,19 +89,28 @@ class Reader:
         looks = protocol.take_leases(ticket, lease, free)
         mine = [entry for entry, look in looks.items() if look.is_absent]
         values.update({entry: look.value for entry, look in looks.items() if look.is_hit})
-        placed = LEASE + lease
+        if mine:
+            self._fill_leased(protocol, ticket, LEASE + lease, mine, values)
+        self._wait_for_others(protocol, [e for e, look in looks.items() if look.is_lease], values)
+
+    def _fill_leased(
+        self,
+        protocol: Protocol,
+        ticket: Ticket,
+        placed: bytes,
+        mine: Sequence[CachedEntry],
+        values: dict[CachedEntry, Any],
+    ) -> None:
         try:
-            if mine:
-                loaded = self._load(mine)
-                values.update(loaded)
+            loaded = self._load(mine)
         except Unavailable:
             protocol.replace(ticket, placed, dict.fromkeys(mine))
             raise
-        if mine:
-            for entry, filled in protocol.replace(ticket, placed, loaded).items():
-                if filled and loaded[entry] is not None:
-                    self._tally.count(counters.FILL, entry.kind.name)
-        self._wait_for_others(protocol, [e for e, look in looks.items() if look.is_lease], values)
+        # Before anything is said to Redis: what was loaded answers in any case.
+        values.update(loaded)
+        for entry, filled in protocol.replace(ticket, placed, loaded).items():
+            if filled and loaded[entry] is not None:
+                self._tally.count(counters.FILL, entry.kind.name)
 
     def _wait_for_others(
         self, protocol: Protocol, leased: Sequence[CachedEntry], values: dict[CachedEntry, Any]
