@@ -38,7 +38,7 @@ def request(email: str, *, origin: Origin) -> None:
     TooManyAttempts for a client that asks too often.
     """
     address = parse_email(email)
-    attempts.spend(BY_CLIENT, origin.address)
+    attempts.spend(BY_CLIENT, origin.network)
     try:
         attempts.spend(BY_ADDRESS, email_key(address))
     except TooManyAttempts:
@@ -112,12 +112,12 @@ def _answer_oldest() -> bool:
     if row is not None:
         user = find_owner(row.email)
         if user is not None and user.disabled_at is None:
-            send(user, origin=Origin(row.address, row.user_agent))
+            _send(user, origin=Origin(row.address, row.user_agent))
     db.session.commit()
     return row is not None
 
 
-def send(user: User, *, origin: Origin) -> None:
+def _send(user: User, *, origin: Origin) -> None:
     """Add a link and the mail that carries it to the transaction.
 
     Earlier links stand until one is used: nobody can take away the one that its owner holds by

@@ -93,7 +93,7 @@ def require(value: str, type: VerificationType) -> VerificationTokenRecord:
     """
     record = token_cache.get_verification_token_by_value(value)
     if record is None or record.type != type or not stands(record):
-        raise _why_refused(value, type)
+        raise _refusal(value, type)
     return record
 
 
@@ -105,7 +105,7 @@ def claim(value: str, type: VerificationType) -> VerificationTokenRecord:
     """
     record = require(value, type)
     if not _is_claimed(record):
-        raise _why_refused(value, type)
+        raise _refusal(value, type)
     return record
 
 
@@ -115,6 +115,7 @@ def claim_found(record: VerificationTokenRecord) -> None:
     Raises TokenUsed if somebody was faster, or it has been revoked or expired meanwhile.
     """
     if not _is_claimed(record):
+        db.session.rollback()
         raise TokenUsed("no longer there to be used")
 
 
@@ -129,6 +130,13 @@ def _is_claimed(record: VerificationTokenRecord) -> bool:
         used_at=now,
     )
     return bool(won)
+
+
+def _refusal(value: str, type: VerificationType) -> Exception:
+    """Roll back, so that whoever took the account lets go of it, and return why."""
+    refusal = _why_refused(value, type)
+    db.session.rollback()
+    return refusal
 
 
 def _why_refused(value: str, type: VerificationType) -> Exception:

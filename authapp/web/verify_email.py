@@ -1,7 +1,5 @@
 """Verifying an e-mail address."""
 
-from typing import Any
-
 from flask import Blueprint, flash, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -84,8 +82,9 @@ def _render_standing(form: CodeForm) -> str:
     if g.identity is None:
         email = session.get("registered_email")
         return render_template("verify_email/sent.html", form=form, email=email)
-    found: Any = account.get_account(g.identity.user_id)
-    return render_template("verify_email/show.html", form=form, account=found)
+    return render_template(
+        "verify_email/show.html", form=form, account=account.get_account(g.identity.user_id)
+    )
 
 
 def _render_elsewhere(form: CodeForm) -> str:
