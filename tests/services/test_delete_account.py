@@ -215,7 +215,7 @@ def leave_traces(user: User) -> None:
     api_tokens.authenticate(token.value, origin=HERE)
     api_tokens.list_tokens(user.id)
     sessions.authenticate(signed_in.access_token)
-    sessions.list_standing(signed_in.identity)
+    sessions.list_standing(signed_in.identity.user_id)
     password_reset.request(user.email.upper(), origin=HERE)
     password_reset.answer_requests()
     db.session.add(PasswordResetRequest(email=user.email, address="", user_agent=""))
