@@ -24,6 +24,7 @@ from authapp.token_cache import token_cache
 outbox_group = OneLineGroup("outbox", help="Deliver the messages that wait.")
 
 PAUSE_SECONDS: Final = 1.0
+_TIME: Final = "%Y-%m-%d %H:%M:%S"
 _STATES: Final = click.Choice([state.value for state in State])
 
 
@@ -133,8 +134,8 @@ def retry_command(id: UUID | None, all_dead: bool) -> None:
 
 def _row(message: OutboxMessage) -> str:
     """Return one line; what a server said may hold anything, and is made to fit."""
-    made = f"{message.created_at:%Y-%m-%d %H:%M:%S}"
-    tries = f"{message.attempts} tries"
+    made = f"{message.created_at:{_TIME}}"
+    tries = f"tries {message.attempts}"
     head = f"{message.id}  {made}  {message.channel:4}  {message.message}  {message.recipient}"
     error = " ".join(
         "".join(c if c.isprintable() else " " for c in message.last_error or "").split()
@@ -145,9 +146,9 @@ def _row(message: OutboxMessage) -> str:
 def _standing(message: OutboxMessage) -> str:
     """Say where a message stands, and since or until when."""
     if message.sent_at is not None:
-        return f"sent {message.sent_at:%H:%M:%S}"
+        return f"sent {message.sent_at:{_TIME}}"
     if message.dead_at is not None:
-        return f"dead {message.dead_at:%H:%M:%S}"
+        return f"dead {message.dead_at:{_TIME}}"
     if message.claimed_until is not None and message.claimed_until > clock.now():
         return "being sent"
-    return f"due {message.due_at:%H:%M:%S}"
+    return f"due {message.due_at:{_TIME}}"

@@ -121,6 +121,7 @@ def _invite(user: User) -> None:
         "invitation",
         to=user.email,
         user_id=user.id,
+        lifetime=lifetime,
         email=user.email,
         link=f"{settings.public_url}/password/reset/{value}",
         expires_at=clock.now() + lifetime,
