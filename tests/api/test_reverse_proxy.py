@@ -38,11 +38,14 @@ def serving(app: Any, port: int = 0) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", port)) as listener:
         number = listener.getsockname()[1]
         server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
+        # What is still being done for an answer ends before the application goes.
+        server.daemon_threads = False
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield number
         server.shutdown()
         thread.join()
+        server.server_close()
 
 
 @Request.application
@@ -181,7 +184,7 @@ def test_what_opens_the_account_does_not_reach_the_program(
     sign_in(client, f"{origin}/login")
     client.get(f"{origin}/account")
     client.cookies.set("theme", "dark")
-    assert {"access_token", "refresh_token", "session"} <= set(client.cookies.keys())
+    assert {"access_token", "refresh_token", "session", "device"} <= set(client.cookies.keys())
     token = new_token(app, user, Scope.ACCOUNT_READ)
 
     by_cookie = seen(client.get(f"{origin}/app/"))
