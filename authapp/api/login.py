@@ -12,20 +12,25 @@ from authapp.api.bodies import Body
 from authapp.api.openapi import operation
 from authapp.errors import NotAllowed
 from authapp.http.origin import origin
+from authapp.services import known_devices, sign_out
 from authapp.services import login as service
 from authapp.services import refresh as refresh_service
-from authapp.services import sign_out
 from authapp.services.sessions import SignedIn
 
 login = Blueprint("login", __name__)
 
 
 class Credentials(Body):
-    """An account's address and password; `remember` keeps the session for longer."""
+    """An account's address and password; `remember` keeps the session for longer.
+
+    `device` is what an earlier sign-in from here gave; without it the account's owner is mailed
+    about a device that they may not know.
+    """
 
     email: str
     password: str
     remember: bool = False
+    device: str = ""
 
 
 class Renewal(Body):
@@ -43,17 +48,29 @@ class Grant(msgspec.Struct):
     refresh_token: str
 
 
+class SignInGrant(Grant):
+    """A new session's tokens, and what to keep for the next sign-in from this device."""
+
+    device: str
+
+
 @login.post("/login")
 @operation(
-    gives=(HTTPStatus.OK, Grant),
+    gives=(HTTPStatus.OK, SignInGrant),
     is_open=True,
     refuses=[HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS],
 )
-def sign_in(json: Credentials) -> Grant:
+def sign_in(json: Credentials) -> SignInGrant:
     """Begin a session."""
-    return _grant(
-        service.sign_in(json.email, json.password, remember=json.remember, origin=origin())
+    signed_in = service.sign_in(
+        json.email,
+        json.password,
+        remember=json.remember,
+        origin=origin(),
+        device=json.device,
     )
+    device = known_devices.learn(json.device, signed_in.identity.user_id)
+    return SignInGrant(**msgspec.structs.asdict(_grant(signed_in)), device=device)
 
 
 @login.post("/refresh")

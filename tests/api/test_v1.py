@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from authapp import clock
+from authapp.delivery import outbox
 from authapp.models import Activity, Scope, User
 from authapp.services import activity
 from tests.api.calling import bearing, begin, new_token, without_cookies
@@ -30,12 +31,30 @@ def log_in(program: FlaskClient, user: User, **fields: Any) -> TestResponse:
     return program.post("/api/v1/login", json=body)
 
 
+def mails(app: Flask) -> list[str]:
+    with app.app_context():
+        return [message.message for message in outbox.list_recent()]
+
+
 def kind(answer: TestResponse) -> str:
     """Return the type of a problem, having looked at the rest of it."""
     assert answer.content_type == "application/problem+json"
     assert answer.json["status"] == answer.status_code
     assert answer.headers["Cache-Control"] == "no-store"
     return str(answer.json["type"]).removeprefix(PROBLEM)
+
+
+def test_a_device_that_is_known_mails_nobody(app: Flask, program: FlaskClient, user: User) -> None:
+    device = log_in(program, user).json["device"]
+
+    again = log_in(program, user, device=device)
+    known = mails(app)
+    unknown = log_in(program, user, device="é nonsense")
+
+    assert again.json["device"] == device
+    assert known == []
+    assert unknown.status_code == 200
+    assert mails(app) == ["new_device"]
 
 
 def test_a_program_signs_in_renews_and_signs_out(program: FlaskClient, user: User) -> None:
