@@ -139,6 +139,8 @@ def test_a_worker_lives_through_an_outage_of_the_database_and_says_it_once(
     assert caplog.text.count("the database does not answer") == 1
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_worker_outlives_its_database(
     mailing_app: Flask, lose_database: Callable, caplog: pytest.LogCaptureFixture
 ) -> None:
