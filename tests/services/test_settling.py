@@ -215,10 +215,10 @@ WALKS: dict[str, Callable[[Somebody], Any]] = {
     "revoke by value": lambda who: revocation.revoke(who.signed_in.refresh_token, origin=HERE),
     "sign out": lambda who: sign_out.sign_out(who.identity, origin=HERE),
     "sign a device out": lambda who: sign_out.sign_out_device(
-        who.identity, who.elsewhere.id, origin=HERE
+        who.id, who.elsewhere.id, origin=HERE
     ),
     "sign the others out": lambda who: sign_out.sign_out_others(who.identity, origin=HERE),
-    "sign out everywhere": lambda who: sign_out.sign_out_everywhere(who.identity, origin=HERE),
+    "sign out everywhere": lambda who: sign_out.sign_out_everywhere(who.id, origin=HERE),
     "an operator makes an account": lambda who: users.create("made@example.org"),
     "download what is kept": lambda who: download_data.download_data(who.id, origin=HERE),
     "an operator disables": lambda who: users.disable(who.id),
