@@ -63,15 +63,6 @@ def _sealing_key(part: str) -> bytes:
     return key
 
 
-def flag(raw: str) -> bool:
-    try:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
-            raw.lower()
-        ]
-    except KeyError:
-        raise Refused("must be true or false") from None
-
-
 def whole(least: int, most: int) -> Callable[[str], int]:
     def read(raw: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", raw) or not least <= int(raw) <= most:

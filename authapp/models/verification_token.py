@@ -44,7 +44,6 @@ class VerificationToken(CachedRow, Base):
     target: Mapped[str] = mapped_column(String(320))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     browser_digest: Mapped[bytes | None] = mapped_column(LargeBinary(32))
-    attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]

@@ -44,7 +44,6 @@ class VerificationTokenRecord:
     target: str
     digest: bytes
     browser_digest: bytes | None
-    attempts: int
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
