@@ -17,6 +17,9 @@ def parse_email(raw: str) -> str:
     trimmed = raw.strip()
     if len(trimmed) > LONGEST:
         raise InputRefused("email", "too_long")
+    if not trimmed.rpartition("@")[0].isascii():
+        # Few servers take mail for these (RFC 6531), and one that is not taken verifies nothing.
+        raise InputRefused("email", "not_ascii")
     try:
         # Whether a domain takes mail is learnt by sending to it, not by asking DNS in a request.
         return validate_email(trimmed, check_deliverability=False).normalized

@@ -96,6 +96,10 @@ def reset(value: str, new_password: str, *, origin: Origin) -> UUID:
 
 def _answer_oldest() -> bool:
     """Answer one request; deleting it is what claims it, so that no two workers answer it."""
+    # Most of the time there is none, and a DELETE would make SQLite's other writers wait.
+    if db.session.scalar(select(PasswordResetRequest.id).limit(1)) is None:
+        db.session.rollback()
+        return False
     waiting = select(PasswordResetRequest.id).order_by(PasswordResetRequest.created_at)
     oldest = waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery()
     claimed = (

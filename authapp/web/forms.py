@@ -103,5 +103,9 @@ def refused_for_now(
 ) -> ResponseReturnValue:
     """Show a form once more with when to try again, so that what was typed is not lost."""
     form.form_errors.append(words.for_too_many(refusal))
-    headers = {"Retry-After": retry_after(refusal.retry_after)}
-    return render(form), HTTPStatus.TOO_MANY_REQUESTS, headers
+    return render(form), *for_now(refusal)
+
+
+def for_now(refusal: TooManyAttempts) -> tuple[int, dict[str, str]]:
+    """Return the status and the header that go with a page that says when to try again."""
+    return HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": retry_after(refusal.retry_after)}

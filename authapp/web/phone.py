@@ -8,7 +8,7 @@ from authapp.errors import Conflict, InputRefused, TooManyAttempts
 from authapp.http.origin import origin
 from authapp.services import account, verify_phone
 from authapp.services import phone as service
-from authapp.web.forms import show_refusal
+from authapp.web.forms import for_now, show_refusal
 from authapp.web.phone_form import PhoneForm, refuse_more
 
 phone = Blueprint("phone", __name__, url_prefix="/account/phone")
@@ -35,7 +35,7 @@ def change() -> ResponseReturnValue:
         return _render(form, 422)
     except TooManyAttempts as refusal:
         refuse_more(form, refusal)
-        return _render(form, 429)
+        return _render(form, *for_now(refusal))
     return redirect(url_for("verify_phone.enter"), 303)
 
 
@@ -51,11 +51,13 @@ def remove() -> ResponseReturnValue:
     return redirect(url_for("account.show"), 303)
 
 
-def _render(form: PhoneForm, status: int) -> ResponseReturnValue:
+def _render(
+    form: PhoneForm, status: int, headers: dict[str, str] | None = None
+) -> ResponseReturnValue:
     number = account.get_account(g.identity.user_id).phone
     if number is None:
         return redirect(url_for("verify_phone.show"))
     page = render_template(
         "phone/show.html", form=form, phone=number, can_change=verify_phone.is_available()
     )
-    return page, status
+    return page, status, headers or {}

@@ -10,7 +10,7 @@ from authapp.services import account
 from authapp.services import verify_phone as service
 from authapp.services.phone_codes import LIFETIME
 from authapp.web import words
-from authapp.web.forms import CodeForm, show_refusal
+from authapp.web.forms import CodeForm, for_now, show_refusal
 from authapp.web.phone_form import PhoneForm, refuse_more
 
 verify_phone = Blueprint("verify_phone", __name__, url_prefix="/verify/phone")
@@ -39,7 +39,7 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     except TooManyAttempts as refusal:
         refuse_more(form, refusal)
-        return _render(form), 429
+        return _render(form), *for_now(refusal)
     return redirect(url_for("verify_phone.enter"), 303)
 
 
@@ -64,7 +64,7 @@ def claim() -> ResponseReturnValue:
         form.code.errors = [
             _("That was wrong too often.") + " " + words.for_wait(refusal.retry_after)
         ]
-        return _render_code(form, 429)
+        return _render_code(form, *for_now(refusal))
     except TokenRefused:
         return _begin_again()
     except Conflict:
@@ -93,7 +93,9 @@ def _render(form: PhoneForm) -> str:
     return render_template("verify_phone/show.html", form=form)
 
 
-def _render_code(form: CodeForm, status: int = 200) -> ResponseReturnValue:
+def _render_code(
+    form: CodeForm, status: int = 200, headers: dict[str, str] | None = None
+) -> ResponseReturnValue:
     try:
         pending = service.require_pending(g.identity.user_id)
     except TokenRefused:
@@ -101,7 +103,7 @@ def _render_code(form: CodeForm, status: int = 200) -> ResponseReturnValue:
     page = render_template(
         "verify_phone/code.html", form=form, phone=pending.target, lifetime=LIFETIME
     )
-    return page, status
+    return page, status, headers or {}
 
 
 def _begin_again() -> ResponseReturnValue:

@@ -29,6 +29,7 @@ class Explanation(NamedTuple):
 
 _INPUT: Final = {
     ("email", "not_an_address"): _l("Enter an e-mail address, like name@example.org."),
+    ("email", "not_ascii"): _l("Use no accents before the @: mail does not reach such addresses."),
     ("email", "not_the_recipient"): _l("This is not the address that our mail came to."),
     ("email", "unchanged"): _l("This is the address that you have."),
     ("email", "too_long"): _l("This e-mail address is too long."),

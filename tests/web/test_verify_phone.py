@@ -114,6 +114,7 @@ def test_five_wrong_codes_are_enough_and_another_code_gives_no_more(
         ask(signed_in)
         answer = enter(signed_in, newest_code(app))
         assert answer.status_code == 429
+        assert int(answer.headers["Retry-After"]) > 0
         assert "wrong too often" in answer.get_data(as_text=True)
     assert phone_of(app) is None
     with move_time(hours=6):
@@ -365,6 +366,7 @@ def test_a_budget_that_is_spent_texts_nobody(
         refused = ask(client, numbers[1])
 
     assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
     assert "as we may send" in refused.get_data(as_text=True)
     assert numbers[1] in refused.get_data(as_text=True)
     assert "budget" in caplog.text
