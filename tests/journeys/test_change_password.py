@@ -29,12 +29,12 @@ def test_a_changed_password(live_server: str, new_page: Callable[..., Page], scr
     here.press("Change my password")
 
     expect(page.get_by_text("Your password is changed.")).to_be_visible()
-    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
     assert "password" in here.newest_mail()["subject"]
     there.open("/account")
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
     there.sign_in(NEW_PASSWORD)
-    expect(other.get_by_role("heading", name="Your account")).to_be_visible()
+    expect(other.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
 
 
 def test_the_keyboard_alone_suffices_and_going_back_does_no_harm(
