@@ -45,9 +45,7 @@ def request(email: str, *, origin: Origin) -> None:
         # The links that were mailed still work; whoever floods a mailbox is not told that it ends.
         return
     db.session.add(
-        PasswordResetRequest(
-            email=address, address=origin.address, user_agent=origin.user_agent[:400]
-        )
+        PasswordResetRequest(email=address, address=origin.address, user_agent=origin.user_agent)
     )
     db.session.commit()
 

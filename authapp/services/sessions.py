@@ -20,8 +20,6 @@ from authapp.services.origin import Origin
 from authapp.token_cache import token_cache
 from authapp.token_cache.records import RefreshTokenRecord
 
-USER_AGENT_CHARACTERS = 400
-
 
 @dataclass(frozen=True)
 class Identity:
@@ -59,7 +57,7 @@ def begin(user_id: UUID, *, remember: bool, origin: Origin) -> SignedIn:
         created_address=origin.address,
         last_used_at=now,
         last_used_address=origin.address,
-        user_agent=origin.user_agent[:USER_AGENT_CHARACTERS],
+        user_agent=origin.user_agent,
         expires_at=idle_limit(now, now + lifetime, remember=remember),
         absolute_expires_at=now + lifetime,
         ended_at=None,

@@ -347,3 +347,18 @@ def test_a_former_secret_still_knows_a_device(
         assert known_devices.knows(value, user.id)
     with make_app(SECRET_KEY=former[::-1]).app_context():
         assert not known_devices.knows(value, user.id)
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/v1/login"])
+def test_whatever_a_program_calls_itself_is_borne(
+    app: Flask, client: FlaskClient, user: User, path: str
+) -> None:
+    client.environ_base["HTTP_USER_AGENT"] = "x" * 5000
+
+    if path == "/login":
+        assert guess(client).status_code == 422
+        sign_in(client)
+    else:
+        credentials = {"email": KNOWN, "password": PASSWORD}
+        assert client.post(path, json={**credentials, "password": WRONG}).status_code == 401
+        assert client.post(path, json=credentials).status_code == 200
