@@ -32,10 +32,17 @@ def email_key(email: str) -> str:
     return email.casefold()
 
 
+def key_of(typed: str) -> str | None:
+    """Return the key of an address, however it is spelt; None for what is no address."""
+    try:
+        return email_key(parse_email(typed))
+    except InputRefused:
+        return None
+
+
 def find_owner(email: str) -> User | None:
     """Return the account that has an address, however it is spelt; None for what is no address."""
-    try:
-        key = email_key(parse_email(email))
-    except InputRefused:
+    key = key_of(email)
+    if key is None:
         return None
     return db.session.scalars(select(User).where(User.email_key == key)).one_or_none()

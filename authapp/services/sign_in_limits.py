@@ -12,7 +12,7 @@ from uuid import UUID
 from authapp.models import db
 from authapp.services import attempts, known_devices
 from authapp.services.attempts import Limit
-from authapp.services.email_addresses import LONGEST, email_key, find_owner
+from authapp.services.email_addresses import LONGEST, email_key, find_owner, key_of
 from authapp.services.origin import Origin
 
 BY_CLIENT: Final = Limit("sign_in_by_client", most=50, within=timedelta(minutes=10))
@@ -58,4 +58,5 @@ def _subject(email: str, device: str) -> str:
 
 
 def _stranger(email: str) -> str:
-    return email_key(email.strip()[: LONGEST + 1])
+    # A domain has many spellings in Unicode, and all of them find the account.
+    return key_of(email) or email_key(email.strip()[: LONGEST + 1])

@@ -59,10 +59,13 @@ def test_guessing_is_paused_alike_for_every_address(app: Flask, user: User, emai
     assert WRONG not in html
 
 
-def test_spellings_of_an_address_share_their_limit(app: Flask, user: User) -> None:
+@pytest.mark.parametrize(
+    "spelling", [" SOMEBODY@example.org", "somebody@\uff45xample.org", "somebody@example\u3002org"]
+)
+def test_spellings_of_an_address_share_their_limit(app: Flask, user: User, spelling: str) -> None:
     guess_out(app, KNOWN)
 
-    assert guess(app.test_client(), " SOMEBODY@example.org").status_code == 429
+    assert guess(app.test_client(), spelling).status_code == 429
 
 
 def test_the_right_password_waits_too_and_then_passes(
