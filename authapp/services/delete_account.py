@@ -13,7 +13,6 @@ from authapp.config import current_settings
 from authapp.delivery import mail, outbox
 from authapp.errors import CredentialsRefused, NotFound, TokenInvalid
 from authapp.models import (
-    WAYS_BACK,
     Activity,
     EndReason,
     OutboxMessage,
@@ -51,7 +50,6 @@ def close(identity: Identity, password: str, *, origin: Origin) -> datetime:
     grace = current_settings().account_deletion_grace
     delete_at = user.delete_at = clock.now() + grace
     end_everything(user.id, EndReason.ACCOUNT_CLOSED)
-    verification.void_all(user.id, but=WAYS_BACK)
     activity.note(user.id, Activity.ACCOUNT_CLOSED, origin)
     if grace:
         notices.send(user, "account_closing", origin=origin, delete_at=delete_at)

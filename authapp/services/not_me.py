@@ -7,7 +7,6 @@ from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.errors import Conflict, InputRefused
 from authapp.models import (
-    WAYS_BACK,
     Activity,
     EndReason,
     User,
@@ -43,8 +42,6 @@ def freeze(value: str, email: str, *, origin: Origin) -> UUID:
     user = standing.take(record.user_id)
     verification.claim(value, VerificationType.NOT_ME)
     end_everything(user.id, EndReason.FROZEN)
-    # What a thief may have asked for.
-    verification.void_all(user.id, but=WAYS_BACK)
     user.frozen_at, user.delete_at = user.frozen_at or clock.now(), None
     activity.note(user.id, Activity.ACCOUNT_FROZEN, origin)
     if user.email_key == email_key(record.target) or _is_given_back(user, record, origin):

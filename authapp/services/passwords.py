@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from authapp import clock
 from authapp.config import current_settings
@@ -10,6 +11,12 @@ from authapp.models import Activity, User, VerificationType
 from authapp.security import passwords
 from authapp.services import activity, notices, verification
 from authapp.services.origin import Origin
+
+_VOIDED: Final = (
+    VerificationType.PASSWORD_RESET,
+    VerificationType.EMAIL_CHANGE,
+    VerificationType.KEEP_ACCOUNT,
+)
 
 
 @dataclass(frozen=True)
@@ -37,11 +44,13 @@ def hash_new_password(password: str, *, field: str, context: Sequence[str]) -> s
 def replace(user: User, password_hash: str, how: Activity, *, origin: Origin) -> None:
     """Put a new password in place, in the caller's transaction, and tell its owner.
 
-    Links that would set another one are void from now on.
+    Links that would give the account to somebody else than who has the new one are void from now
+    on: whoever knew the former password may have asked for them.
     """
     user.password_hash = password_hash
     user.password_changed_at = clock.now()
-    verification.void(user.id, VerificationType.PASSWORD_RESET)
+    for type in _VOIDED:
+        verification.void(user.id, type)
     activity.note(user.id, how, origin)
     notices.send(user, "password_changed", origin=origin)
 

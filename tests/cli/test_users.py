@@ -124,6 +124,22 @@ def test_what_people_wrote_does_not_reach_the_terminal_raw(app: Flask, user: Use
     assert "owned" in text
 
 
+def test_disabling_voids_what_a_thief_asked_for(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    post(client, "/account/email", email="thief@example.org")
+    with app.app_context():
+        bodies = "\n".join(mail.body for mail in outbox.list_recent())
+    link = re.search(r"http://[^/]+(/account/email/\S+)", bodies)
+    assert link
+
+    assert run(app, "disable", EMAIL)[0] == 0
+    assert run(app, "enable", EMAIL)[0] == 0
+
+    assert client.get(link[1]).status_code == 410
+
+
 def test_disabling_ends_everything_at_once_and_enabling_lets_in_again(
     app: Flask, client: FlaskClient, make_app: Callable[..., Flask], user: User
 ) -> None:

@@ -160,6 +160,41 @@ def test_a_reset_signs_out_everywhere_and_says_so_by_mail(
         assert activity.list_recent(user.id)[0].activity == Activity.PASSWORD_RESET
 
 
+def test_a_reset_voids_what_whoever_knew_the_former_password_asked_for(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    thief = app.test_client()
+    sign_in(thief)
+    post(thief, "/account/email", email="thief@example.org")
+    found = re.search(r"http://[^/]+(/account/email/\S+)", "\n".join(mails(app)))
+    assert found
+    ask(app, client)
+    client.get(newest_link(app))
+
+    choose(client)
+
+    assert thief.get(found[1]).status_code == 410
+    with app.app_context():
+        assert db.session.get(User, user.id).email == user.email
+
+
+def test_a_reset_voids_the_offer_to_keep_a_closed_account(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    thief = app.test_client()
+    sign_in(thief)
+    post(thief, "/account/delete", password=PASSWORD)
+    post(thief, "/login", email=user.email, password=PASSWORD)
+    assert thief.get("/account/delete/keep").status_code == 200
+    ask(app, client)
+    client.get(newest_link(app))
+
+    choose(client)
+
+    assert thief.get("/account/delete/keep").status_code == 302
+    assert not is_signed_in(thief)
+
+
 def test_a_reset_leaves_another_account_signed_in(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
