@@ -81,18 +81,19 @@ def claim(value: str, type: VerificationType, opener: Opener, code: str) -> Clai
 
 
 def claim_by_code(
-    user_id: UUID | None, type: VerificationType, opener: Opener, code: str
+    user_id: UUID | None, type: VerificationType, opener: Opener, code: str, *, sent_to: str = ""
 ) -> Claimed:
     """Use up the newest link of a user by its code alone, where it was asked for.
 
-    Without such a link, or such a user, any code is wrong. Raises InputRefused, TooManyAttempts,
-    or TokenUsed if somebody was faster.
+    Without such a link, or such a user, any code is wrong. `sent_to` is the address that somebody
+    says the code went to; guesses at codes that were never sent are counted by it too, as others
+    are by their user. Raises InputRefused, TooManyAttempts, or TokenUsed if somebody was faster.
     """
     require_digits(code)
     found = token_cache.get_verification_tokens_by_user(user_id, type) if user_id else []
     record = next((record for record in found[::-1] if is_at_home(record, opener)), None)
     if record is None:
-        attempts.spend(GUESSES, f"nobody {opener.user_id or opener.browser}")
+        attempts.spend(GUESSES, f"nobody {opener.user_id or opener.browser} {sent_to}")
         raise InputRefused("code", "wrong")
     require_code(record, code)
     user = standing.take(record.user_id)

@@ -11,7 +11,7 @@ from authapp.errors import Conflict, NotFound, TokenInvalid
 from authapp.models import Activity, User, VerificationType, db
 from authapp.services import activity, attempts, openings, verification
 from authapp.services.attempts import Limit
-from authapp.services.email_addresses import email_key, find_owner
+from authapp.services.email_addresses import email_key, find_owner, key_of
 from authapp.services.openings import Claimed, Opener
 from authapp.services.origin import Origin
 
@@ -80,7 +80,8 @@ def claim_by_code(opener: Opener, email: str, code: str, *, origin: Origin) -> U
     if user_id is None:
         owner = find_owner(email)
         user_id = owner.id if owner else None
-    return _verify(openings.claim_by_code(user_id, _TYPE, opener, code), origin)
+    claimed = openings.claim_by_code(user_id, _TYPE, opener, code, sent_to=key_of(email) or "")
+    return _verify(claimed, origin)
 
 
 def _verify(claimed: Claimed, origin: Origin) -> UUID:

@@ -13,7 +13,7 @@ from authapp import clock
 from authapp.delivery import outbox
 from authapp.models import Activity, ActivityEvent, User, db
 from authapp.services.openings import GUESSES
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, add_user
 from tests.web.browsing import post, sign_in
 from tests.web.test_pages import HOSTILE
 
@@ -212,6 +212,23 @@ def test_guessing_a_code_ends_and_another_code_does_not_begin_it_afresh(
 
     assert not is_verified(app)
     assert post(client, newest_link(app)).status_code == 200
+
+
+def test_guesses_at_one_address_do_not_tell_whether_another_has_an_account(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    with app.app_context():
+        add_user("known@example.org")
+    post(client, "/register", email=user.email, password=PASSWORD)
+    for _ in range(GUESSES.most):
+        post(client, "/verify/email/code", "/verify/email", code="123456")
+
+    answers = []
+    for email in ("known@example.org", "unknown@example.org"):
+        post(client, "/register", email=email, password=PASSWORD)
+        answers.append(post(client, "/verify/email/code", "/verify/email", code="123456"))
+
+    assert [answer.status_code for answer in answers] == [422, 422]
 
 
 def test_a_code_of_a_voided_mail_is_wrong(app: Flask, client: FlaskClient) -> None:
