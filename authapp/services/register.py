@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.errors import InputRefused
+from authapp.errors import InputRefused, TooManyAttempts
 from authapp.models import Activity, User, db
 from authapp.services import activity, attempts, verify_email
 from authapp.services.attempts import Limit
@@ -16,6 +16,8 @@ from authapp.services.origin import Origin
 from authapp.services.passwords import hash_new_password, strength
 
 BY_CLIENT: Final = Limit("register_by_client", most=20, within=timedelta(hours=1))
+BY_ADDRESS: Final = Limit("register_by_address", most=3, within=timedelta(hours=1))
+"""Mails that tell an owner; whoever goes on from many clients is not told that they end."""
 
 
 def register(email: str, password: str, *, origin: Origin, browser: str | None = None) -> None:
@@ -30,8 +32,9 @@ def register(email: str, password: str, *, origin: Origin, browser: str | None =
     address = parse_email(email)
     attempts.spend(BY_CLIENT, origin.network)
     password_hash = hash_new_password(password, field="password", context=[address])
+    is_flooded = _is_flooded(address)
     owner = find_owner(address) or _make(address, password_hash, origin, browser)
-    if owner is not None:
+    if owner is not None and not is_flooded:
         _tell(owner, origin)
     db.session.commit()
 
@@ -58,6 +61,14 @@ def _make(address: str, password_hash: str, origin: Origin, browser: str | None)
     activity.note(user.id, Activity.REGISTERED, origin)
     verify_email.send(user, browser=browser)
     return None
+
+
+def _is_flooded(address: str) -> bool:
+    try:
+        attempts.spend(BY_ADDRESS, email_key(address))
+    except TooManyAttempts:
+        return True
+    return False
 
 
 def _tell(owner: User, origin: Origin) -> None:

@@ -1,7 +1,12 @@
 """The registration page."""
 
+from flask import Flask
 from flask.testing import FlaskClient
 
+from authapp.delivery import outbox
+from authapp.models import User
+from authapp.services.register import BY_ADDRESS
+from tests.conftest import PASSWORD
 from tests.web.browsing import post
 
 
@@ -10,3 +15,17 @@ def test_all_that_is_wrong_is_told_at_once(client: FlaskClient) -> None:
 
     assert "Enter an e-mail address, like" in page
     assert "Use at least 15 characters." in page
+
+
+def test_a_mailbox_is_not_flooded_and_nobody_is_told(app: Flask, user: User) -> None:
+    pages = []
+    for number in range(BY_ADDRESS.most + 2):
+        client = app.test_client()
+        client.environ_base["REMOTE_ADDR"] = f"192.0.2.{number}"
+        answer = post(client, "/register", email=user.email, password=PASSWORD)
+        pages.append((answer.status_code, answer.headers["Location"]))
+
+    with app.app_context():
+        told = [mail for mail in outbox.list_recent() if mail.message == "address_exists"]
+    assert len(told) == BY_ADDRESS.most
+    assert len(set(pages)) == 1
