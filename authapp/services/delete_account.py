@@ -115,7 +115,12 @@ def delete_due() -> int:
 
 
 def _delete_if_due(user_id: UUID) -> bool:
-    user = standing.take(user_id)
+    try:
+        user = standing.take(user_id)
+    except NotFound:
+        # Another worker was faster.
+        db.session.rollback()
+        return False
     if user.delete_at is None or user.delete_at > clock.now():
         db.session.rollback()
         return False

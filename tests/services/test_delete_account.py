@@ -1,6 +1,7 @@
 """A closed account can be kept for a while; a deleted one leaves no trace anywhere."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -243,3 +244,21 @@ def entries_that_name(names: set[str], redis_server: RedisServer) -> list[str]:
     with redis_server.client as client:
         keys = sorted(key.decode() for key in client.scan_iter())
     return [key for key in keys if any(name in key for name in names)]
+
+
+def test_workers_share_what_is_due(app: Flask) -> None:
+    with app.app_context():
+        for number in range(8):
+            add_user(f"{number}@example.org")
+        for user in db.session.scalars(db.select(User)):
+            user.delete_at = clock.now() - timedelta(days=1)
+        db.session.commit()
+
+    def work(_: int) -> int:
+        with app.app_context():
+            return delete_account.delete_due()
+
+    with ThreadPoolExecutor(3) as pool:
+        deleted = list(pool.map(work, range(3)))
+
+    assert sum(deleted) == 8
