@@ -25,7 +25,8 @@ def parse_name(raw: str) -> str:
         raise InputRefused("name", "missing")
     if len(name) > NAME_CHARACTERS:
         raise InputRefused("name", "too_long", most=NAME_CHARACTERS)
-    if not name.translate(_JOINERS).isprintable():
+    shown = name.translate(_JOINERS)
+    if not shown or not shown.isprintable():
         raise InputRefused("name", "unprintable")
     return name
 
