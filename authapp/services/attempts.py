@@ -41,8 +41,10 @@ def spend(limit: Limit, subject: str) -> None:
     """Count an attempt of a subject: an account, an address, a number.
 
     Raises TooManyAttempts, which is not counted. It commits by itself, so that what is refused
-    later still counts; call it before the transaction writes anything, for SQLite has one writer.
+    later still counts. Call it before the transaction writes anything: it ends that first.
     """
+    # Whoever holds one connection while waiting for another may wait for ever.
+    db.session.rollback()
     now_ms, digest = _now_ms(), _digest(subject)
     tolerated_ms = now_ms + limit.pause_ms * (limit.most - 1)
     used_from = case((_attempts.c.free_at_ms > now_ms, _attempts.c.free_at_ms), else_=now_ms)

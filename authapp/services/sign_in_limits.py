@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from authapp.models import db
 from authapp.services import attempts, known_devices
 from authapp.services.attempts import Limit
 from authapp.services.email_addresses import LONGEST, email_key, find_owner, key_of
@@ -49,9 +48,6 @@ def forgive_strangers(email: str) -> None:
 def _subject(email: str, device: str) -> str:
     owner = find_owner(email)
     owner_id = owner.id if owner is not None else _NOBODY
-    # The limits take connections of their own: whoever holds one while waiting for another may
-    # wait for ever.
-    db.session.rollback()
     if known_devices.knows(device, owner_id):
         return f"{owner_id} in {known_devices.name_of(device)}"
     return _stranger(email)

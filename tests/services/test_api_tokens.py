@@ -210,7 +210,8 @@ def test_somebody_elses_token_is_not_found(user: User) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("", "missing"), ("  ", "missing"), ("x" * 101, "too_long"), ("a\x00b", "unprintable"),
-     ("\ud800", "unprintable"), ("\u200d", "unprintable"), ("a\nb", "unprintable"), ("\u202egnp", "unprintable")],
+     ("\ud800", "unprintable"), ("\u200d", "unprintable"), ("a\nb", "unprintable"),
+     ("\u202egnp", "unprintable")],
 )  # fmt: skip
 def test_a_name_is_for_people_to_read(user: User, name: str, reason: str) -> None:
     with pytest.raises(InputRefused) as refused:

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
 
 from authapp.errors import TooManyAttempts
-from authapp.models import Attempt, db
+from authapp.models import Attempt, User, db
 from authapp.services import attempts
 from authapp.services.attempts import Limit
 from tests.servers import RedisServer
@@ -108,3 +109,14 @@ def test_what_is_over_is_forgotten_and_tells_nobody_s_name(
 
     with move_time(minutes=4):
         assert attempts.forget_spent(10) == 1
+
+
+def test_whoever_counts_an_attempt_holds_one_connection(context: None, user: User) -> None:
+    held: list[int] = []
+    pool = db.engine.pool
+    event.listen(db.engine, "checkout", lambda *_: held.append(pool.checkedout()))
+
+    db.session.get(User, user.id)
+    attempts.spend(LIMIT, "somebody")
+
+    assert held == [1, 1]
