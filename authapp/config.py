@@ -97,7 +97,7 @@ class Settings:
     cache_connect_timeout: timedelta = setting(duration(5, 5_000, MILLISECOND), "50", "How long a connection to Redis is waited for.", unit="milliseconds")
     cache_trust: timedelta = setting(duration(20, 5_000, MILLISECOND), "250", "How long one check of Redis and of the journal is good for.", unit="milliseconds")
     cache_loaders: int = setting(whole(1, 100), "4", "Most requests of one process that ask the database in place of Redis at once.", unit="connections")
-    database_pool_size: int = setting(whole(1, 100), "8", "Most database connections of one process for everything else.", unit="connections")
+    database_pool_size: int = setting(whole(1, 100), "8", "Database connections that one process keeps for everything else; in a rush it opens up to 10 more.", unit="connections")
     database_timeout: timedelta = setting(duration(1, 60, SECOND), "3", "How long a connection to the database, or a turn to use one, is waited for.", unit="seconds")
     mail_server: str = setting(text, "", "SMTP server; must be set in production.")
     mail_port: int = setting(whole(1, 65_535), "587", "Port of the SMTP server.")
