@@ -1,0 +1,34 @@
+"""Every page in every state, as a visitor reaches it: for the screenshots and for what must hold on
+each.
+
+A module a feature; importing it adds its states to STATES.
+"""
+
+from tests.journeys.states import (
+    account,
+    api_tokens,
+    change_email,
+    errors,
+    login,
+    not_me,
+    passwords,
+    phone,
+    register,
+)
+from tests.journeys.states.visit import NEW_PASSWORD, PHONE, STATES, Visit
+
+__all__ = [
+    "NEW_PASSWORD",
+    "PHONE",
+    "STATES",
+    "Visit",
+    "account",
+    "api_tokens",
+    "change_email",
+    "errors",
+    "login",
+    "not_me",
+    "passwords",
+    "phone",
+    "register",
+]

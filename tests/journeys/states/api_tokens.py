@@ -1,0 +1,92 @@
+"""API tokens."""
+
+from tests.journeys.states.visit import Visit, state
+
+
+def _with_token(visit: Visit, name: str = "Nightly backup") -> None:
+    """Sign in and make a token, which is shown."""
+    visit.verify()
+    visit.sign_in()
+    visit.open("/account/tokens/new")
+    visit.fill(name=name)
+    visit.page.get_by_label("See where you are signed in").check()
+    visit.page.get_by_label("See the list of your API tokens").check()
+    visit.press("Make the token")
+
+
+def _with_listed_token(visit: Visit, link: str) -> None:
+    _with_token(visit)
+    visit.open("/account/tokens")
+    visit.page.get_by_role("link", name=link, exact=True).click()
+
+
+@state("api_tokens-none")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/account/tokens")
+
+
+@state("api_tokens-new")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/account/tokens/new")
+
+
+@state("api_tokens-new-refused")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/account/tokens/new")
+    visit.page.get_by_label("Until a date of your choice").check()
+    visit.fill(expires_at="2020-01-31")
+    visit.press("Make the token")
+
+
+@state("api_tokens-made")
+def _(visit: Visit) -> None:
+    _with_token(visit)
+
+
+@state("api_tokens")
+def _(visit: Visit) -> None:
+    _with_listed_token(visit, "Rotate")
+    visit.press("Rotate it")
+    visit.open("/account/tokens")
+
+
+@state("api_tokens-rename")
+def _(visit: Visit) -> None:
+    _with_listed_token(visit, "Rename")
+
+
+@state("api_tokens-rotate")
+def _(visit: Visit) -> None:
+    _with_listed_token(visit, "Rotate")
+
+
+@state("api_tokens-revoke")
+def _(visit: Visit) -> None:
+    _with_listed_token(visit, "Revoke")
+
+
+@state("api_tokens-revoked")
+def _(visit: Visit) -> None:
+    _with_listed_token(visit, "Revoke")
+    visit.press("Revoke it")
+
+
+@state("mail-api_token_leaked")
+def _(visit: Visit) -> None:
+    _with_token(visit)
+    value = visit.page.locator("#value").inner_text()
+    report = {"token": value}
+    visit.page.request.post(f"{visit.server}/api/v1/tokens/report", data=report)
+    visit.show_mail()
+
+
+@state("mail-api_token_made")
+def _(visit: Visit) -> None:
+    _with_token(visit)
+    visit.show_mail()

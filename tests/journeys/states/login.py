@@ -1,0 +1,99 @@
+"""Signing in, and where one is signed in."""
+
+from time_machine import travel
+
+from authapp import clock
+from tests.journeys.states.visit import STALE, Visit, state
+
+
+@state("login")
+def _(visit: Visit) -> None:
+    visit.open("/login")
+
+
+@state("login-refused")
+def _(visit: Visit) -> None:
+    visit.sign_in("not the password of anybody")
+
+
+@state("login-paused")
+def _(visit: Visit) -> None:
+    for _ in range(11):
+        visit.sign_in("not the password of anybody")
+
+
+@state("login-after-signing-out")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.page.get_by_role("button", name="Sign out").click()
+
+
+@state("sessions")
+def _(visit: Visit) -> None:
+    visit.register()
+    for _ in range(2):
+        visit.page.context.clear_cookies()
+        visit.sign_in()
+    visit.open("/account/sessions")
+
+
+@state("login-after-being-signed-out")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    elsewhere = visit.page.context.cookies()
+    visit.page.context.clear_cookies()
+    visit.sign_in()
+    visit.open("/account/sessions")
+    visit.press("Sign out everywhere but here")
+    visit.page.context.clear_cookies()
+    visit.page.context.add_cookies(elsewhere)
+    visit.open("/account")
+
+
+@state("mail-new_device")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    visit.page.context.clear_cookies()
+    visit.sign_in()
+    visit.show_mail()
+
+
+def reuse_a_session(visit: Visit) -> None:
+    """Come back with a refresh token whose successor was used."""
+    visit.register()
+    visit.sign_in()
+    cookies = visit.page.context
+    copied = [each for each in cookies.cookies() if each["name"] == "refresh_token"]
+    for _ in range(2):
+        cookies.clear_cookies(name="access_token")
+        visit.open("/account")
+    cookies.clear_cookies()
+    cookies.add_cookies(copied)
+    visit.open("/account")
+
+
+@state("login-after-reuse")
+def _(visit: Visit) -> None:
+    reuse_a_session(visit)
+
+
+@state("mail-session_reused")
+def _(visit: Visit) -> None:
+    reuse_a_session(visit)
+    visit.show_mail()
+
+
+@state("confirm_password")
+def _(visit: Visit) -> None:
+    visit.open_stale("/account/sessions")
+
+
+@state("confirm_password-refused")
+def _(visit: Visit) -> None:
+    visit.open_stale("/account/sessions")
+    with travel(clock.now() + STALE):
+        visit.fill(password="not the password")
+        visit.press("Go on")

@@ -1,0 +1,102 @@
+"""Choosing another password, forgotten or not."""
+
+from tests.conftest import PASSWORD
+from tests.journeys.states.visit import NEW_PASSWORD, Visit, state
+
+
+@state("password_reset")
+def _(visit: Visit) -> None:
+    visit.open("/password/reset")
+
+
+@state("password_reset-refused")
+def _(visit: Visit) -> None:
+    visit.open("/password/reset")
+    visit.fill(email="nonsense")
+    visit.press("Mail me a link")
+
+
+@state("password_reset-sent")
+def _(visit: Visit) -> None:
+    visit.ask_for_reset()
+
+
+@state("password_reset-link")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.follow_mail()
+
+
+@state("password_reset-link-refused")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.follow_mail()
+    visit.fill(new_password="short")
+    visit.press("Set the new password")
+
+
+@state("password_reset-done")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.reset(NEW_PASSWORD)
+
+
+@state("password_reset-used")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.reset(NEW_PASSWORD)
+    visit.open("/password/reset/new")
+
+
+@state("password_reset-broken")
+def _(visit: Visit) -> None:
+    visit.open("/password/reset/nonsense")
+
+
+@state("password_reset-not-opened")
+def _(visit: Visit) -> None:
+    visit.open("/password/reset/new")
+
+
+@state("mail-password_reset")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.show_mail()
+
+
+@state("mail-password_changed")
+def _(visit: Visit) -> None:
+    visit.register()
+    visit.ask_for_reset()
+    visit.reset(NEW_PASSWORD)
+    visit.show_mail()
+
+
+@state("change_password")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/password/change")
+
+
+@state("change_password-refused")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/password/change")
+    visit.fill(current_password="not my password", new_password=NEW_PASSWORD)
+    visit.press("Change my password")
+
+
+@state("change_password-done")
+def _(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.open("/password/change")
+    visit.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
+    visit.press("Change my password")

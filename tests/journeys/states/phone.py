@@ -1,0 +1,80 @@
+"""Phone numbers."""
+
+from dataclasses import replace
+
+from tests.journeys.states.visit import Visit, state
+
+
+@state("verify_phone")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.open("/verify/phone")
+
+
+@state("verify_phone-refused")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text("0900 123")
+
+
+@state("verify_phone-code")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+
+
+@state("verify_phone-code-refused")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+    visit.fill(code="12 34")
+    visit.press("Verify my number")
+
+
+@state("verify_phone-code-too-often")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+    wrong = f"{(int(visit.texted_code()) + 1) % 1_000_000:06}"
+    for _time in range(6):
+        visit.fill(code=wrong)
+        visit.press("Verify my number")
+
+
+@state("verify_phone-again")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+    visit.press("Text it again")
+
+
+@state("verify_phone-too-many")
+def _(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.ask_for_text()
+    visit.ask_for_text("+447400123457")
+
+
+@state("verify_phone-taken")
+def _(visit: Visit) -> None:
+    visit.verify_phone()
+    visit.page.get_by_role("button", name="Sign out").click()
+    other = replace(visit, email=f"other-{visit.email}")
+    other.verify_phone()
+
+
+@state("account-phone")
+def _(visit: Visit) -> None:
+    visit.verify_phone()
+
+
+@state("phone")
+def _(visit: Visit) -> None:
+    visit.verify_phone()
+    visit.open("/account/phone")
+
+
+@state("mail-phone_added")
+def _(visit: Visit) -> None:
+    visit.verify_phone()
+    visit.show_mail()

@@ -1,0 +1,155 @@
+"""One visitor, what they do again and again, and the states that they reach."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+from urllib.request import urlopen
+
+from playwright.sync_api import Page
+from time_machine import travel
+
+from authapp import clock
+from tests.conftest import PASSWORD
+
+STALE: Final = timedelta(minutes=16)
+"""After this long, whoever has signed in is asked for the password once more."""
+
+NEW_PASSWORD: Final = "five entirely different words here"
+PHONE: Final = "+447400123456"
+
+STATES: Final[dict[str, Callable[["Visit"], None]]] = {}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One visitor with a browser of their own, whose address nobody else has."""
+
+    page: Page
+    server: str
+    email: str
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.server + path)
+
+    def fill(self, **fields: str) -> None:
+        for name, value in fields.items():
+            self.page.locator(f"main [name={name}]").fill(value)
+
+    def press(self, button: str) -> None:
+        self.page.get_by_role("main").get_by_role("button", name=button, exact=True).click()
+
+    def register(self) -> None:
+        self.open("/register")
+        self.fill(email=self.email, password=PASSWORD)
+        self.press("Register")
+
+    def sign_in(self, password: str = PASSWORD) -> None:
+        self.open("/login")
+        self.fill(email=self.email, password=password)
+        self.press("Sign in")
+
+    def newest_mail(self) -> dict[str, str]:
+        """Return the newest message to this visitor."""
+        with urlopen(f"{self.server}/dev/outbox.json") as answer:
+            return next(mail for mail in json.load(answer) if mail["to"] == self.email)
+
+    def follow_mail(self) -> None:
+        found = re.search(r"https?://\S+", self.newest_mail()["body"])
+        assert found
+        self.page.goto(found[0])
+
+    def newest_code(self) -> str:
+        """Return the code of the newest message, as it stands there."""
+        found = re.search(r"^\d{3} \d{3}$", self.newest_mail()["body"], re.MULTILINE)
+        assert found
+        return found[0]
+
+    def verify(self) -> None:
+        self.register()
+        self.follow_mail()
+        self.press("Verify my address")
+
+    def enter_verified(self) -> None:
+        self.verify()
+        self.sign_in()
+
+    def ask_for_text(self, phone: str = PHONE) -> None:
+        self.open("/verify/phone")
+        self.fill(phone=phone)
+        self.press("Text me a code")
+
+    def texted_code(self, phone: str = PHONE) -> str:
+        """Return the code of the newest text message to a number."""
+        with urlopen(f"{self.server}/dev/outbox.json") as answer:
+            found = next(text for text in json.load(answer) if text["to"] == phone)
+        return str(found["body"][:6])
+
+    def verify_phone(self) -> None:
+        self.enter_verified()
+        self.ask_for_text()
+        self.fill(code=self.texted_code())
+        self.press("Verify my number")
+
+    def ask_to_move(self) -> "Visit":
+        """Ask for another address, verified and signed in; return the visit as whoever reads it."""
+        self.verify()
+        self.sign_in()
+        self.open("/account/email")
+        self.fill(email=f"moved.{self.email}")
+        self.press("Send a message there")
+        return replace(self, email=f"moved.{self.email}")
+
+    def show_mail(self) -> None:
+        """Show the newest message as a mail program would."""
+        self.open(f"/dev/outbox/{self.newest_mail()['id']}.html")
+
+    def ask_for_reset(self) -> None:
+        self.open("/password/reset")
+        self.fill(email=self.email)
+        self.press("Mail me a link")
+
+    def reset(self, password: str) -> None:
+        self.follow_mail()
+        self.fill(new_password=password)
+        self.press("Set the new password")
+
+    def close_account(self) -> None:
+        self.register()
+        self.sign_in()
+        self.open("/account/delete")
+        self.fill(password=PASSWORD)
+        self.press("Delete my account")
+
+    def open_stale(self, path: str) -> None:
+        """Open a page so long after signing in that it asks for the password once more."""
+        self.register()
+        self.sign_in()
+        with travel(clock.now() + STALE):
+            self.open(path)
+
+    def open_not_me(self) -> None:
+        """Open the way out that a security mail offers: here, that of a new password."""
+        self.verify()
+        self.ask_for_reset()
+        self.reset(NEW_PASSWORD)
+        found = re.search(r"https?://\S+/not-me/\S+", self.newest_mail()["body"])
+        assert found
+        self.page.goto(found[0])
+
+    def freeze(self) -> None:
+        self.open_not_me()
+        self.fill(email=self.email)
+        self.press("Freeze my account")
+
+
+def state(name: str) -> Callable[[Callable[[Visit], None]], None]:
+    """Add a state by its name: the feature's word, and how it stands."""
+
+    def add(reach: Callable[[Visit], None]) -> None:
+        assert name not in STATES
+        STATES[name] = reach
+
+    return add
