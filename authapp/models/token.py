@@ -37,6 +37,7 @@ class RevokeReason(StrEnum):
     DISABLED = "disabled"  # with its owner's account
     FROZEN = "frozen"  # with its owner's account
     ACCOUNT_CLOSED = "account_closed"  # before it is deleted
+    ADDRESS_PROVEN = "address_proven"  # made before anybody had shown whose address it is
     EXPIRED = "expired"
 
 

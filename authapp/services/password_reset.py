@@ -10,9 +10,18 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.errors import TokenInvalid, TooManyAttempts
-from authapp.models import Activity, EndReason, PasswordResetRequest, User, VerificationType, db
+from authapp.models import (
+    Activity,
+    EndReason,
+    PasswordResetRequest,
+    RevokeReason,
+    User,
+    VerificationType,
+    db,
+)
 from authapp.services import (
     activity,
+    api_tokens,
     attempts,
     passwords,
     sessions,
@@ -71,6 +80,8 @@ def check(value: str) -> VerificationTokenRecord:
 def reset(value: str, new_password: str, *, origin: Origin) -> UUID:
     """Use the link up, set the password, end every session, and return whose they were.
 
+    API tokens go on, unless nobody had shown that the address is theirs when they were made.
+
     Raises InputRefused for a password that is not acceptable, which leaves the link as it was;
     TokenInvalid for an account that is disabled or has another address by now; and what
     `verification.claim` raises.
@@ -85,6 +96,9 @@ def reset(value: str, new_password: str, *, origin: Origin) -> UUID:
     passwords.replace(user, hashed, Activity.PASSWORD_RESET, origin=origin)
     sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
     sign_in_limits.forgive_strangers(user.email)
+    if user.email_verified_at is None:
+        # Whoever made them had not shown that the mailbox is theirs, and may be somebody else.
+        api_tokens.revoke_all(user.id, RevokeReason.ADDRESS_PROVEN)
     # Whoever had the link reads the mailbox.
     user.email_verified_at = user.email_verified_at or clock.now()
     user_id = user.id

@@ -11,9 +11,9 @@ from sqlalchemy import event
 
 from authapp import clock
 from authapp.delivery import outbox
-from authapp.errors import TokenUsed
-from authapp.models import Activity, PasswordResetRequest, User, db
-from authapp.services import activity, password_reset
+from authapp.errors import TokenRevoked, TokenUsed
+from authapp.models import Activity, PasswordResetRequest, RevokeReason, Scope, User, db
+from authapp.services import activity, api_tokens, password_reset
 from tests.conftest import HERE, PASSWORD
 from tests.servers import RedisServer
 from tests.web.browsing import is_signed_in, post, sign_in
@@ -293,6 +293,32 @@ def test_a_reset_proves_the_mailbox(app: Flask, client: FlaskClient) -> None:
 
     with app.app_context():
         assert db.session.scalars(db.select(User)).one().email_verified_at is not None
+
+
+@pytest.mark.parametrize("is_verified", [False, True])
+def test_a_reset_ends_the_tokens_of_whoever_took_the_address_first(
+    make_app: Callable[..., Flask], user: User, is_verified: bool
+) -> None:
+    app = make_app(UNVERIFIED_MAY="everything")
+    with app.test_request_context():
+        owner = db.session.get(User, user.id)
+        owner.email_verified_at = clock.now() if is_verified else None
+        token = api_tokens.create(
+            user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, origin=HERE
+        )
+
+    client = app.test_client()
+    ask(app, client)
+    client.get(newest_link(app))
+    choose(client)
+
+    with app.app_context():
+        if is_verified:
+            assert api_tokens.check(token.value).user_id == user.id
+        else:
+            with pytest.raises(TokenRevoked) as refusal:
+                api_tokens.check(token.value)
+            assert refusal.value.reason == RevokeReason.ADDRESS_PROVEN
 
 
 def test_a_mailbox_is_not_flooded_and_nobody_is_told(
