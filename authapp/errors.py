@@ -18,6 +18,7 @@
         ├── TooManyAttempts     a limit was reached; try again later
         ├── TokenRefused        a token, link or code does not work
         │   ├── TokenInvalid    malformed, forged, unknown or meant for something else
+        │   ├── SigningKeyRefused  names a signing key that is not trusted; can be renewed
         │   ├── TokenExpired    too old
         │   ├── TokenUsed       worked once already
         │   └── TokenRevoked    taken back, with the reason
@@ -131,6 +132,13 @@ class TokenRefused(DomainError):
 
 class TokenInvalid(TokenRefused):
     """Malformed, forged, unknown, or meant for something else."""
+
+
+class SigningKeyRefused(TokenRefused):
+    """The key that an access token names is not trusted, or no longer; renewing the token helps."""
+
+    def __init__(self) -> None:
+        super().__init__("the token's signing key is not trusted: renew the token")
 
 
 class TokenExpired(TokenRefused):

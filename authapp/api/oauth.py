@@ -11,7 +11,7 @@ from authapp.config import current_settings
 from authapp.http.origin import origin
 from authapp.models import Scope
 from authapp.services import introspection, revocation
-from authapp.services.introspection import Bearing, TokenKind
+from authapp.services.introspection import Principal, TokenKind
 
 oauth = Blueprint("oauth", __name__, url_prefix="/oauth")
 
@@ -22,8 +22,8 @@ _FORM: Final = "application/x-www-form-urlencoded"
 def introspect() -> ResponseReturnValue:
     """Tell a program that may ask whose a token is; of one that does not work, nothing else."""
     require_token(Scope.INTROSPECT)
-    bearing = introspection.introspect(_token())
-    return _inactive() if bearing is None else jsonify(_claims(bearing))
+    principal = introspection.introspect(_token())
+    return _inactive() if principal is None else jsonify(_claims(principal))
 
 
 @oauth.post("/revoke")
@@ -48,19 +48,19 @@ def _inactive() -> Response:
     return jsonify(active=False)
 
 
-def _claims(bearing: Bearing) -> dict[str, Any]:
+def _claims(principal: Principal) -> dict[str, Any]:
     settings = current_settings()
     claims = {
         "active": True,
-        "token_kind": bearing.kind,
-        "token_type": "N_A" if bearing.kind is TokenKind.REFRESH_TOKEN else "Bearer",
+        "token_kind": principal.kind,
+        "token_type": "N_A" if principal.kind is TokenKind.REFRESH_TOKEN else "Bearer",
         "iss": settings.jwt_issuer,
         "aud": settings.jwt_audience,
-        "sub": str(bearing.user_id),
-        "sid": bearing.session_id and str(bearing.session_id),
-        "jti": bearing.token_id and str(bearing.token_id),
-        "scope": None if bearing.scopes is None else " ".join(sorted(bearing.scopes)),
-        "auth_time": bearing.auth_time and int(bearing.auth_time.timestamp()),
-        "exp": bearing.expires_at and int(bearing.expires_at.timestamp()),
+        "sub": str(principal.user_id),
+        "sid": principal.session_id and str(principal.session_id),
+        "jti": principal.token_id and str(principal.token_id),
+        "scope": None if principal.scopes is None else " ".join(sorted(principal.scopes)),
+        "auth_time": principal.auth_time and int(principal.auth_time.timestamp()),
+        "exp": principal.expires_at and int(principal.expires_at.timestamp()),
     }
     return {name: value for name, value in claims.items() if value is not None}

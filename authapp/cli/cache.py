@@ -10,9 +10,9 @@ import click
 from authapp.cli.group import OneLineGroup
 from authapp.cli.progress import with_progress
 from authapp.token_cache import token_cache
+from authapp.token_cache.admin.statistics import Statistics
 from authapp.token_cache.counters import EVENTS
-from authapp.token_cache.statistics import Statistics
-from authapp.token_cache.wire import RedisAway
+from authapp.token_cache.redis.client import RedisAway
 
 cache_group = OneLineGroup("cache", help="Warm, watch and mend the token cache.")
 

@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from authapp.errors import DomainError
-from authapp.token_cache.wire import RedisAway
+from authapp.token_cache.redis.client import RedisAway
 
 
 class OneLineGroup(AppGroup):

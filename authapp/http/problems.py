@@ -60,6 +60,9 @@ _KINDS: Final[dict[type[errors.DomainError], Kind]] = {
     errors.TokenRevoked: Kind(
         HTTPStatus.UNAUTHORIZED, "token-revoked", "The token was taken back, or its session ended"
     ),
+    errors.SigningKeyRefused: Kind(
+        HTTPStatus.UNAUTHORIZED, "signing-key-refused", "Renew the token: its key is not trusted"
+    ),
     errors.TokenRefused: Kind(
         HTTPStatus.UNAUTHORIZED, "token-invalid", "The token is none of ours"
     ),

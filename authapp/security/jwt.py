@@ -1,20 +1,26 @@
-"""Access tokens: JWTs of RFC 9068, checked with one key whose algorithm is ours to say."""
+"""Access tokens: JWTs of RFC 9068, verified with one key and the algorithm of that key."""
 
 import base64
 import binascii
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import jwt
 
+from authapp import clock
 from authapp.errors import TokenExpired, TokenInvalid
 
 TYPE: Final = "at+jwt"
 _LONGEST: Final = 4096
-_REQUIRED: Final = ["iss", "aud", "sub", "sid", "iat", "exp", "jti", "auth_time"]
+# PyJWT has one leeway for all times; `iat` and `nbf` are checked here, with the clock skew.
+_OPTIONS: Final[Any] = {
+    "require": ["iss", "aud", "sub", "sid", "iat", "exp", "jti", "auth_time"],
+    "verify_iat": False,
+    "verify_nbf": False,
+}
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,8 @@ class AccessClaims:
 
 
 @dataclass(frozen=True)
-class LookUp:
-    """Where to look for what a token must be checked against. Nothing here is verified yet."""
+class Unverified:
+    """Which key and session a token must be checked against; nothing here is verified yet."""
 
     kid: str
     session_id: UUID
@@ -39,7 +45,7 @@ class LookUp:
 def sign(
     claims: AccessClaims, *, key: Any, kid: str, algorithm: str, issuer: str, audience: str
 ) -> str:
-    """Make an access token; it carries no personal data."""
+    """Return a signed access token; it carries no personal data."""
     payload = {
         "iss": issuer,
         "aud": audience,
@@ -53,46 +59,51 @@ def sign(
     return jwt.encode(payload, key, algorithm=algorithm, headers={"typ": TYPE, "kid": kid})
 
 
-def peek(value: str) -> LookUp:
-    """Read the two look-up keys of a token that is not verified yet.
+def peek(value: str) -> Unverified:
+    """Read which key and session a token names.
 
-    Raises TokenInvalid for anything that is not shaped like one of our access tokens.
+    Raises TokenInvalid for anything that does not have the form of an access token.
     """
     parts = value.split(".") if len(value) <= _LONGEST and value.isascii() else []
     if len(parts) != 3:
-        raise TokenInvalid("not shaped like a JWT")
+        raise TokenInvalid("not a JWT")
     header, payload = _json_object(parts[0]), _json_object(parts[1])
     kid, sid = header.get("kid"), payload.get("sid")
     if header.get("typ") != TYPE or not isinstance(kid, str) or not isinstance(sid, str):
         raise TokenInvalid("not an access token")
     try:
-        return LookUp(kid, UUID(sid))
+        return Unverified(kid, UUID(sid))
     except ValueError:
         raise TokenInvalid("not an access token") from None
 
 
-def verify(value: str, *, key: Any, algorithm: str, issuer: str, audience: str) -> AccessClaims:
+def verify(
+    value: str, *, key: Any, algorithm: str, issuer: str, audience: str, clock_skew: timedelta
+) -> AccessClaims:
     """Check the signature, the algorithm, the type, the issuer, the audience and the times.
 
-    Raises TokenExpired or TokenInvalid. Source: RFC 8725 sections 3.1 to 3.11; the algorithm
-    comes from our record of the key, never from the token.
+    Raises TokenExpired or TokenInvalid. `iat` and `nbf` may be ahead by the clock skew, for the
+    host that issued the token may be; `exp` is exact, so that no token lives longer.
+    Source: RFC 8725 sections 3.1 to 3.11; the algorithm is the key's, never the token's.
     """
     try:
         token = jwt.decode_complete(
-            value,
-            key,
-            algorithms=[algorithm],
-            issuer=issuer,
-            audience=audience,
-            options={"require": _REQUIRED},
+            value, key, algorithms=[algorithm], issuer=issuer, audience=audience, options=_OPTIONS
         )
         if token["header"].get("typ") != TYPE:
             raise TokenInvalid("not an access token")
+        _require_begun(token["payload"], clock.now() + clock_skew)
         return _claims(token["payload"])
     except jwt.ExpiredSignatureError as error:
         raise TokenExpired("the access token has expired") from error
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise TokenInvalid("the access token does not verify") from error
+
+
+def _require_begun(payload: dict[str, Any], latest: datetime) -> None:
+    """Refuse a token from the future, which no clock within the skew could have issued."""
+    if _time(max(payload["iat"], payload.get("nbf", 0))) > latest:
+        raise TokenInvalid("the access token is not valid yet: compare the hosts' clocks")
 
 
 def _claims(payload: dict[str, Any]) -> AccessClaims:
@@ -114,7 +125,7 @@ def _json_object(encoded: str) -> dict[str, Any]:
         raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
         found = json.loads(raw)
     except (binascii.Error, ValueError, RecursionError):
-        raise TokenInvalid("not shaped like a JWT") from None
+        raise TokenInvalid("not a JWT") from None
     if not isinstance(found, dict):
-        raise TokenInvalid("not shaped like a JWT")
+        raise TokenInvalid("not a JWT")
     return found

@@ -42,7 +42,7 @@ from authapp.services.api_token_rules import (
 from authapp.services.origin import Origin
 from authapp.services.standing import require_standing, require_verified
 from authapp.token_cache import token_cache
-from authapp.token_cache.records import TokenRecord, stands
+from authapp.token_cache.records import TokenRecord, is_active
 
 MOST: Final = 50
 """Tokens that one person may have at a time, replaced ones not counted."""
@@ -118,7 +118,7 @@ def list_tokens(user_id: UUID) -> list[ListedToken]:
 def get_token(user_id: UUID, id: UUID) -> TokenRecord:
     """Return one of somebody's tokens that still work; raises NotFound for any other."""
     record = token_cache.get_token_by_id(id)
-    if record is None or record.user_id != user_id or not stands(record):
+    if record is None or record.user_id != user_id or not is_active(record):
         raise NotFound("no such token")
     return record
 
@@ -206,7 +206,7 @@ def authenticate(value: str, *, origin: Origin) -> TokenIdentity:
 def check(value: str) -> TokenIdentity:
     """Check a token that somebody asks about: what `authenticate` does, without noting a use."""
     record = token_cache.get_token_by_value(value)
-    if record is None or not stands(record):
+    if record is None or not is_active(record):
         raise _why_refused(value)
     scopes = granted_by(record.scopes)
     return TokenIdentity(record.user_id, record.id, scopes, record.expires_at)

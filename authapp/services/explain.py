@@ -123,6 +123,7 @@ def _why_refused(value: str, key: JWTKey) -> str | None:
             algorithm=key.algorithm,
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
+            clock_skew=settings.clock_skew,
         )
     except TokenExpired:
         return EXPIRED

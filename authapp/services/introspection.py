@@ -1,21 +1,20 @@
-"""What a token of any kind stands for, for a program that was handed it; asking uses nothing up."""
+"""Whom a token of any kind authenticates; asking consumes nothing."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from authapp import clock
-from authapp.config import current_settings
 from authapp.errors import TokenInvalid, TokenRefused
 from authapp.models import Scope
 from authapp.services import api_tokens, sessions
+from authapp.services.generations import Generation, generation_of
 from authapp.services.origin import Origin
 from authapp.token_cache import token_cache
 
 
 class TokenKind(StrEnum):
-    """What a token is; each is good for one thing only."""
+    """The kind of a token; each is good for one thing only."""
 
     ACCESS_TOKEN = "access_token"
     REFRESH_TOKEN = "refresh_token"
@@ -23,10 +22,10 @@ class TokenKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Bearing:
-    """A token that works now: whose it is, and by which session or API token.
+class Principal:
+    """Whom a valid token authenticates, and by which session or API token.
 
-    `scopes` is None for a session, which may do whatever its person may.
+    `scopes` is None for a session, which may do anything its user may.
     """
 
     kind: TokenKind
@@ -38,10 +37,10 @@ class Bearing:
     expires_at: datetime | None
 
 
-def introspect(value: str) -> Bearing | None:
-    """Return what a token stands for; None for one that does not work, for whatever reason.
+def introspect(value: str) -> Principal | None:
+    """Return whom a token authenticates; None if it does not work, for any reason.
 
-    The shape of a value says what it is. Raises Unavailable when nothing can answer.
+    The form of a value says of which kind it is. Raises Unavailable when nothing can answer.
     """
     try:
         if api_tokens.is_one(value):
@@ -53,10 +52,10 @@ def introspect(value: str) -> Bearing | None:
         return None
 
 
-def access_token(value: str) -> Bearing:
+def access_token(value: str) -> Principal:
     """Check an access token; raises TokenRefused."""
     found = sessions.authenticate(value)
-    return Bearing(
+    return Principal(
         TokenKind.ACCESS_TOKEN,
         found.user_id,
         session_id=found.session_id,
@@ -67,12 +66,12 @@ def access_token(value: str) -> Bearing:
     )
 
 
-def api_token(value: str, *, used_from: Origin | None = None) -> Bearing:
-    """Check an API token, and note its use where it is one; raises TokenRefused."""
+def api_token(value: str, *, used_from: Origin | None = None) -> Principal:
+    """Check an API token, and note its use if `used_from` says who used it; raises TokenRefused."""
     found = (
         api_tokens.authenticate(value, origin=used_from) if used_from else api_tokens.check(value)
     )
-    return Bearing(
+    return Principal(
         TokenKind.API_TOKEN,
         found.user_id,
         session_id=None,
@@ -83,19 +82,17 @@ def api_token(value: str, *, used_from: Origin | None = None) -> Bearing:
     )
 
 
-def refresh_token(value: str) -> Bearing:
+def refresh_token(value: str) -> Principal:
     """Check that a refresh token could be used to renew its session; raises TokenRefused."""
     claim = token_cache.proven_refresh_claim(value)
     session = token_cache.get_refresh_token_by_value(value)
     if claim is None or session is None:
-        raise TokenInvalid("no refresh token that works")
+        raise TokenInvalid("not a refresh token that works")
     if sessions.why_over(session) is not None:
         raise sessions.refusal(session)
-    overlap_ends = session.rotated_at + current_settings().refresh_overlap
-    is_previous = claim.generation == session.generation - 1
-    if claim.generation != session.generation and not (is_previous and clock.now() < overlap_ends):
-        raise TokenInvalid("no refresh token that works")
-    return Bearing(
+    if generation_of(claim, session) not in (Generation.CURRENT, Generation.PREVIOUS):
+        raise TokenInvalid("not a refresh token that works")
+    return Principal(
         TokenKind.REFRESH_TOKEN,
         session.user_id,
         session_id=session.id,

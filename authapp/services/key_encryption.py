@@ -1,6 +1,7 @@
 """The private halves at rest: sealed under KEY_ENCRYPTION_KEYS, each bound to its kid."""
 
 import logging
+from functools import lru_cache
 
 from sqlalchemy import select
 
@@ -18,10 +19,23 @@ def seal(pair: KeyPair) -> bytes:
     return _sealer().seal(pair.private_der, bound_to=pair.kid.encode())
 
 
-def unseal(kid: str, private_sealed: bytes) -> bytes:
-    """Return a private half; raises Unavailable if none of the configured keys opens it."""
+def private_half(kid: str) -> bytes:
+    """Return the private half of a key, which each process reads and opens once.
+
+    Only signing needs it, so it is in no cache. Raises Unavailable if it does not exist, or if
+    none of the configured keys opens it.
+    """
+    return _opened(kid, tuple(current_settings().key_encryption_keys))
+
+
+# The private half of a kid never changes: the kid is its public half's digest.
+@lru_cache(maxsize=8)
+def _opened(kid: str, key_encryption_keys: tuple[bytes, ...]) -> bytes:
+    sealed = db.session.scalar(select(JWTKey.private_sealed).where(JWTKey.kid == kid))
+    if sealed is None:
+        raise Unavailable
     try:
-        return _sealer().open(private_sealed, bound_to=kid.encode())
+        return Sealer(key_encryption_keys).open(sealed, bound_to=kid.encode())
     except SealBroken as error:
         log.critical("the signing key %s opens with none of KEY_ENCRYPTION_KEYS", kid)
         raise Unavailable from error

@@ -17,7 +17,7 @@ from authapp.models.changes import delete_where, update_where
 from authapp.security import jwt, keyring
 from authapp.services import jwks_fetches, key_encryption
 from authapp.token_cache import token_cache
-from authapp.token_cache.records import JWTKeyRecord, stands
+from authapp.token_cache.records import JWTKeyRecord, is_active
 
 SIGNING_SLACK: Final = timedelta(minutes=1)
 """For a token that was being signed at the moment its key was retired."""
@@ -36,13 +36,13 @@ def published() -> list[JWTKeyRecord]:
 
 
 def verifies(key: JWTKeyRecord) -> bool:
-    """Tell whether a token that this key signed may be believed."""
-    return stands(key) and key.state in (KeyState.ACTIVE, KeyState.RETIRED)
+    """Return whether a token that this key signed may be trusted."""
+    return is_active(key) and key.state in (KeyState.ACTIVE, KeyState.RETIRED)
 
 
 @dataclass(frozen=True)
 class Signer:
-    """The active key, opened: signing with it asks nobody anything."""
+    """The active key, opened: signing with it reads no store."""
 
     kid: str
     algorithm: str
@@ -66,7 +66,7 @@ def signer() -> Signer:
     if not active:
         raise Unavailable
     key = active[0]
-    return Signer(key.kid, key.algorithm, key_encryption.unseal(key.kid, key.private_sealed))
+    return Signer(key.kid, key.algorithm, key_encryption.private_half(key.kid))
 
 
 def ensure_active() -> None:

@@ -14,7 +14,6 @@ from authapp.services.origin import Origin
 from authapp.services.purge import ACTIVITY_KEPT
 from authapp.services.sessions import Identity, SignedIn
 from authapp.services.standing import require_standing
-from authapp.token_cache import token_cache
 
 
 def sign_in(
@@ -42,9 +41,7 @@ def sign_in(
     if instead_of is not None:
         # One client has one session: the former one would live on unseen.
         sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
-    signed_in = sessions.begin(user.id, remember=remember, origin=origin)
-    token_cache.warm_user(signed_in.identity.user_id)
-    return signed_in
+    return sessions.begin(user.id, remember=remember, origin=origin)
 
 
 def _require_password(email: str, password: str, origin: Origin) -> User:

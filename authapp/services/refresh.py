@@ -1,7 +1,7 @@
 """Renewing sessions: each refresh token has one successor, and a stolen copy is noticed.
 
-A token's value is derived from its session and its generation, so that the successor can be told
-again to whoever lost a race or an answer. Source: RFC 9700 section 4.14.2, rotation.
+A token's value is derived from its session and its generation, so that a client that lost a race
+or an answer can be given the same successor again. Source: RFC 9700 section 4.14.2, rotation.
 """
 
 from dataclasses import replace
@@ -11,13 +11,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from authapp import clock
-from authapp.config import current_settings
 from authapp.errors import TokenInvalid
 from authapp.models import Activity, EndReason, RefreshToken, User, db
 from authapp.models.changes import update_where
 from authapp.security.opaque_tokens import RefreshClaim
 from authapp.services import activity, keys, notices, sessions
 from authapp.services.devices import device
+from authapp.services.generations import Generation, generation_of
 from authapp.services.origin import Origin
 from authapp.services.sessions import SignedIn
 from authapp.token_cache import token_cache
@@ -27,13 +27,13 @@ from authapp.token_cache.records import REFRESH_TOKEN, RefreshTokenRecord
 def renew(refresh_token: str, *, origin: Origin) -> SignedIn:
     """Rotate a session's refresh token and return its next tokens.
 
-    Whoever presents the previous one, within the overlap, gets the same successor and changes
-    nothing. Anything older is a stolen copy, or was stolen from: the session ends. Raises
-    TokenInvalid, TokenExpired or TokenRevoked, the latter two with the reason.
+    The previous one, within the overlap, yields the same successor and changes nothing. An older
+    one was stolen, or used after a thief used it: the session ends. Raises TokenInvalid,
+    TokenExpired or TokenRevoked, the latter two with the reason.
     """
     claim = token_cache.proven_refresh_claim(refresh_token)
     if claim is None:
-        raise TokenInvalid("no refresh token of ours")
+        raise TokenInvalid("not a refresh token that was issued here")
     session = token_cache.get_refresh_token_by_value(refresh_token)
     if session is None or session.ended_at is not None:
         raise sessions.refusal(session or _as_committed(claim.session_id))
@@ -43,7 +43,7 @@ def renew(refresh_token: str, *, origin: Origin) -> SignedIn:
         if rotated is not None:
             db.session.commit()
             return sessions.tokens_of(rotated, signer)
-        # Somebody was faster, or has ended the session meanwhile.
+        # Another request was faster, or has ended the session.
         session = _as_committed(session.id)
         db.session.rollback()
     _require_overlap(session, claim, origin)
@@ -79,7 +79,7 @@ def prove_again(session_id: UUID, *, origin: Origin) -> SignedIn:
 def _rotate(
     session: RefreshTokenRecord, now: datetime, origin: Origin
 ) -> RefreshTokenRecord | None:
-    """Claim the rotation of the generation at hand; None if it cannot be had.
+    """Claim the rotation of the current generation; None if another request did.
 
     What a record says of its generation is true of the row as long as the row is of it.
     """
@@ -107,22 +107,20 @@ def _rotate(
 
 
 def _require_overlap(session: RefreshTokenRecord, claim: RefreshClaim, origin: Origin) -> None:
-    """Let the previous generation through for a while; anything older ends the session.
-
-    A token that is newer than its session comes from before a backup was restored: it is refused,
-    and no theft.
-    """
-    if sessions.why_over(session) is not None or claim.generation >= session.generation:
+    """Accept the previous generation within the overlap; a reused one ends the session."""
+    if sessions.why_over(session) is not None:
         raise sessions.refusal(session)
-    is_previous = claim.generation == session.generation - 1
-    if is_previous and clock.now() - session.rotated_at <= current_settings().refresh_overlap:
+    generation = generation_of(claim, session)
+    if generation is Generation.PREVIOUS:
         return
-    _end_reused(session, claim, origin)
-    raise sessions.refusal(_as_committed(session.id))
+    if generation is Generation.REUSED:
+        _end_reused(session, claim, origin)
+        session = _as_committed(session.id)
+    raise sessions.refusal(session)
 
 
 def _end_reused(session: RefreshTokenRecord, claim: RefreshClaim, origin: Origin) -> None:
-    """End the session of which a copy was seen, and tell its owner once."""
+    """End a session whose token was reused, and tell its owner once."""
     ended = update_where(
         RefreshToken,
         RefreshToken.id == session.id,
@@ -152,5 +150,5 @@ def _as_committed(session_id: UUID) -> RefreshTokenRecord:
     found = select(*REFRESH_TOKEN.columns()).where(RefreshToken.id == session_id)
     row = db.session.execute(found).mappings().one_or_none()
     if row is None:
-        raise TokenInvalid("the session is gone")
+        raise TokenInvalid("the session does not exist")
     return REFRESH_TOKEN.from_row(dict(row))

@@ -8,7 +8,13 @@ from sqlalchemy import ColumnElement
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.errors import TokenExpired, TokenInvalid, TokenRefused, TokenRevoked
+from authapp.errors import (
+    SigningKeyRefused,
+    TokenExpired,
+    TokenInvalid,
+    TokenRefused,
+    TokenRevoked,
+)
 from authapp.models import EndReason, RefreshToken, db
 from authapp.models.changes import update_where
 from authapp.security import jwt
@@ -18,7 +24,7 @@ from authapp.security.opaque_tokens import make_refresh_token
 from authapp.services import keys
 from authapp.services.origin import Origin
 from authapp.token_cache import token_cache
-from authapp.token_cache.records import RefreshTokenRecord
+from authapp.token_cache.records import JWTKeyRecord, RefreshTokenRecord
 
 
 @dataclass(frozen=True)
@@ -69,27 +75,43 @@ def begin(user_id: UUID, *, remember: bool, origin: Origin) -> SignedIn:
 
 
 def authenticate(access_token: str) -> Identity:
-    """Check an access token against its key and its session, in one round trip.
+    """Check an access token against its signing key and its session, in one read.
 
-    Raises TokenInvalid, TokenExpired or TokenRevoked; Unavailable when nothing can answer.
+    Its signature is verified once in each process. Raises TokenInvalid, TokenExpired,
+    SigningKeyRefused or TokenRevoked; Unavailable when nothing can answer.
     """
-    settings = current_settings()
-    look_up = jwt.peek(access_token)
-    session, key = token_cache.get_session_and_key(look_up.session_id, look_up.kid)
+    known = token_cache.recall_access_token(access_token)
+    claims, session, key = known if known is not None else _verify(access_token)
     if key is None or not keys.verifies(key):
-        raise TokenInvalid("signed with no key of ours")
+        raise SigningKeyRefused
+    if claims.expires_at <= clock.now():
+        raise TokenExpired("the access token has expired")
+    if session is None or session.user_id != claims.user_id:
+        raise TokenInvalid("the session does not exist")
+    if session.ended_at is not None:
+        raise refusal(session)
+    return Identity(claims.user_id, claims.session_id, claims.auth_time, claims.expires_at)
+
+
+def _verify(
+    access_token: str,
+) -> tuple[jwt.AccessClaims, RefreshTokenRecord | None, JWTKeyRecord]:
+    """Verify an access token's signature and claims with a key that is trusted."""
+    settings = current_settings()
+    unverified = jwt.peek(access_token)
+    session, key = token_cache.get_session_and_key(unverified.session_id, unverified.kid)
+    if key is None or not keys.verifies(key):
+        raise SigningKeyRefused
     claims = jwt.verify(
         access_token,
         key=parse_public(key.public_jwk),
         algorithm=key.algorithm,
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
+        clock_skew=settings.clock_skew,
     )
-    if session is None or session.user_id != claims.user_id:
-        raise TokenInvalid("the session is gone")
-    if session.ended_at is not None:
-        raise refusal(session)
-    return Identity(claims.user_id, claims.session_id, claims.auth_time, claims.expires_at)
+    token_cache.remember_access_token(access_token, claims, key.id)
+    return claims, session, key
 
 
 def list_standing(user_id: UUID, *, first: UUID | None = None) -> list[RefreshTokenRecord]:

@@ -19,7 +19,7 @@ from authapp.security.opaque_tokens import (
     parse_link_token,
 )
 from authapp.token_cache import token_cache
-from authapp.token_cache.records import VerificationTokenRecord, stands
+from authapp.token_cache.records import VerificationTokenRecord, is_active
 
 
 def issue(
@@ -92,7 +92,7 @@ def require(value: str, type: VerificationType) -> VerificationTokenRecord:
     Raises TokenInvalid, TokenExpired, TokenUsed or TokenRevoked.
     """
     record = token_cache.get_verification_token_by_value(value)
-    if record is None or record.type != type or not stands(record):
+    if record is None or record.type != type or not is_active(record):
         raise _refusal(value, type)
     return record
 

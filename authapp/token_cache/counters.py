@@ -1,4 +1,4 @@
-"""How often what happened, counted in this process and added up in the database over all."""
+"""How often each event happened: counted per process, added up in the database."""
 
 import logging
 import threading
@@ -16,64 +16,60 @@ from authapp.models.base import table_of
 
 log = logging.getLogger(__name__)
 
-HIT: Final = "hit"
-MISS: Final = "miss"
-FILL: Final = "fill"
-REFRESH: Final = "refresh"
-FENCE: Final = "fence"
-WRITE: Final = "write"
-JOURNAL: Final = "journal"
-REPLAY: Final = "replay"
-BROKEN_SEAL: Final = "broken_seal"
-UNKNOWN: Final = "unknown"
-DATABASE: Final = "database"
 
-EVENTS: Final = (
-    HIT,
-    MISS,
-    FILL,
-    REFRESH,
-    FENCE,
-    WRITE,
-    JOURNAL,
-    REPLAY,
-    BROKEN_SEAL,
-    UNKNOWN,
-    DATABASE,
+class Event:
+    """What is counted, by kind of entry; plain strings, since they are hashed on every request."""
+
+    RECALL: Final = "recall"  # answered from the process's memory
+    HIT: Final = "hit"
+    MISS: Final = "miss"
+    FILL: Final = "fill"
+    REFRESH: Final = "refresh"
+    FENCE: Final = "fence"
+    WRITE: Final = "write"
+    JOURNAL: Final = "journal"
+    REPLAY: Final = "replay"
+    BROKEN_SEAL: Final = "broken_seal"
+    UNKNOWN: Final = "unknown"
+    DATABASE: Final = "database"
+
+
+EVENTS: Final[tuple[str, ...]] = tuple(
+    value for name, value in vars(Event).items() if name.isupper()
 )
-
 FLUSH_AFTER: Final = timedelta(seconds=5)
 
 
 class Counters:
-    """Counts by event and kind; a timer that only runs while there is news takes them home."""
+    """Counts by event and kind; a timer that runs only after a count stores them."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._unstored: Counter[tuple[str, str]] = Counter()
+        self._stored: Counter[tuple[str, str]] = Counter()
         self._timer: threading.Timer | None = None
 
     def count(self, event: str, kind: str, number: int = 1) -> None:
         """Add to a count; costs a lock and no round trip."""
         with self._lock:
             self._counts[event, kind] += number
-            self._unstored[event, kind] += number
             if self._timer is None:
                 self._timer = threading.Timer(FLUSH_AFTER.total_seconds(), self.flush)
                 self._timer.daemon = True
                 self._timer.start()
 
-    def counted(self, event: str) -> int:
-        """Return how often something happened in this process since it began."""
+    def counted(self, *events: str) -> int:
+        """Return how often these events happened in this process."""
         with self._lock:
-            return sum(number for (each, _), number in self._counts.items() if each == event)
+            return sum(number for (event, _), number in self._counts.items() if event in events)
 
     def flush(self) -> None:
-        """Add what was counted to the totals; a database that is away gets it the next time."""
+        """Add the counts to the totals; while the database is away they are kept."""
         with self._lock:
-            unstored, self._unstored, self._timer = self._unstored, Counter(), None
+            self._timer = None
+            unstored = self._counts - self._stored
+            self._stored = self._counts.copy()
         if not unstored:
             return
         try:
@@ -82,10 +78,10 @@ class Counters:
         except SQLAlchemyError as error:
             log.warning("cache counters could not be stored: %s", type(error).__name__)
             with self._lock:
-                self._unstored.update(unstored)
+                self._stored -= unstored
 
     def close(self) -> None:
-        """Store what was counted, now, and stop the timer."""
+        """Store the counts now, and stop the timer."""
         with self._lock:
             timer = self._timer
         if timer is not None:
@@ -93,7 +89,7 @@ class Counters:
             self.flush()
 
     def totals(self) -> Iterator[tuple[str, str, int]]:
-        """Yield event, kind and total, as all processes have stored them."""
+        """Yield event, kind and total over all processes."""
         with self._engine.connect() as connection:
             for row in connection.execute(select(_table)):
                 yield row.event, row.kind, row.total
@@ -105,8 +101,8 @@ _table = table_of(CacheCounter)
 def _addition(
     dialect: str, unstored: Counter[tuple[str, str]]
 ) -> "sqlite.Insert | postgresql.Insert":
-    """Return one statement, so that it is done as a whole or not at all."""
-    # In one order everywhere, so that two processes cannot deadlock.
+    """Return one statement, so that either all counts are added or none."""
+    # Every process uses the same order, so that no two deadlock.
     rows = [
         {"event": event, "kind": kind, "total": number}
         for (event, kind), number in sorted(unstored.items())

@@ -2,47 +2,58 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from authapp.token_cache.database import CacheDatabase
+from authapp.token_cache.coherence.database import CacheDatabase
 from authapp.token_cache.keys import JWT_KEYS
-from authapp.token_cache.records import JWT_KEY, KINDS, Kind, lives, time_to_live
+from authapp.token_cache.records import JWT_KEY, KINDS, Kind, is_unexpired, time_to_live
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
-@dataclass(frozen=True)
-class RowEntry:
-    """The entry of one row, by its id; None stands for a row that does not exist."""
+class _KeyedEntry:
+    """Entries are equal if they have the same key, which is spelt out once."""
 
-    kind: Kind[Any]
-    id: UUID
+    __slots__ = ("key", "kind")
 
-    @property
-    def key(self) -> str:
-        return self.kind.key(self.id)
+    def __init__(self, kind: Kind[Any], key: str) -> None:
+        self.kind = kind
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _KeyedEntry) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class RowEntry(_KeyedEntry):
+    """The entry of one row, by its id; its value is None for a row that does not exist."""
+
+    __slots__ = ("id",)
+
+    def __init__(self, kind: Kind[Any], id: UUID) -> None:
+        super().__init__(kind, kind.key(id))
+        self.id = id
 
     @property
     def type(self) -> Any:
         return self.kind.record
 
     def time_left(self, value: Any) -> timedelta:
-        return time_to_live(self.kind, value) if lives(value) else timedelta()
+        return time_to_live(self.kind, value) if is_unexpired(value) else timedelta()
 
 
-@dataclass(frozen=True)
-class ListEntry:
-    """The entry of one owner's list, which holds ids and never what they stand for."""
+class ListEntry(_KeyedEntry):
+    """The entry of one owner's list, which holds ids and never the records behind them."""
 
-    kind: Kind[Any]
-    owner: tuple[Any, ...]
+    __slots__ = ("owner",)
 
-    @property
-    def key(self) -> str:
-        return self.kind.list_key(*self.owner)
+    def __init__(self, kind: Kind[Any], owner: tuple[Any, ...]) -> None:
+        super().__init__(kind, kind.list_key(*owner))
+        self.owner = owner
 
     @property
     def type(self) -> Any:
@@ -56,7 +67,7 @@ CachedEntry = RowEntry | ListEntry
 
 
 class Entry(Protocol):
-    """Anything that one key holds: its name, the type of its value, and how long it may stay."""
+    """What one key is for: its name, the type of its value, and how long a value may stay."""
 
     @property
     def key(self) -> str: ...
@@ -71,7 +82,7 @@ E = TypeVar("E", bound=Entry)
 
 
 def load(database: CacheDatabase, entries: Sequence[CachedEntry]) -> dict[CachedEntry, Any]:
-    """Ask the database for what belongs in each entry, with one query a kind of row.
+    """Ask the database for what belongs in each entry, with one query for each kind of row.
 
     Raises Unavailable.
     """
@@ -88,7 +99,7 @@ def load(database: CacheDatabase, entries: Sequence[CachedEntry]) -> dict[Cached
 
 
 def parse(key: str) -> CachedEntry | None:
-    """Return what a key of ours is for; None for a key that is not ours."""
+    """Return the entry that a key belongs to; None for any other key."""
     if key == JWT_KEYS:
         return ListEntry(JWT_KEY, ())
     for kind in KINDS.values():

@@ -1,27 +1,37 @@
-"""Signing keys through the cache, and the one round trip that checks an access token."""
+"""Signing keys through the cache, and the one read that checks an access token."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from cachetools import LRUCache
 
+from authapp.security.jwt import AccessClaims
 from authapp.token_cache.entries import RowEntry
-from authapp.token_cache.operations import Operations, living
+from authapp.token_cache.operations import Operations, unexpired
 from authapp.token_cache.records import JWT_KEY, REFRESH_TOKEN, JWTKeyRecord, RefreshTokenRecord
 
 
+class VerifiedAccessToken(NamedTuple):
+    """An access token whose signature was verified, and the entries that must still back it."""
+
+    claims: AccessClaims
+    session: RowEntry
+    key: RowEntry
+
+
 class JWTKeyOperations(Operations):
-    """The seed's six operations on signing keys, and `get_session_and_key`."""
+    """The six operations on signing keys, and what backs an access token."""
 
     def __init__(self) -> None:
-        # Which id a kid has never changes, so each process remembers it.
+        # The id that belongs to a kid never changes, so each process remembers it.
         self._ids: LRUCache[str, UUID] = LRUCache(256)
 
     def get_jwt_key_by_id(self, id: UUID) -> JWTKeyRecord | None:
-        """Return a key; None if it does not exist or can verify nothing any more."""
+        """Return a key; None if it does not exist or can no longer verify anything."""
         return self._get(JWT_KEY, id)
 
     def get_jwt_key_by_key_id(self, key_id: str) -> JWTKeyRecord | None:
-        """Return a key by its `kid`; None if it is not one that we trust."""
+        """Return a key by its `kid`; None if it is not one that is trusted."""
         id = self._id_of(key_id)
         return self._get(JWT_KEY, id) if id else None
 
@@ -32,16 +42,29 @@ class JWTKeyOperations(Operations):
     def get_session_and_key(
         self, session_id: UUID, key_id: str
     ) -> tuple[RefreshTokenRecord | None, JWTKeyRecord | None]:
-        """Return a session and a signing key in one round trip: what an access token rests on."""
+        """Return the session and the signing key behind an access token, in one read."""
         id = self._id_of(key_id)
         if id is None:
             return None, None
-        session, key = RowEntry(REFRESH_TOKEN, session_id), RowEntry(JWT_KEY, id)
-        values = self.parts.reader.read([session, key])
-        return living(values[session]), living(values[key])
+        return self._read_both(RowEntry(REFRESH_TOKEN, session_id), RowEntry(JWT_KEY, id))
+
+    def recall_access_token(
+        self, value: str
+    ) -> tuple[AccessClaims, RefreshTokenRecord | None, JWTKeyRecord | None] | None:
+        """Return a verified token's claims with the session and key behind it, in one read.
+
+        None for a value that this process has not verified.
+        """
+        known: VerifiedAccessToken | None = self.assembly.verified.get(value)
+        return known and (known.claims, *self._read_both(known.session, known.key))
+
+    def remember_access_token(self, value: str, claims: AccessClaims, key_id: UUID) -> None:
+        """Remember that a key, by its row's id, verified a token."""
+        session, key = RowEntry(REFRESH_TOKEN, claims.session_id), RowEntry(JWT_KEY, key_id)
+        self.assembly.verified.put(value, VerifiedAccessToken(claims, session, key))
 
     def cache_jwt_key(self, id: UUID) -> None:
-        """See to it that a key is in the cache, as it is committed."""
+        """Make sure that a key is cached, as it is committed."""
         self._cache(JWT_KEY, id)
 
     def invalidate_jwt_key(self, id: UUID) -> None:
@@ -52,8 +75,14 @@ class JWTKeyOperations(Operations):
         """Remove the entries of all keys, and their list."""
         self._invalidate_all(JWT_KEY)
 
+    def _read_both(
+        self, session: RowEntry, key: RowEntry
+    ) -> tuple[RefreshTokenRecord | None, JWTKeyRecord | None]:
+        records = self.assembly.reader.read((session, key))
+        return unexpired(records[0]), unexpired(records[1])
+
     def _id_of(self, key_id: str) -> UUID | None:
-        """Return a kid's row id; a kid that is not in our list is nobody's key."""
+        """Return the row id of a kid; a kid that is not in the list belongs to no trusted key."""
         id = self._ids.get(key_id)
         if id is None:
             ids = {key.kid: key.id for key in self.get_active_jwt_keys()}

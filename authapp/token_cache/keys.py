@@ -1,4 +1,4 @@
-"""The eight key patterns, and no others."""
+"""The eight key patterns of rows and lists."""
 
 from typing import Final
 from uuid import UUID
@@ -39,12 +39,12 @@ def refresh_tokens(user_id: UUID) -> str:
 
 
 def family(key: str) -> str:
-    """Return what kind of thing a key is about: a list is about what it lists."""
+    """Return the kind of entry that a key belongs to; a list belongs to the kind that it lists."""
     first = key.partition(":")[0]
     return first.removesuffix("s") if first in _LISTS else first
 
 
 _LISTS: Final = ("tokens", JWT_KEYS, "verification_tokens", "refresh_tokens")
 
-ALL_PATTERNS: Final = ("token*", "jwt_key*", "verification_token*", "refresh_token*")
-"""Globs that match every key of ours, and on a server of our own nothing else."""
+ALL_PATTERNS: Final = ("token:*", "tokens:*", "jwt_key*", "verification_token*", "refresh_token*")
+"""Globs that match every key that holds a row or a list."""

@@ -1,4 +1,4 @@
-"""What a cache read returns: frozen records, one a model, and what sets their kinds apart."""
+"""What a cache read returns: one frozen record per model, and how their kinds differ."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -17,7 +17,7 @@ CACHE_DURATION_TOKEN: Final = timedelta(hours=1)
 CACHE_DURATION_JWT_KEY: Final = timedelta(hours=24)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TokenRecord:
     """An API token as it is committed."""
 
@@ -34,7 +34,7 @@ class TokenRecord:
     revoke_reason: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VerificationTokenRecord:
     """A link or code as it is committed."""
 
@@ -50,7 +50,7 @@ class VerificationTokenRecord:
     revoked_at: datetime | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RefreshTokenRecord:
     """A session as it is committed."""
 
@@ -71,16 +71,15 @@ class RefreshTokenRecord:
     end_reason: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JWTKeyRecord:
-    """A signing key as it is committed; the private half is sealed a second time inside."""
+    """A signing key as it is committed, without its private half: only the signer reads that."""
 
     id: UUID
     kid: str
     algorithm: str
     state: str
     public_jwk: str
-    private_sealed: bytes
     created_at: datetime
     activated_at: datetime | None
     retired_at: datetime | None
@@ -94,7 +93,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class Kind(Generic[R]):
-    """One kind of cached row: where it lies, how long it may, and what its list holds."""
+    """One kind of cached row: where it is stored, for how long, and what its list holds."""
 
     name: str
     record: type[R]
@@ -112,24 +111,24 @@ class Kind(Generic[R]):
         return [self.table.c[field.name] for field in fields(self.record)]
 
 
-def lives(record: Record) -> bool:
-    """Tell whether a record's own time has not run out; says nothing about revocation."""
+def is_unexpired(record: Record) -> bool:
+    """Return whether a record has time left; says nothing about revocation."""
     return record.expires_at is None or record.expires_at > clock.now()
 
 
-def stands(record: Record) -> bool:
-    """Tell whether a record lives and was not used, ended or revoked."""
+def is_active(record: Record) -> bool:
+    """Return whether a record has time left and was not used, ended or revoked."""
     if isinstance(record, VerificationTokenRecord):
-        over = record.used_at is not None or record.revoked_at is not None
+        has_ended = record.used_at is not None or record.revoked_at is not None
     elif isinstance(record, RefreshTokenRecord):
-        over = record.ended_at is not None
+        has_ended = record.ended_at is not None
     else:
-        over = record.revoked_at is not None
-    return lives(record) and not over
+        has_ended = record.revoked_at is not None
+    return is_unexpired(record) and not has_ended
 
 
 def time_to_live(kind: Kind[R], record: R) -> timedelta:
-    """Return the seed's duration or the time that the record has left, whichever is less."""
+    """Return the kind's duration or the time that the record has left, whichever is less."""
     if record.expires_at is None:
         return kind.duration
     return min(kind.duration, record.expires_at - clock.now())

@@ -9,32 +9,39 @@ from authapp.token_cache.records import REFRESH_TOKEN, RefreshTokenRecord
 
 
 class RefreshTokenOperations(Operations):
-    """The seed's six operations on refresh tokens."""
+    """The six operations on refresh tokens, and `proven_refresh_claim`."""
 
     def get_refresh_token_by_id(self, id: UUID) -> RefreshTokenRecord | None:
         """Return a session; None if it does not exist or has expired."""
         return self._get(REFRESH_TOKEN, id)
 
     def get_refresh_token_by_value(self, value: str) -> RefreshTokenRecord | None:
-        """Return the session that a value proves; None for a value that we did not make.
+        """Return the session that a value proves; None for a value that was not issued here.
 
-        Which generation the value is of, and whether the session ended, decides whether it may
-        be renewed; that is for the database to decide.
+        Whether the value's generation may still be used, and whether the session has ended, is
+        the caller's to check; whether it may be renewed is for the database to decide.
         """
         claim = self.proven_refresh_claim(value)
         return self._get(REFRESH_TOKEN, claim.session_id) if claim else None
 
     def proven_refresh_claim(self, value: str) -> RefreshClaim | None:
-        """Return what a value says it is, if we made it; asks neither Redis nor the database."""
+        """Return what a refresh token says if it was issued here; reads no store."""
+        verified = self.assembly.verified
+        known: RefreshClaim | None = verified.get(value)
+        if known is not None:
+            return known
         claim = parse_refresh_token(value)
-        return claim if claim is not None and proves(claim, self._refresh_keys()) else None
+        if claim is None or not proves(claim, self._refresh_keys()):
+            return None
+        verified.put(value, claim)
+        return claim
 
     def get_refresh_tokens_by_user(self, user_id: UUID) -> list[RefreshTokenRecord]:
-        """Return a user's sessions that still stand, oldest first."""
+        """Return a user's active sessions, oldest first."""
         return self._get_all(REFRESH_TOKEN, user_id)
 
     def cache_refresh_token(self, id: UUID) -> None:
-        """See to it that a session is in the cache, as it is committed."""
+        """Make sure that a session is cached, as it is committed."""
         self._cache(REFRESH_TOKEN, id)
 
     def invalidate_refresh_token(self, id: UUID) -> None:
@@ -46,6 +53,6 @@ class RefreshTokenOperations(Operations):
         self._invalidate_all(REFRESH_TOKEN, user_id)
 
     def _refresh_keys(self) -> list[bytes]:
-        settings = self.parts.settings
+        settings = self.assembly.settings
         secrets = [settings.secret_key, *settings.secret_key_fallbacks]
         return [derive_key(secret, "refresh token") for secret in secrets]

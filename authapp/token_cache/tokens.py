@@ -1,14 +1,24 @@
 """API tokens through the cache."""
 
+from hmac import compare_digest
+from typing import NamedTuple
 from uuid import UUID
 
-from authapp.security.opaque_tokens import matches, parse_api_token
-from authapp.token_cache.operations import Operations
+from authapp.security.opaque_tokens import digest, parse_api_token
+from authapp.token_cache.entries import RowEntry
+from authapp.token_cache.operations import Operations, unexpired
 from authapp.token_cache.records import TOKEN, TokenRecord
 
 
+class ParsedAPIToken(NamedTuple):
+    """What an API token's value says: its row's entry, and the digest that the row must have."""
+
+    entry: RowEntry
+    digest: bytes
+
+
 class TokenOperations(Operations):
-    """The seed's six operations on API tokens, and `note_token_use`."""
+    """The six operations on API tokens, and `note_token_use`."""
 
     def get_token_by_id(self, id: UUID) -> TokenRecord | None:
         """Return a token; None if it does not exist or has expired."""
@@ -17,23 +27,31 @@ class TokenOperations(Operations):
     def get_token_by_value(self, value: str) -> TokenRecord | None:
         """Return the token that a value proves; None for any other value.
 
-        A value of the wrong shape or checksum costs no look-up. Whether the token was revoked is
-        the record's to say.
+        A value of the wrong shape or checksum costs no look-up. The record says whether the token
+        was revoked.
         """
-        claim = parse_api_token(self.parts.settings.api_token_prefix, value)
-        record = self._get(TOKEN, claim.id) if claim else None
-        return record if claim and record and matches(claim.secret, record.digest) else None
+        assembly = self.assembly
+        known: ParsedAPIToken | None = assembly.verified.get(value)
+        parsed = known or _parse(assembly.settings.api_token_prefix, value)
+        if parsed is None:
+            return None
+        record: TokenRecord | None = unexpired(assembly.reader.read((parsed.entry,))[0])
+        if record is None or not compare_digest(parsed.digest, record.digest):
+            return None
+        if known is None:
+            assembly.verified.put(value, parsed)
+        return record
 
     def get_tokens_by_user(self, user_id: UUID) -> list[TokenRecord]:
-        """Return a user's tokens that still stand, oldest first."""
+        """Return a user's active tokens, oldest first."""
         return self._get_all(TOKEN, user_id)
 
     def note_token_use(self, id: UUID, address: str) -> None:
-        """Remember that a token was used; it is written in the background, and not cached."""
-        self.parts.uses.note(id, address)
+        """Note that a token was used; it is written in the background, and not cached."""
+        self.assembly.last_used.note(id, address)
 
     def cache_token(self, id: UUID) -> None:
-        """See to it that a token is in the cache, as it is committed."""
+        """Make sure that a token is cached, as it is committed."""
         self._cache(TOKEN, id)
 
     def invalidate_token(self, id: UUID) -> None:
@@ -43,3 +61,8 @@ class TokenOperations(Operations):
     def invalidate_user_tokens(self, user_id: UUID) -> None:
         """Remove the entries of all of a user's tokens, and their list."""
         self._invalidate_all(TOKEN, user_id)
+
+
+def _parse(prefix: str, value: str) -> ParsedAPIToken | None:
+    claim = parse_api_token(prefix, value)
+    return ParsedAPIToken(RowEntry(TOKEN, claim.id), digest(claim.secret)) if claim else None

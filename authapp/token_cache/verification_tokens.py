@@ -1,4 +1,4 @@
-"""One-use links and codes through the cache."""
+"""One-time links and codes through the cache."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from authapp.token_cache.records import VERIFICATION_TOKEN, VerificationTokenRec
 
 
 class VerificationTokenOperations(Operations):
-    """The seed's six operations on verification tokens."""
+    """The six operations on verification tokens."""
 
     def get_verification_token_by_id(self, id: UUID) -> VerificationTokenRecord | None:
         """Return a link or code; None if it does not exist or has expired."""
@@ -18,7 +18,7 @@ class VerificationTokenOperations(Operations):
     def get_verification_token_by_value(self, value: str) -> VerificationTokenRecord | None:
         """Return the link that a value proves; None for any other value.
 
-        What it is for, and whether it was used or revoked, is the record's to say.
+        The record says what it is for, and whether it was used or revoked.
         """
         claim = parse_link_token(value)
         record = self._get(VERIFICATION_TOKEN, claim.id) if claim else None
@@ -27,11 +27,11 @@ class VerificationTokenOperations(Operations):
     def get_verification_tokens_by_user(
         self, user_id: UUID, type: VerificationType
     ) -> list[VerificationTokenRecord]:
-        """Return a user's links or codes of one type that still stand, oldest first."""
+        """Return a user's active links or codes of one type, oldest first."""
         return self._get_all(VERIFICATION_TOKEN, user_id, type)
 
     def cache_verification_token(self, id: UUID) -> None:
-        """See to it that a link or code is in the cache, as it is committed."""
+        """Make sure that a link or code is cached, as it is committed."""
         self._cache(VERIFICATION_TOKEN, id)
 
     def invalidate_verification_token(self, id: UUID) -> None:

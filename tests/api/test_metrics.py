@@ -41,7 +41,7 @@ def test_what_another_process_counted_is_told_here(
         session_id = add_session(user.id).id
         for _ in range(4):
             token_cache.get_refresh_token_by_id(session_id)
-    other.extensions["token_cache"].tally.flush()
+    other.extensions["token_cache"].counters.flush()
 
     told = figures(app)
 

@@ -243,7 +243,7 @@ def test_asking_counts_as_a_use_of_the_callers_token_only(
     ask(asked_about)
 
     with app.app_context():
-        app.extensions["token_cache"].uses.write()
+        app.extensions["token_cache"].last_used.write()
         used = {each.token.name: each.last_used_at for each in api_tokens.list_tokens(user.id)}
 
     assert used["gateway"] is not None

@@ -10,8 +10,8 @@ from flask import Flask
 
 from authapp.models import RefreshToken, User, db
 from authapp.models.changes import update_where
-from authapp.token_cache import counters, token_cache
-from authapp.token_cache.counters import EVENTS
+from authapp.token_cache import token_cache
+from authapp.token_cache.counters import EVENTS, Event
 from tests.conftest import HURRIED
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
@@ -59,7 +59,7 @@ def test_stats_add_up_all_processes_by_kind(
         token_cache.get_tokens_by_user(user.id)
         token_cache.get_refresh_tokens_by_user(user.id)
     for process in (app, other):
-        process.extensions["token_cache"].tally.flush()
+        process.extensions["token_cache"].counters.flush()
 
     code, output = run(make_app(), "stats", "--json")
 
@@ -70,8 +70,8 @@ def test_stats_add_up_all_processes_by_kind(
     assert 0 < found["hit_ratio"] < 1
     kinds = {"token", "verification_token", "refresh_token", "jwt_key"}
     assert {kind for by_kind in found["counts"].values() for kind in by_kind} == kinds
-    for event in (counters.HIT, counters.FILL):
-        both = [p.extensions["token_cache"].tally.counted(event) for p in (app, other)]
+    for event in (Event.HIT, Event.FILL):
+        both = [p.extensions["token_cache"].counters.counted(event) for p in (app, other)]
         assert sum(found["counts"][event].values()) == sum(both)
     assert found["counts"]["fence"]["refresh_token"] == 6
     assert found["memory"][0]["used"] > 0
@@ -140,7 +140,7 @@ def test_a_flush_removes_every_entry_and_begins_an_epoch(
 
 
 def broken_seals(app: Flask) -> int:
-    return app.extensions["token_cache"].tally.counted(counters.BROKEN_SEAL)
+    return app.extensions["token_cache"].counters.counted(Event.BROKEN_SEAL)
 
 
 def test_a_flush_without_redis_still_begins_an_epoch(without_redis: Flask) -> None:

@@ -242,7 +242,7 @@ def rows_that_name(names: set[str]) -> list[str]:
 
 def entries_that_name(names: set[str], redis_server: RedisServer) -> list[str]:
     with redis_server.client as client:
-        keys = sorted(key.decode() for key in client.scan_iter())
+        keys = sorted(key.decode() for key in client.scan_iter(_type="string"))
     return [key for key in keys if any(name in key for name in names)]
 
 

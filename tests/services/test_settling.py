@@ -59,8 +59,9 @@ from authapp.services import (
     verify_phone,
 )
 from authapp.services.openings import Opener
-from authapp.token_cache import scripts, token_cache
+from authapp.token_cache import token_cache
 from authapp.token_cache.entries import load, parse
+from authapp.token_cache.redis import scripts
 from tests.conftest import HERE, PASSWORD, add_user
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
@@ -277,11 +278,11 @@ def _wrong_entries(app: Flask, server: RedisServer) -> list[str]:
     A list is compared as a whole: no time passes here by which an id could drop out.
     """
     with server.client as client:
-        held = {name.decode(): client.get(name) for name in client.scan_iter()}
+        held = {name.decode(): client.get(name) for name in client.scan_iter(_type="string")}
     wrong = [key for key, raw in held.items() if raw[:1] == scripts.FENCE]
     entries = [entry for key in held if (entry := parse(key)) is not None]
     parts = app.extensions["token_cache"]
-    _, looks = parts.protocol.look(entries)
+    _, looks = parts.backend.look(entries)
     cached = {entry: look.value for entry, look in looks.items() if look.is_hit}
     committed = load(parts.database, list(cached))
     return wrong + [entry.key for entry in cached if cached[entry] != committed[entry]]

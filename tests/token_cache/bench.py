@@ -31,9 +31,10 @@ from authapp.models import Token, db
 from authapp.models.changes import update_where
 from authapp.security.opaque_tokens import digest, new_secret
 from authapp.services import keys
-from authapp.token_cache import counters, token_cache
+from authapp.token_cache import token_cache
+from authapp.token_cache.coherence.reader import Reader
+from authapp.token_cache.counters import Event
 from authapp.token_cache.entries import ListEntry, RowEntry
-from authapp.token_cache.reader import Reader
 from authapp.token_cache.records import REFRESH_TOKEN, TOKEN, TokenRecord
 from tests.conftest import add_user, dispose, settings
 from tests.servers import PostgresServer, RedisServer
@@ -119,7 +120,7 @@ def compare_sizes(server: RedisServer) -> None:
 
 
 def read_one_of(ids: list[UUID]) -> None:
-    token_cache.parts.reader.read([RowEntry(TOKEN, random.choice(ids))])
+    token_cache.assembly.reader.read([RowEntry(TOKEN, random.choice(ids))])
 
 
 def revoke_all() -> None:
@@ -156,10 +157,10 @@ def delete_by_pattern(server: RedisServer) -> None:
 
 
 def compare_refreshing_ahead(app: Flask) -> None:
-    """Reads that had to wait for the database, over many short lives of one list in use."""
+    """Reads that had to wait for the database, over many short is_unexpired of one list in use."""
     brief = replace(REFRESH_TOKEN, duration=timedelta(seconds=0.4))
     entry = ListEntry(brief, (add_user(f"{uuid4()}@example.org").id,))
-    tally = app.extensions["token_cache"].tally
+    tally = app.extensions["token_cache"].counters
     ahead, waited = Reader._refreshed_ahead, {}
     db.session.rollback()
 
@@ -167,20 +168,20 @@ def compare_refreshing_ahead(app: Flask) -> None:
         give_up_at = time.monotonic() + seconds
         with app.app_context():
             while time.monotonic() < give_up_at:
-                token_cache.parts.reader.read([entry])
+                token_cache.assembly.reader.read([entry])
                 time.sleep(0.001)
 
     for name, refreshed in (("refreshed", ahead), ("not", lambda *looked: looked[-1].value)):
         Reader._refreshed_ahead = refreshed  # type: ignore[method-assign]
-        before = tally.counted(counters.MISS)
+        before = tally.counted(Event.MISS)
         threads = [threading.Thread(target=read_for, args=(20.0,)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        waited[name] = float(tally.counted(counters.MISS) - before)
+        waited[name] = float(tally.counted(Event.MISS) - before)
     Reader._refreshed_ahead = ahead  # type: ignore[method-assign]
-    say_ratio("misses over 50 lives of a list in use", waited, unit="")
+    say_ratio("misses over 50 is_unexpired of a list in use", waited, unit="")
 
 
 MANY_ROWS = """
@@ -192,7 +193,7 @@ MANY_ROWS = """
 
 def fill(server: RedisServer, number: int) -> list[UUID]:
     """Put so many tokens into the cache, sealed as they are, and return their ids."""
-    protocol = token_cache.parts.protocol
+    protocol = token_cache.assembly.backend
     assert protocol is not None
     ticket, ids = protocol.enter(), [uuid4() for _ in range(number)]
     with server.client as client:

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import event
 
 from authapp.models import db
-from authapp.token_cache.wire import Step
+from authapp.token_cache.redis.client import Command, Script
 
 WAIT_SECONDS = 10.0
 
@@ -83,17 +83,24 @@ def _stop_before(step: str) -> None:
 @contextmanager
 def stepping(app: Flask) -> Iterator[None]:
     """Stop actors before every remote step of an application."""
-    parts = app.extensions["token_cache"]
-    wire, database = parts.wire, parts.database
-    read, run, load = wire.read, wire.run, database.load
+    assembly = app.extensions["token_cache"]
+    redis, database = assembly.backend.client, assembly.database
+    read, run, load = redis.read, redis.run, database.load
 
     def stepped_read(keys: Sequence[str]) -> list[bytes | None]:
         _stop_before("read")
         return read(keys)
 
-    def stepped_run(steps: Sequence[Step]) -> list[Any]:
+    def stepped_run(scripts: Sequence[Script], then: Sequence[Command] = ()) -> Any:
+        """Fences and the log are two steps, as they are in a cluster."""
+        if not scripts:
+            _stop_before("log")
+            return run((), then=then)
         _stop_before("run")
-        return run(steps)
+        answers, _ = run(scripts)
+        if then:
+            _stop_before("log")
+        return answers, run((), then=then)[1] if then else []
 
     def stepped_load(*arguments: Any) -> Any:
         _stop_before("load")
@@ -103,12 +110,12 @@ def stepping(app: Flask) -> Iterator[None]:
         """Runs after the fence, because it was registered after it, and before COMMIT."""
         _stop_before("commit")
 
-    wire.read, wire.run, database.load = stepped_read, stepped_run, stepped_load
+    redis.read, redis.run, database.load = stepped_read, stepped_run, stepped_load
     event.listen(db.session, "before_commit", stepped_commit)
     try:
         yield
     finally:
-        del wire.read, wire.run, database.load
+        del redis.read, redis.run, database.load
         event.remove(db.session, "before_commit", stepped_commit)
 
 

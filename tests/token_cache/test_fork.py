@@ -9,13 +9,14 @@ FORKS = 3
 PRELOADED = """
 import os, sys
 from authapp import create_app
-from authapp.token_cache import counters, token_cache
+from authapp.token_cache.counters import Event
+from authapp.token_cache import token_cache
 
 def work(app):
     with app.app_context():
         for _ in range(200):
             assert len(token_cache.get_active_jwt_keys()) == 2
-        hits = token_cache.parts.tally.counted(counters.HIT)
+        hits = token_cache.assembly.counters.counted(Event.HIT, Event.RECALL)
         assert hits > 550, hits
         token_cache.statistics()
 

@@ -97,7 +97,7 @@ class Race:
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
     """Checks of Redis itself stay out of the schedules."""
-    app = make_app(CACHE_TRUST="5000")
+    app = make_app(CACHE_TRUST="5000", CACHE_LOCAL_TRUST="0")
     with app.app_context():
         token_cache.get_active_jwt_keys()
     return app
@@ -107,7 +107,7 @@ def explore(
     app: Flask, user: User, actors: Callable[[Race], list[Actor]], *, warm: bool, most: int
 ) -> int:
     def run_one(choose: Callable[[list[str]], int]) -> None:
-        app.extensions["token_cache"].protocol.gate.check()
+        app.extensions["token_cache"].backend.trust.check()
         race = Race(app, user.id, warm=warm)
         cast = actors(race)
         with stepping(app):
@@ -138,10 +138,10 @@ def test_no_order_shows_the_past(app: Flask, user: User, cast: str, warm: bool) 
 def test_a_naive_cache_would_be_caught(app: Flask, user: User) -> None:
     """The harness itself: without fences, some order shows the past."""
     parts: Any = app.extensions["token_cache"]
-    fence = parts.protocol.fence
-    parts.protocol.fence = lambda writer, keys: None
+    fence = parts.backend.fence
+    parts.backend.fence = lambda writer, keys: 0.0
     try:
         with pytest.raises(AssertionError, match=r"past|committed"):
             explore(app, user, CASTS["reader and writer"], warm=True, most=400)
     finally:
-        parts.protocol.fence = fence
+        parts.backend.fence = fence

@@ -15,7 +15,8 @@ from authapp.services import sessions
 from authapp.services.origin import Origin
 from authapp.services.sessions import Identity, SignedIn
 from authapp.services.sign_out import sign_out
-from authapp.token_cache import scripts, token_cache
+from authapp.token_cache import token_cache
+from authapp.token_cache.redis import scripts
 from tests.conftest import HURRIED
 from tests.servers import RedisServer
 

@@ -22,8 +22,9 @@ from authapp.models.changes import update_where
 from authapp.security.derivation import derive_key
 from authapp.security.opaque_tokens import make_refresh_token
 from authapp.services import keys
-from authapp.token_cache import counters, token_cache
-from authapp.token_cache.records import stands
+from authapp.token_cache import token_cache
+from authapp.token_cache.counters import Event
+from authapp.token_cache.records import is_active
 from tests.conftest import HURRIED, add_user
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
@@ -36,7 +37,7 @@ RESET = VerificationType.PASSWORD_RESET
 
 def queries(app: Flask) -> int:
     """Return how many reads fell to the database so far."""
-    return app.extensions["token_cache"].tally.counted(counters.DATABASE)
+    return app.extensions["token_cache"].counters.counted(Event.DATABASE)
 
 
 def costs_no_query(app: Flask, read: Callable[[], object]) -> bool:
@@ -159,7 +160,7 @@ def test_the_list_of_keys_follows_rotation_and_revocation() -> None:
 
     keys.revoke(kid)
     assert kid not in {key.kid for key in token_cache.get_active_jwt_keys()}
-    assert not stands(token_cache.get_jwt_key_by_key_id(kid))
+    assert not is_active(token_cache.get_jwt_key_by_key_id(kid))
 
 
 def test_caching_fills_and_invalidating_empties(redis_server: RedisServer, user: User) -> None:
@@ -320,7 +321,7 @@ def test_the_store_keeps_flask_cachings_names(redis_server: RedisServer) -> None
     assert store.set_many({"y:2": 2, "y:3": 3}) == ["y:2", "y:3"]
     assert store.get_many("y:1", "y:2", "y:4") == [1, 2, None]
     assert store.get_dict("y:1", "y:3") == {"y:1": 1, "y:3": 3}
-    assert store.inc("y:1", 4) == 5
+    assert store.inc("y:1") == 2
     store.delete_many("y:1", "y:2")
     assert store.get_many("y:1", "y:3") == [None, 3]
     assert store.clear()
@@ -329,7 +330,7 @@ def test_the_store_keeps_flask_cachings_names(redis_server: RedisServer) -> None
 
 def test_a_pattern_respects_fences(app: Flask, redis_server: RedisServer, user: User) -> None:
     row = add_session(user.id)
-    protocol = app.extensions["token_cache"].protocol
+    protocol = app.extensions["token_cache"].backend
     key = f"refresh_token:{row.id}"
     protocol.fence(b"w" * 16, [key])
 
@@ -353,7 +354,7 @@ def test_without_redis_the_store_misses_and_removing_is_journaled(
         store.delete("x:1")
         redis_server.thaw()
 
-        assert app.extensions["token_cache"].protocol.gate.breaker.wait_until_closed(10)
+        assert app.extensions["token_cache"].backend.trust.breaker.wait_until_closed(10)
         assert store.get("x:1") is None
 
 

@@ -13,7 +13,8 @@ from flask import Flask
 from redis import Redis
 
 from authapp.models import User
-from authapp.token_cache import counters, token_cache
+from authapp.token_cache import token_cache
+from authapp.token_cache.counters import Event
 from tests.conftest import HURRIED
 from tests.servers import RedisServer, free_port
 from tests.token_cache.rows import add_session
@@ -206,7 +207,7 @@ def _run(server: RedisServer, *command: str) -> None:
 
 
 def hits() -> int:
-    return token_cache.parts.tally.counted(counters.HIT)
+    return token_cache.assembly.counters.counted(Event.HIT, Event.RECALL)
 
 
 @pytest.fixture
@@ -237,7 +238,7 @@ def test_a_server_that_fails_and_recovers(
         took = read_all(session_id) + read_all(added)
         said = outage_lines(caplog)
         mends(own_server)
-        is_back = app.extensions["token_cache"].protocol.gate.breaker.wait_until_closed
+        is_back = app.extensions["token_cache"].backend.trust.breaker.wait_until_closed
         assert is_back(BACK_SECONDS)
         read_all(session_id, 3)
         before = hits()

@@ -6,9 +6,16 @@ import pytest
 from flask import Flask
 
 from authapp.models import User, db
-from authapp.token_cache import counters, token_cache
+from authapp.token_cache import token_cache
+from authapp.token_cache.counters import Event
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """An application without memory of its own: a value is refreshed where Redis is read."""
+    return make_app(CACHE_LOCAL_TRUST="0")
 
 
 @pytest.fixture
@@ -20,7 +27,7 @@ def eager(app: Flask) -> Iterator[Flask]:
 
 
 def count(app: Flask, event: str) -> int:
-    return app.extensions["token_cache"].tally.counted(event)
+    return app.extensions["token_cache"].counters.counted(event)
 
 
 def test_a_value_in_use_is_refreshed_without_a_miss(
@@ -29,14 +36,14 @@ def test_a_value_in_use_is_refreshed_without_a_miss(
     with app.app_context():
         id = add_session(user.id, hours=100).id
         token_cache.get_refresh_token_by_id(id)
-        misses = count(app, counters.MISS)
+        misses = count(app, Event.MISS)
         redis_server.client.pexpire(f"refresh_token:{id}", 60_000)
         app.extensions["token_cache"].reader._load_seconds = 1e9
 
         assert token_cache.get_refresh_token_by_id(id)
 
-    assert count(app, counters.REFRESH) == 1
-    assert count(app, counters.MISS) == misses
+    assert count(app, Event.REFRESH) == 1
+    assert count(app, Event.MISS) == misses
     assert redis_server.client.pttl(f"refresh_token:{id}") > 3_500_000
 
 
@@ -46,7 +53,7 @@ def test_far_from_its_end_nothing_is_refreshed(app: Flask, user: User) -> None:
         for _ in range(200):
             token_cache.get_refresh_token_by_id(id)
 
-    assert count(app, counters.REFRESH) == 0
+    assert count(app, Event.REFRESH) == 0
 
 
 def test_what_ends_with_its_row_is_not_refreshed(eager: Flask, user: User) -> None:
@@ -55,7 +62,7 @@ def test_what_ends_with_its_row_is_not_refreshed(eager: Flask, user: User) -> No
     for _ in range(3):
         assert token_cache.get_verification_token_by_id(link_id)
 
-    assert count(eager, counters.REFRESH) == 0
+    assert count(eager, Event.REFRESH) == 0
 
 
 def test_a_hit_stays_a_hit_when_it_cannot_be_refreshed(
@@ -63,7 +70,7 @@ def test_a_hit_stays_a_hit_when_it_cannot_be_refreshed(
 ) -> None:
     session_id = add_session(user.id, hours=100).id
     assert token_cache.get_refresh_token_by_id(session_id)
-    refreshed = count(eager, counters.REFRESH)
+    refreshed = count(eager, Event.REFRESH)
     db.session.remove()
     lose_database()
     eager.extensions["token_cache"].reader._load_seconds = 1e9
@@ -71,4 +78,4 @@ def test_a_hit_stays_a_hit_when_it_cannot_be_refreshed(
     for _ in range(3):
         assert token_cache.get_refresh_token_by_id(session_id)
 
-    assert count(eager, counters.REFRESH) == refreshed
+    assert count(eager, Event.REFRESH) == refreshed

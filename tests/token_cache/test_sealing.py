@@ -15,10 +15,19 @@ from flask import Flask
 from authapp import clock
 from authapp.models import User
 from authapp.security.sealing import SealBroken, Sealer
-from authapp.token_cache import counters, envelope, token_cache
-from authapp.token_cache.envelope import Envelope
+from authapp.token_cache import token_cache
+from authapp.token_cache.counters import Event
+from authapp.token_cache.redis import envelope
+from authapp.token_cache.redis.envelope import Envelope
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_session, add_token
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """An application without memory of its own: what Redis holds is read each time."""
+    return make_app(CACHE_LOCAL_TRUST="0")
+
 
 NEW_KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 
@@ -77,7 +86,7 @@ def test_a_forgery_is_a_miss_that_is_counted_and_logged_once(
 
 
 def broken_seals() -> int:
-    return token_cache.parts.tally.counted(counters.BROKEN_SEAL)
+    return token_cache.assembly.counters.counted(Event.BROKEN_SEAL)
 
 
 @pytest.mark.parametrize("make", ["RPUSH", "SADD", "HSET", "ZADD", "XADD"])
@@ -152,7 +161,7 @@ def test_sealing_keys_rotate(
 
 
 def _hits() -> int:
-    return token_cache.parts.tally.counted(counters.HIT)
+    return token_cache.assembly.counters.counted(Event.HIT, Event.RECALL)
 
 
 def test_what_is_sealed_expands_to_a_bounded_size() -> None:

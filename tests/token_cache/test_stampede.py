@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -12,7 +12,9 @@ from sqlalchemy import event
 
 from authapp.errors import Unavailable
 from authapp.models import User
-from authapp.token_cache import counters, token_cache, unknown
+from authapp.token_cache import token_cache
+from authapp.token_cache.coherence.local_tier import Memory, Remembered
+from authapp.token_cache.counters import Event
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_session
 from tests.token_cache.schedules import Actor, stepping
@@ -38,7 +40,7 @@ def read_at_once(apps: list[Flask], ids: list[UUID]) -> list[Any]:
 
 def fills(apps: list[Flask]) -> int:
     """Return how many values these processes filled, counted where it happens."""
-    return sum(app.extensions["token_cache"].tally.counted(counters.FILL) for app in apps)
+    return sum(app.extensions["token_cache"].counters.counted(Event.FILL) for app in apps)
 
 
 def test_one_cold_key_is_filled_once_over_all_processes(
@@ -63,7 +65,7 @@ def test_a_connection_that_somebody_else_makes_costs_no_lease(
 ) -> None:
     """A burst of cold readers makes connections, and needs its leases more than anybody."""
     app = make_app(**SELDOM_CHECKED)
-    wire = app.extensions["token_cache"].wire
+    redis = app.extensions["token_cache"].backend.client
     with app.app_context():
         id = add_session(user.id).id
         token_cache.invalidate_refresh_token(id)
@@ -73,7 +75,7 @@ def test_a_connection_that_somebody_else_makes_costs_no_lease(
     with stepping(app):
         reader.begin()
         while reader.is_alive():
-            _make_a_connection(wire)
+            _make_a_connection(redis)
             reader.step()
             reader.join(0 if reader.waits_at else None)
 
@@ -81,10 +83,10 @@ def test_a_connection_that_somebody_else_makes_costs_no_lease(
     assert fills([app]) == before + 1
 
 
-def _make_a_connection(wire: Any) -> None:
-    pool, made = wire.client.connection_pool, wire.connections
+def _make_a_connection(redis: Any) -> None:
+    pool, made = redis.client.connection_pool, redis.connections
     taken = []
-    while wire.connections == made:
+    while redis.connections == made:
         taken.append(pool.get_connection())
     for connection in taken:
         pool.release(connection)
@@ -127,9 +129,10 @@ def test_a_loader_that_gets_no_turn_says_so_in_time(
         assert token_cache.get_refresh_token_by_id(id)
 
 
-def test_unknown_ids_are_remembered_in_bounded_memory(app: Flask) -> None:
-    remembered = app.extensions["token_cache"].reader.unknown
-    for _ in range(unknown.MOST + 100):
-        remembered.remember(f"refresh_token:{uuid4()}")
+def test_absent_rows_are_remembered_in_bounded_memory() -> None:
+    memory = Memory(most_entries=100, most_bytes=10_000)
+    for number in range(1_000):
+        memory.put(f"refresh_token:{number}", Remembered(None, 0.0, 200))
 
-    assert len(remembered) <= unknown.MOST
+    assert len(memory) == 50
+    assert memory.get("refresh_token:999") is not None

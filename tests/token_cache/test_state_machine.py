@@ -30,9 +30,9 @@ from authapp.token_cache.records import (
     TOKEN,
     VERIFICATION_TOKEN,
     Kind,
-    lives,
+    is_unexpired,
 )
-from authapp.token_cache.wire import RedisAway
+from authapp.token_cache.redis.client import RedisAway
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
@@ -107,7 +107,7 @@ class CacheAgainstDatabase(RuleBasedStateMachine):
     @rule(table=st.sampled_from(sorted(KINDS)), number=NUMBERS)
     def invalidate(self, table: str, number: int) -> None:
         with self.process(number).app_context():
-            token_cache.parts.writer.invalidate([KINDS[table].key(self.pick(table, number))])
+            token_cache.assembly.backend.invalidate([KINDS[table].key(self.pick(table, number))])
 
     @rule(number=NUMBERS)
     def invalidate_all_of_the_user(self, number: int) -> None:
@@ -181,7 +181,7 @@ class CacheAgainstDatabase(RuleBasedStateMachine):
         else:
             self.restart()
         for app in self.apps:
-            app.extensions["token_cache"].protocol.gate.breaker.wait_until_closed(5)
+            app.extensions["token_cache"].backend.trust.breaker.wait_until_closed(5)
 
     @invariant()
     def every_process_answers_as_the_database_does(self) -> None:
@@ -224,7 +224,7 @@ def _row(kind: Kind[Any], id: UUID) -> Any:
     if row is None:
         return None
     record = kind.record(**{field.name: row[field.name] for field in fields(kind.record)})
-    return record if lives(record) else None
+    return record if is_unexpired(record) else None
 
 
 def _listed(kind: Kind[Any], owner: tuple[Any, ...]) -> set[UUID]:

@@ -6,7 +6,8 @@ import pytest
 from flask import Flask
 
 from authapp.models import User
-from authapp.token_cache import counters, token_cache
+from authapp.token_cache import token_cache
+from authapp.token_cache.counters import Event
 from tests.conftest import HURRIED
 from tests.servers import RedisServer
 from tests.token_cache.torture import play, report
@@ -33,7 +34,8 @@ def test_nothing_that_was_revoked_is_ever_accepted_again(
     for what in ("sessions revoked", "tokens revoked", "rotations", "sessions accepted"):
         assert done.counts[what] > 0
     assert sum(number for what, number in done.counts.items() if what.startswith("server")) > 3
-    assert done.counts[f"cache: {counters.HIT}"] > OPERATIONS / 10
+    assert done.counts[f"cache: {Event.RECALL}"] > 0
+    assert done.counts[f"cache: {Event.HIT}"] > 0
     after = make_app()
     with after.app_context():
         assert not any(each.differing for each in token_cache.check())

@@ -44,10 +44,10 @@ def test_what_was_not_settled_is_journaled_and_waited_out(
     took = time.monotonic() - began
 
     assert revocation.error is None
-    assert took >= parts.protocol.gate.trust_seconds
+    assert took >= parts.backend.trust.trust_seconds
     assert parts.database.journal_depth() > 0
     redis_server.thaw()
-    parts.protocol.gate.breaker.wait_until_closed(5)
+    parts.backend.trust.breaker.wait_until_closed(5)
     with app.app_context():
         record = token_cache.get_refresh_token_by_id(session_id)
     assert record is not None

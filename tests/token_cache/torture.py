@@ -28,7 +28,8 @@ from authapp.models import EndReason, User, db
 from authapp.services import api_tokens, refresh, sessions
 from authapp.services.origin import Origin
 from authapp.services.sessions import SignedIn
-from authapp.token_cache import counters, token_cache
+from authapp.token_cache import token_cache
+from authapp.token_cache.counters import Event
 from tests.conftest import HURRIED
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_token
@@ -194,8 +195,8 @@ def work(
         thread.join()
     done = sum((hand.done for hand in hands), Round())
     parts = app.extensions["token_cache"]
-    for event in (counters.HIT, counters.MISS, counters.JOURNAL, counters.REPLAY):
-        done.counts[f"cache: {event}"] = parts.tally.counted(event)
+    for event in (Event.RECALL, Event.HIT, Event.MISS, Event.JOURNAL, Event.REPLAY):
+        done.counts[f"cache: {event}"] = parts.counters.counted(event)
     parts.close()
     answers.put((done.counts, done.stale))
 

@@ -123,7 +123,7 @@ def test_the_list_says_when_and_from_where_a_token_was_used(app, client, listed)
     assert "never" in client.get(LIST).get_data(as_text=True)
     with app.app_context():
         api_tokens.authenticate(value, origin=HERE)
-    app.extensions["token_cache"].uses.write()
+    app.extensions["token_cache"].last_used.write()
 
     assert f"from {HERE.address}" in client.get(LIST).get_data(as_text=True)
 

@@ -237,7 +237,7 @@ def test_redis_is_used_again_once_it_is_back(
     redis_server.kill()
     for _ in range(4):
         assert is_signed_in(client)
-    gate = app.extensions["token_cache"].protocol.gate
+    gate = app.extensions["token_cache"].backend.trust
     assert gate.breaker.is_open
 
     redis_server.heal()

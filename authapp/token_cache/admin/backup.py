@@ -1,8 +1,8 @@
-"""Keeping the cache's entries in a file, and bringing them back without bringing back the past.
+"""Saving the cache's entries to a file, and restoring them without restoring the past.
 
-A file holds entries as Redis does: sealed. Restoring believes none of them: each is opened,
-compared with the row as it is committed now, and filled under a lease if they agree. So a file
-from before a revocation brings nothing back to life.
+A file holds entries as Redis does: sealed. Restoring trusts none of them: each is opened, compared
+with the row as it is committed now, and filled under a lease if they agree. So a file from before
+a revocation revives nothing.
 """
 
 import base64
@@ -15,69 +15,70 @@ from typing import Any, Final, TextIO
 from authapp import clock
 from authapp.errors import Conflict
 from authapp.security.sealing import SealBroken
-from authapp.token_cache import keys, scripts
+from authapp.token_cache import keys
+from authapp.token_cache.backend import TokenCacheBackend
+from authapp.token_cache.coherence.steps import new_id
 from authapp.token_cache.entries import CachedEntry, load, parse
-from authapp.token_cache.parts import Parts
-from authapp.token_cache.protocol import Protocol, new_id
 from authapp.token_cache.records import CACHE_DURATION_JWT_KEY
+from authapp.token_cache.redis import scripts
 
 BATCH: Final = 500
 _HEADER: Final = "backup"
 _FORMAT: Final = "authapp cache backup 1"
 
 
-def backup(protocol: Protocol, file: Path) -> int:
+def backup(backend: TokenCacheBackend, file: Path) -> int:
     """Write every value to a new file, still sealed, with its TTL; return how many there were."""
-    ticket = protocol.enter()
+    ticket = backend.enter()
     with file.open("x", encoding="ascii") as lines:
         try:
-            return _write(protocol, ticket.epoch, lines)
+            return _write(backend, ticket.epoch, lines)
         except BaseException:
-            # Half a backup would pass for a whole one.
+            # Half a backup must not be taken for a whole one.
             file.unlink()
             raise
 
 
-def _write(protocol: Protocol, epoch: int, lines: TextIO) -> int:
+def _write(backend: TokenCacheBackend, epoch: int, lines: TextIO) -> int:
     written = 0
     header = {"format": _FORMAT, "epoch": epoch, "made_at": clock.now().isoformat()}
-    sealed = protocol.envelope.seal(_HEADER, 0, header, clock.now() + CACHE_DURATION_JWT_KEY)
+    sealed = backend.envelope.seal(_HEADER, 0, header, clock.now() + CACHE_DURATION_JWT_KEY)
     lines.write(base64.b64encode(sealed).decode() + "\n")
     for pattern in keys.ALL_PATTERNS:
-        for batch in protocol.matching(pattern):
-            for key, raw in protocol.raw_values(batch):
+        for batch in backend.matching(pattern):
+            for key, raw in backend.raw_values(batch):
                 lines.write(json.dumps([key, base64.b64encode(raw).decode()]) + "\n")
                 written += 1
     return written
 
 
-def restore(parts: Parts, protocol: Protocol, file: Path) -> Iterator[tuple[int, int]]:
-    """Raise the epoch and fill what the file holds and the database confirms.
+def restore(backend: TokenCacheBackend, file: Path) -> Iterator[tuple[int, int]]:
+    """Begin a new epoch, and fill the entries of a file that the database confirms.
 
     Yields, batch by batch, how many entries were read and how many of them were filled. Raises
     Conflict for a file that is foreign, damaged, or older than any entry may be.
     """
     with file.open(encoding="ascii", errors="replace") as lines:
-        epoch = _read_header(protocol, lines.readline())
-        parts.database.raise_epoch(parts.database.state().epoch)
-        protocol.gate.distrust()
+        epoch = _read_header(backend, lines.readline())
+        backend.database.raise_epoch(backend.database.state().epoch)
+        backend.trust.distrust()
         batch: dict[CachedEntry, tuple[Any, datetime]] = {}
         read = 0
         for line in lines:
             read += 1
-            entry = _read_line(protocol, epoch, line)
+            entry = _read_line(backend, epoch, line)
             if entry is not None:
                 batch[entry[0]] = entry[1:]
             if read == BATCH:
-                yield read, _fill(parts, protocol, batch)
+                yield read, _fill(backend, batch)
                 batch, read = {}, 0
-        yield read, _fill(parts, protocol, batch)
+        yield read, _fill(backend, batch)
 
 
-def _read_header(protocol: Protocol, line: str) -> int:
+def _read_header(backend: TokenCacheBackend, line: str) -> int:
     try:
         raw = base64.b64decode(line.strip(), validate=True)
-        header, _ = protocol.envelope.open(_HEADER, 0, raw, dict[str, Any])
+        header, _ = backend.envelope.open(_HEADER, 0, raw, dict[str, Any])
         epoch = header["epoch"]
     except (SealBroken, ValueError, KeyError) as error:
         raise Conflict(
@@ -87,29 +88,29 @@ def _read_header(protocol: Protocol, line: str) -> int:
 
 
 def _read_line(
-    protocol: Protocol, epoch: int, line: str
+    backend: TokenCacheBackend, epoch: int, line: str
 ) -> tuple[CachedEntry, Any, datetime] | None:
-    """Return an entry that opens and whose time has not run out; None for any other line."""
+    """Return an entry that opens and has not ended; None for any other line."""
     try:
         key, encoded = json.loads(line)
         entry = parse(key)
         if entry is None:
             return None
         sealed = base64.b64decode(encoded, validate=True).removeprefix(scripts.VALUE)
-        return entry, *protocol.envelope.open(key, epoch, sealed, entry.type)
+        return entry, *backend.envelope.open(key, epoch, sealed, entry.type)
     except (SealBroken, ValueError, TypeError):
         return None
 
 
-def _fill(parts: Parts, protocol: Protocol, batch: dict[CachedEntry, tuple[Any, datetime]]) -> int:
+def _fill(backend: TokenCacheBackend, batch: dict[CachedEntry, tuple[Any, datetime]]) -> int:
     if not batch:
         return 0
     lease = new_id()
-    ticket, looks = protocol.look(list(batch))
-    looks = protocol.take_leases(ticket, lease, {e: k for e, k in looks.items() if not k.is_hit})
+    ticket, looks = backend.look(list(batch))
+    looks = backend.take_leases(ticket, lease, {e: k for e, k in looks.items() if not k.is_hit})
     mine = [entry for entry, look in looks.items() if look.is_absent]
-    committed = load(parts.database, mine)
+    committed = load(backend.database, mine)
     agreed = {e: committed[e] if committed[e] == batch[e][0] else None for e in mine}
     ends = {entry: batch[entry][1] for entry in mine}
-    done = protocol.replace(ticket, scripts.LEASE + lease, agreed, not_after=ends)
+    done = backend.replace(ticket, scripts.LEASE + lease, agreed, not_after=ends)
     return sum(filled and agreed[entry] is not None for entry, filled in done.items())

@@ -1,4 +1,4 @@
-"""A circuit breaker: after a few failures nobody waits for Redis until a probe says it is back."""
+"""A circuit breaker: after a few failures no request waits for Redis until a probe succeeds."""
 
 import logging
 import random
@@ -29,18 +29,18 @@ class Breaker:
         return not self._closed.is_set()
 
     def wait_until_closed(self, seconds: float) -> bool:
-        """Wait until Redis is asked again; tell whether it is."""
+        """Wait until Redis is asked again; return whether it is."""
         return self._closed.wait(seconds)
 
     def failed(self, error: Exception) -> None:
-        """Count a failure; the last straw opens the breaker and starts the probe."""
+        """Count a failure; after OPENS_AFTER of them in a row, open and start the probe."""
         with self._lock:
             self._failures += 1
             if self.is_open or self._failures < OPENS_AFTER:
                 return
             self._closed.clear()
             self._prober = threading.Thread(
-                target=self._until_it_is_back, name="redis-probe", daemon=True
+                target=self._probe_until_it_is_back, name="redis-probe", daemon=True
             )
         log.warning("Redis is away, the database answers in its place: %s", error)
         self._prober.start()
@@ -49,12 +49,12 @@ class Breaker:
         self._failures = 0
 
     def stop(self) -> None:
-        """Probe no more, and let the probe at hand end: the application goes."""
+        """Stop probing, and wait for a probe that is running."""
         self._stopped.set()
         if self._prober is not None and self._prober.is_alive():
             self._prober.join()
 
-    def _until_it_is_back(self) -> None:
+    def _probe_until_it_is_back(self) -> None:
         while not self._probe():
             pause = random.uniform(*PROBE_SECONDS)  # noqa: S311 - spreads probes, no secret
             if self._stopped.wait(pause):

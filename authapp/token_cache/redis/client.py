@@ -1,6 +1,5 @@
-"""Every word that is spoken with Redis, and the one error for when it does not answer well."""
+"""Every command that is sent to Redis, and the one error for when it does not answer well."""
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,9 +11,7 @@ from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from authapp.config import Settings
 from authapp.redis_url import RedisURL
-from authapp.token_cache.connection import connect
-
-log = logging.getLogger(__name__)
+from authapp.token_cache.redis.connection import connect
 
 SCAN_BATCH: Final = 1000
 
@@ -22,7 +19,7 @@ _FAILURES: Final = (
     RedisError,
     RedisClusterException,
     OSError,
-    # What redis-py lets escape when a server, or something that is none, answers with garbage.
+    # redis-py raises these when a server, or something that is not one, answers with garbage.
     ValueError,
     TypeError,
     LookupError,
@@ -34,23 +31,30 @@ class RedisAway(Exception):
     """Redis did not answer in time, or not as Redis does."""
 
 
-class NotBelieved(RedisAway):
-    """Redis may answer, but nobody can tell now whether its answers are right."""
+class NotTrusted(RedisAway):
+    """Redis may answer, but there is no way to know now whether its answers are right."""
 
 
-class Step(NamedTuple):
-    """One script to run on one key."""
+class Command(NamedTuple):
+    """A command on one key; the client puts the prefix before the key."""
 
-    script: str
+    name: str
     key: str
     arguments: tuple[bytes | str | int, ...] = ()
 
 
-class Wire:
-    """A Redis client that knows one error, runs single-key steps, and reads primaries only.
+class Script(NamedTuple):
+    """A Lua script to run on one key."""
 
-    `connections` counts the connections that were ever made: another one may lead to another
-    server.
+    lua: str
+    key: str
+    arguments: tuple[bytes | str | int, ...] = ()
+
+
+class RedisClient:
+    """A Redis client with one error, which reads from primaries only.
+
+    `connections` counts the connections ever made: a new one may lead to another server.
     """
 
     def __init__(self, settings: Settings, url: RedisURL) -> None:
@@ -61,11 +65,11 @@ class Wire:
 
     @cached_property
     def client(self) -> Any:
-        """The client; a cluster's asks for the cluster's shape at once, so it is made late."""
+        """The redis-py client, created on first use: a cluster's asks for its shape at once."""
         return connect(self._settings, self._url, self._connected)
 
     def close(self) -> None:
-        """Let every connection go."""
+        """Close every connection."""
         if "client" in self.__dict__:
             self.client.close()
 
@@ -75,64 +79,76 @@ class Wire:
     def read(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return what each key holds, in one round trip; a key of another type holds nothing."""
         names = [self._prefix + key for key in keys]
-        with _speaking():
+        with _translated_errors():
             if isinstance(self.client, RedisCluster):
                 return cast(list[bytes | None], self.client.mget_nonatomic(names))
             return cast(list[bytes | None], self.client.mget(names))
 
-    def run(self, steps: Sequence[Step]) -> list[Any]:
-        """Run the steps in one round trip and return their answers.
+    def run(
+        self, scripts: Sequence[Script], *, then: Sequence[Command] = ()
+    ) -> tuple[list[Any], list[Any]]:
+        """Run scripts, and commands after all of them; return the answers of each.
 
-        Each step is a transaction of its own. Raises RedisAway if any of them failed: the others
-        may or may not have run.
+        It takes one round trip, or two in a cluster, whose nodes do not wait for each other. Each
+        script is a transaction of its own. Raises RedisAway if any failed: the others may or may
+        not have run.
         """
-        with _speaking(), self.client.pipeline(transaction=False) as pipeline:
-            for script, key, arguments in steps:
-                # Not `.eval`, which redis-py refuses in a cluster's pipeline.
-                pipeline.execute_command("EVAL", script, 1, self._prefix + key, *arguments)
-            answers: list[Any] = pipeline.execute(raise_on_error=False)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise RedisAway(_in_one_line(answer)) from answer
-        return answers
+        # Not `pipeline.eval`, which redis-py refuses in a cluster.
+        first = [("EVAL", lua, 1, self._prefix + key, *rest) for lua, key, rest in scripts]
+        last = [(name, self._prefix + key, *rest) for name, key, rest in then]
+        if first and last and isinstance(self.client, RedisCluster):
+            return self._pipelined(first), self._pipelined(last)
+        answers = self._pipelined([*first, *last])
+        return answers[: len(first)], answers[len(first) :]
 
     def place_if_absent(self, key: str, value: bytes, milliseconds: int) -> bool:
         """SET NX with a TTL, in one command."""
-        with _speaking():
+        with _translated_errors():
             return bool(self.client.set(self._prefix + key, value, nx=True, px=milliseconds))
 
     def scan(self, pattern: str) -> Iterator[list[str]]:
         """Walk the keys that match a glob, in batches, over every primary; never KEYS."""
-        with _speaking():
+        with _translated_errors():
             for server in self._primaries():
                 yield from self._scan_one(server, pattern)
 
     def information(self, section: str) -> list[dict[str, Any]]:
         """Return INFO of every primary."""
-        with _speaking():
+        with _translated_errors():
             return [server.info(section) for server in self._primaries()]
 
     def servers(self) -> str:
         """Return the fingerprint of the primaries behind this client.
 
-        Which process each is, and which history of writes it holds: a primary that was a replica
-        meanwhile holds another. Raises RedisAway for a replica that answers in a primary's place.
+        It names each process and the history of writes that it holds: a primary that was a
+        replica in between has another history. Raises RedisAway for a replica that answers in
+        its primary's place.
         """
         try:
-            with _speaking():
+            with _translated_errors():
                 return " ".join(sorted(_fingerprint(each) for each in self._primaries()))
         except RedisAway:
-            # The primary may be another one by now.
+            # Another server may be the primary by now.
             self.reconnect()
             raise
 
     def reconnect(self) -> None:
-        """Let idle connections go, and find out anew where the primaries are."""
-        with _speaking():
+        """Close idle connections, and find out again where the primaries are."""
+        with _translated_errors():
             if isinstance(self.client, RedisCluster):
                 self.client.nodes_manager.initialize()
             for server in self._primaries():
                 server.connection_pool.disconnect(inuse_connections=False)
+
+    def _pipelined(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        with _translated_errors(), self.client.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            answers: list[Any] = pipeline.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise RedisAway(_in_one_line(answer)) from answer
+        return answers
 
     def _primaries(self) -> Iterable[Any]:
         if not isinstance(self.client, RedisCluster):
@@ -159,8 +175,8 @@ def _fingerprint(server: "Redis[bytes]") -> str:
 
 
 @contextmanager
-def _speaking() -> Iterator[None]:
-    """Turn whatever may go wrong with a server into RedisAway."""
+def _translated_errors() -> Iterator[None]:
+    """Turn anything that may go wrong with a server into RedisAway."""
     try:
         yield
     except _FAILURES as error:

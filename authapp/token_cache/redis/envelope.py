@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 
 class OtherEpoch(SealBroken):
-    """A value of another epoch, which is no sign of anything but age."""
+    """A value of another epoch: old, and not damaged."""
 
 
 class Content(msgspec.Struct, frozen=True):
-    """What is sealed: the value and when it ends, because the server's word on TTL is not proof."""
+    """What is sealed: the value and when it ends, for the server could be lying about its TTL."""
 
     ends: datetime
     value: msgspec.Raw
@@ -38,7 +38,7 @@ class Envelope:
         self._sealer = sealer
 
     def seal(self, key: str, epoch: int, value: Any, ends: datetime) -> bytes:
-        """Return the bytes that Redis may keep for `key` until `ends`."""
+        """Return the bytes to store under `key` until `ends`."""
         content = Content(ends, msgspec.Raw(msgspec.json.encode(value)))
         packed = _pack(msgspec.json.encode(content))
         sealed = self._sealer.seal(packed, bound_to=_bound(key, epoch))
@@ -47,20 +47,20 @@ class Envelope:
     def open(self, key: str, epoch: int, sealed: bytes, type: type[T]) -> tuple[T, datetime]:
         """Return the value that was sealed for `key` in `epoch`, and when it ends.
 
-        Raises OtherEpoch for what was sealed for it in another one, and SealBroken for anything
-        else, or for a value whose time has run out.
+        Raises OtherEpoch for a value that was sealed for this key in another epoch, and SealBroken
+        for anything else that does not open or has ended.
         """
         sealed_in = int.from_bytes(sealed[:_EPOCH_BYTES], "big")
         try:
             packed = self._sealer.open(sealed[_EPOCH_BYTES:], bound_to=_bound(key, sealed_in))
             if sealed_in != epoch:
-                raise OtherEpoch("of another epoch")
+                raise OtherEpoch("sealed in another epoch")
             content = msgspec.json.decode(_unpack(packed), type=Content)
             value = msgspec.json.decode(content.value, type=type)
         except (msgspec.DecodeError, zlib.error) as error:
             raise SealBroken("not in a format that this release writes") from error
         if content.ends <= clock.now():
-            raise SealBroken("kept beyond its time")
+            raise SealBroken("it has ended")
         return value, content.ends
 
 
@@ -82,5 +82,5 @@ def _unpack(packed: bytes) -> bytes:
     expander = zlib.decompressobj()
     plain = expander.decompress(packed[1:], EXPANDS_TO_AT_MOST_BYTES)
     if expander.unconsumed_tail:
-        raise SealBroken("expands to more than any value of ours")
+        raise SealBroken("expands to more than any value that is sealed here")
     return plain

@@ -13,14 +13,14 @@ from authapp import ROOT, clock
 from authapp.models import TokenUse, User, db
 from authapp.models.changes import delete_where
 from authapp.models.token import Token
-from authapp.token_cache import token_cache, uses
-from authapp.token_cache.uses import TokenUses
+from authapp.token_cache import last_used, token_cache
+from authapp.token_cache.last_used import LastUsed
 from tests.token_cache.rows import add_token
 
 
 @pytest.fixture
-def waiting(app: Flask) -> TokenUses:
-    return app.extensions["token_cache"].uses
+def waiting(app: Flask) -> LastUsed:
+    return app.extensions["token_cache"].last_used
 
 
 def read(id) -> TokenUse | None:
@@ -28,7 +28,7 @@ def read(id) -> TokenUse | None:
     return db.session.get(TokenUse, id)
 
 
-def test_a_use_is_known_once_it_was_written(context, user: User, waiting: TokenUses) -> None:
+def test_a_use_is_known_once_it_was_written(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     token_cache.note_token_use(token.id, "192.0.2.7")
     assert read(token.id) is None
@@ -40,7 +40,7 @@ def test_a_use_is_known_once_it_was_written(context, user: User, waiting: TokenU
     assert clock.now() - used.last_used_at < timedelta(seconds=30)
 
 
-def test_many_uses_are_one_write(context, user: User, waiting: TokenUses) -> None:
+def test_many_uses_are_one_write(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     written = []
     event.listen(waiting._engine, "before_cursor_execute", lambda *call: written.append(call[2]))
@@ -53,12 +53,12 @@ def test_many_uses_are_one_write(context, user: User, waiting: TokenUses) -> Non
     assert read(token.id).last_used_address == "192.0.2.199"
 
 
-def test_a_use_leaves_the_cached_token_alone(context, user: User, waiting: TokenUses) -> None:
+def test_a_use_leaves_the_cached_token_alone(context, user: User, waiting: LastUsed) -> None:
     token, value = add_token(user.id)
     token_cache.get_token_by_value(value)
     assert token_cache.store.exists(f"token:{token.id}")
     loads = []
-    database = token_cache.parts.database
+    database = token_cache.assembly.database
     event.listen(database._loaders, "before_cursor_execute", lambda *call: loads.append(call[2]))
 
     token_cache.note_token_use(token.id, "192.0.2.7")
@@ -69,10 +69,10 @@ def test_a_use_leaves_the_cached_token_alone(context, user: User, waiting: Token
 
 
 def test_an_older_use_of_another_process_never_replaces_a_later_one(
-    context, user: User, waiting: TokenUses, make_app, move_time
+    context, user: User, waiting: LastUsed, make_app, move_time
 ) -> None:
     token = add_token(user.id)[0]
-    elsewhere = make_app().extensions["token_cache"].uses
+    elsewhere = make_app().extensions["token_cache"].last_used
     elsewhere.note(token.id, "192.0.2.1")
     with move_time(seconds=30):
         waiting.note(token.id, "192.0.2.2")
@@ -83,7 +83,7 @@ def test_an_older_use_of_another_process_never_replaces_a_later_one(
     assert read(token.id).last_used_address == "192.0.2.2"
 
 
-def test_a_token_that_is_gone_is_no_trouble(context, user: User, waiting: TokenUses) -> None:
+def test_a_token_that_is_gone_is_no_trouble(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     other = add_token(user.id)[0]
     waiting.note(token.id, "192.0.2.7")
@@ -97,7 +97,7 @@ def test_a_token_that_is_gone_is_no_trouble(context, user: User, waiting: TokenU
     assert read(other.id) is not None
 
 
-def test_a_use_goes_with_its_token(context, user: User, waiting: TokenUses) -> None:
+def test_a_use_goes_with_its_token(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     id = token.id
     waiting.note(id, "192.0.2.7")
@@ -110,7 +110,7 @@ def test_a_use_goes_with_its_token(context, user: User, waiting: TokenUses) -> N
     assert read(id) is None
 
 
-def test_closing_writes_what_waits(context, user: User, waiting: TokenUses) -> None:
+def test_closing_writes_what_waits(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     waiting.note(token.id, "192.0.2.7")
 
@@ -125,7 +125,8 @@ def test_a_process_that_ends_writes_what_waits(
     token = add_token(user.id)[0]
     program = (
         "from uuid import UUID; from authapp import create_app; app = create_app()\n"
-        f"with app.app_context(): app.extensions['token_cache'].uses.note(UUID('{token.id}'), 'x')"
+        "with app.app_context(): "
+        f"app.extensions['token_cache'].last_used.note(UUID('{token.id}'), 'x')"
     )
 
     subprocess.run([sys.executable, "-c", program], env=environ, cwd=ROOT, check=True)
@@ -134,9 +135,9 @@ def test_a_process_that_ends_writes_what_waits(
 
 
 def test_without_a_database_uses_wait_and_are_bounded(
-    context, waiting: TokenUses, lose_database, monkeypatch: pytest.MonkeyPatch
+    context, waiting: LastUsed, lose_database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uses, "MOST", 3)
+    monkeypatch.setattr(last_used, "MOST", 3)
     ids = [uuid4() for _ in range(5)]
     lose_database()
 
@@ -148,9 +149,9 @@ def test_without_a_database_uses_wait_and_are_bounded(
 
 
 def test_the_latest_uses_outlast_the_bound(
-    context, waiting: TokenUses, monkeypatch: pytest.MonkeyPatch
+    context, waiting: LastUsed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uses, "MOST", 2)
+    monkeypatch.setattr(last_used, "MOST", 2)
     first, second, third = uuid4(), uuid4(), uuid4()
 
     for id in (first, second, first, third):

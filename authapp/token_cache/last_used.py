@@ -1,7 +1,8 @@
-"""When API tokens were last used: noted in memory, written in the background, cached nowhere.
+"""When API tokens were last used: noted in memory and written in the background, never cached.
 
-A use costs a lock and no round trip. Each process writes a token's latest use at most once a
-minute; a process that is killed loses what it had not written yet, one that is stopped does not.
+A use costs a lock and no round trip. A token's latest use is written about once a minute, by one
+of all processes; a process that is killed loses what it had not written yet, one that is stopped
+does not.
 """
 
 import logging
@@ -19,12 +20,16 @@ from authapp import clock
 from authapp.config import Settings
 from authapp.models import Token, TokenUse
 from authapp.models.base import engine_options, open_sqlite, table_of
+from authapp.token_cache.backend import TokenCacheBackend
 
 log = logging.getLogger(__name__)
 
 WRITE_AFTER: Final = timedelta(minutes=1)
+TURN: Final = timedelta(seconds=50)
+"""Less than WRITE_AFTER, so that a process may write again when its timer runs out."""
+
 MOST: Final = 20_000
-"""Tokens whose use may wait to be written; beyond it the oldest notes are let go."""
+"""Tokens whose use may wait to be written; beyond this the oldest notes are dropped."""
 
 BATCH: Final = 500
 
@@ -37,11 +42,12 @@ class Use:
     address: str
 
 
-class TokenUses:
-    """The uses that wait to be written; a timer that only runs while there are any writes them."""
+class LastUsed:
+    """The uses that wait to be written; a timer that runs only while there are any writes them."""
 
-    def __init__(self, settings: Settings) -> None:
-        # Opened for each writing: once a minute is too seldom to keep a connection for.
+    def __init__(self, settings: Settings, backend: TokenCacheBackend) -> None:
+        self._backend = backend
+        # Opened for each write: once a minute is too rare to keep a connection for.
         self._engine = create_engine(
             settings.database_url,
             poolclass=NullPool,
@@ -54,17 +60,49 @@ class TokenUses:
         self._timer: threading.Timer | None = None
 
     def note(self, token_id: UUID, address: str) -> None:
-        """Remember that a token was used just now."""
+        """Note that a token was used now."""
         with self._lock:
-            # The latest use goes last, so that the oldest are the first to be let go.
+            # The latest use goes last, so that the oldest are dropped first.
             self._waiting.pop(token_id, None)
             self._wait({token_id: Use(clock.now(), address)})
 
     def write(self) -> None:
-        """Write what waits; a database that is away gets it the next time."""
+        """Write the uses that it is this process's turn to write; the others wait."""
+        uses = self._take()
+        mine = {id: use for id, use in uses.items() if self._is_my_turn(id)}
+        self._put_back({id: use for id, use in uses.items() if id not in mine})
+        self._store(mine)
+
+    def close(self) -> None:
+        """Write all that waits, now, and stop the timer."""
+        with self._lock:
+            timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            self._store(self._take())
+
+    def _take(self) -> dict[UUID, Use]:
         with self._lock:
             uses, self._waiting, self._timer = self._waiting, {}, None
-        # In one order everywhere, so that two processes cannot deadlock.
+        return uses
+
+    def _put_back(self, uses: dict[UUID, Use]) -> None:
+        if uses:
+            with self._lock:
+                newer, self._waiting = self._waiting, uses
+                self._wait(newer)
+
+    def _is_my_turn(self, id: UUID) -> bool:
+        """Return whether no other process wrote this token's use in the last minute.
+
+        Without Redis every process writes: the database keeps the latest.
+        """
+        turn = f"token_use:{id}"
+        return self._backend.set_nx(turn, True, TURN) or not self._backend.exists(turn)
+
+    def _store(self, uses: dict[UUID, Use]) -> None:
+        """Store uses; if the database is away, they are kept for the next time."""
+        # Every process uses the same order, so that no two deadlock.
         rows = [
             {"token": id, "at": uses[id].at, "address": uses[id].address} for id in sorted(uses)
         ]
@@ -75,17 +113,7 @@ class TokenUses:
                     connection.execute(addition, rows[start : start + BATCH])
         except SQLAlchemyError as error:
             log.warning("uses of tokens could not be stored: %s", type(error).__name__)
-            with self._lock:
-                newer, self._waiting = self._waiting, uses
-                self._wait(newer)
-
-    def close(self) -> None:
-        """Write what waits, now, and stop the timer."""
-        with self._lock:
-            timer = self._timer
-        if timer is not None:
-            timer.cancel()
-            self.write()
+            self._put_back(uses)
 
     def _wait(self, uses: dict[UUID, Use]) -> None:
         self._waiting.update(uses)
@@ -102,7 +130,7 @@ _tokens = table_of(Token)
 
 
 def _addition(dialect: str) -> "sqlite.Insert | postgresql.Insert":
-    """Write one token's use, unless the token is gone or another process wrote a later one."""
+    """Write one token's use, unless the token was deleted or a later use is stored."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     times = _uses.c.last_used_at.type
     used = select(

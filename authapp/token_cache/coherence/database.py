@@ -1,7 +1,7 @@
 """What the cache asks the database: rows to fill with, the journal, the epoch.
 
-It has connections of its own, so that a request that holds one never waits for itself. The
-number of loaders bounds how many requests fall to the database at once when Redis is cold or away.
+It has connections of its own, so that a request that holds one never waits for itself. The number
+of loaders bounds how many requests ask the database at once when Redis is cold or away.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ _state = table_of(CacheState)
 
 
 class State(NamedTuple):
-    """The cache's state as the database has it."""
+    """The cache's state in the database."""
 
     epoch: int
     servers: str
@@ -53,21 +53,21 @@ class JournalEntry(NamedTuple):
 
 
 class CacheDatabase:
-    """Reads that begin after they are asked for: every statement is a transaction of its own."""
+    """Reads that begin when they are asked for: every statement is a transaction of its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._loaders = _engine(settings, settings.cache_loaders)
         self.housekeeping = _engine(settings, 1, sqlite_wait_seconds=HOUSEKEEPING_WAIT_SECONDS)
 
     def close(self) -> None:
-        """Let every connection go."""
+        """Close every connection."""
         self._loaders.dispose()
         self.housekeeping.dispose()
 
     def load(self, kind: Kind[R], ids: Sequence[UUID]) -> dict[UUID, R]:
         """Return the committed rows with these ids, as records.
 
-        Raises Unavailable when the database cannot answer, or has no turn to give in time.
+        Raises Unavailable when the database does not answer, or has no free connection in time.
         """
         if not ids:
             return {}
@@ -81,14 +81,14 @@ class CacheDatabase:
         return [row["id"] for row in rows]
 
     def state(self) -> State:
-        """Return the epoch, the servers that it belongs to, and whether the journal holds any."""
+        """Return the epoch, the servers that it belongs to, and whether the journal has entries."""
         waits = exists(select(_journal.c.id)).label("journal_waits")
         with self.housekeeping.connect() as connection:
             row = connection.execute(select(_state.c.epoch, _state.c.servers, waits)).one()
             return State(row.epoch, row.servers, bool(row.journal_waits))
 
     def raise_epoch(self, seen: int, servers: str | None = None) -> None:
-        """Begin another epoch, unless somebody else did since `seen`."""
+        """Begin a new epoch, unless another process did since `seen`."""
         values: dict[str, Any] = {"epoch": _state.c.epoch + 1}
         if servers is not None:
             values["servers"] = servers
@@ -96,27 +96,27 @@ class CacheDatabase:
             connection.execute(update(_state).where(_state.c.epoch == seen).values(**values))
 
     def journal(self) -> list[JournalEntry]:
-        """Return the oldest entries of the journal, a batch at most."""
+        """Return the oldest entries of the journal, one batch at most."""
         batch = select(_journal.c.id, _journal.c.key).order_by(_journal.c.id).limit(REPLAY_BATCH)
         with self.housekeeping.connect() as connection:
             return [JournalEntry(row.id, row.key) for row in connection.execute(batch)]
 
     def add_to_journal(self, keys: Sequence[str]) -> None:
-        """Note keys outside any transaction that changes them; SQLite's writers take turns."""
+        """Journal keys outside the transaction that changed them."""
         with self._loaders.begin() as connection:
             write_journal(connection, keys)
 
     def ids_of(self, kind: Kind[R], owner: Sequence[Any]) -> list[UUID]:
-        """Return the ids of all rows of an owner, those that no list shows any more included."""
+        """Return the ids of all rows of an owner, including those that are no longer listed."""
         return [row["id"] for row in self._rows(_of(kind, owner))]
 
     def journal_depth(self) -> int:
-        """Return how many changes wait in the journal."""
+        """Return how many changes the journal holds."""
         with self.housekeeping.connect() as connection:
             return int(connection.scalar(select(func.count()).select_from(_journal)) or 0)
 
     def forget_journal(self, ids: Sequence[int]) -> None:
-        """Remove entries that Redis was told of."""
+        """Remove entries that Redis was told about."""
         with self.housekeeping.begin() as connection:
             connection.execute(delete(_journal).where(_journal.c.id.in_(ids)))
 
@@ -129,7 +129,7 @@ class CacheDatabase:
 
 
 def write_journal(session: Any, keys: Sequence[str]) -> None:
-    """Note keys in the journal, in the caller's own transaction."""
+    """Journal keys in the caller's own transaction."""
     session.execute(insert(_journal), [{"key": key, "created_at": clock.now()} for key in keys])
 
 

@@ -1,13 +1,13 @@
 """The steps of the coherence protocol, each one Lua script on one key, so that a cluster runs them.
 
-A key holds one of three things, told apart by the first byte:
+A key holds one of three things, distinguished by the first byte:
 
     v<sealed bytes>         a value
     l<lease id>             a reader's lease
     f<shared><writer ids>   a fence: `1` if it was ever shared, then 16 bytes a writer in flight
 
-One rule: nobody replaces what they did not place. docs/coherence.md states the protocol.
-Anything of another Redis type was placed by a stranger and counts as nothing.
+One rule: no one replaces what they did not place. docs/coherence.md states the protocol.
+A key of any other Redis type was written by a stranger and counts as empty.
 """
 
 from typing import Final
@@ -16,6 +16,10 @@ VALUE: Final = b"v"
 LEASE: Final = b"l"
 FENCE: Final = b"f"
 ID_BYTES: Final = 16
+
+SETTLED_BY_DELETING: Final = 0
+SETTLED_BY_WRITING: Final = 1
+FENCE_WAS_LOST: Final = 2
 
 _HELD = """
 local held = redis.pcall('GET', KEYS[1])
@@ -56,11 +60,12 @@ return 1
 """
 )
 
-# ARGV: writer id, the committed value ('' for none), its ttl ms. Returns 1 when it was written.
+# ARGV: writer id, the committed value ('' for none), its ttl ms. Returns one of the three
+# constants above; a writer that has left a shared fence has settled, too.
 SETTLE: Final = (
     _HELD
     + """
-if not fenced then redis.call('UNLINK', KEYS[1]) return 0 end
+if not fenced then redis.call('UNLINK', KEYS[1]) return 2 end
 local rest, mine = '', false
 for at = 3, string.len(held), 16 do
   local writer = string.sub(held, at, at + 15)
@@ -68,7 +73,7 @@ for at = 3, string.len(held), 16 do
 end
 if rest ~= '' or not mine then
   redis.call('SET', KEYS[1], 'f1' .. rest, 'KEEPTTL')
-  return 0
+  return mine and 0 or 2
 end
 if ARGV[2] == '' or string.sub(held, 2, 2) == '1' then redis.call('UNLINK', KEYS[1]) return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
@@ -76,7 +81,7 @@ return 1
 """
 )
 
-# A fence stands, but its writers no longer know that they were alone.
+# A fence stays, but its writers no longer count as alone in it.
 INVALIDATE: Final = (
     _HELD
     + """

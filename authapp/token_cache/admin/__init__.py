@@ -1,0 +1,1 @@
+"""What operators do with the cache: statistics, checking, warming and backups."""

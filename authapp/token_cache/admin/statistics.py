@@ -1,0 +1,66 @@
+"""The cache's statistics, over all processes."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from authapp.token_cache.assembly import Assembly
+from authapp.token_cache.counters import Event
+from authapp.token_cache.redis.client import RedisAway
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One primary's memory in bytes, from INFO; `limit` is 0 where there is none."""
+
+    used: int
+    peak: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The cache at one moment; `counts` is by event, then by kind of entry.
+
+    `hit_ratio` is the share of reads that memory or Redis answered.
+    """
+
+    connected: bool
+    breaker: str
+    epoch: int
+    journal_depth: int
+    hit_ratio: float | None
+    counts: dict[str, dict[str, int]]
+    memory: list[Memory]
+
+
+def collect(assembly: Assembly) -> Statistics:
+    """Ask Redis and the database how the cache is doing."""
+    assembly.counters.flush()
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    for event, kind, total in assembly.counters.totals():
+        counts[event][kind] = total
+    hits = sum(counts[Event.RECALL].values()) + sum(counts[Event.HIT].values())
+    misses = sum(counts[Event.MISS].values())
+    memory = _memory(assembly)
+    return Statistics(
+        connected=memory is not None,
+        breaker="open" if assembly.backend.trust.breaker.is_open else "closed",
+        epoch=assembly.database.state().epoch,
+        journal_depth=assembly.database.journal_depth(),
+        hit_ratio=hits / (hits + misses) if hits + misses else None,
+        counts={event: dict(by_kind) for event, by_kind in sorted(counts.items()) if by_kind},
+        memory=memory or [],
+    )
+
+
+def _memory(assembly: Assembly) -> list[Memory] | None:
+    if assembly.backend.client is None:
+        return None
+    try:
+        found = assembly.backend.client.information("memory")
+    except RedisAway:
+        return None
+    return [
+        Memory(each["used_memory"], each["used_memory_peak"], each.get("maxmemory", 0))
+        for each in found
+    ]

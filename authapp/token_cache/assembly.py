@@ -1,0 +1,54 @@
+"""How one application's cache is put together."""
+
+from dataclasses import dataclass
+
+from authapp.config import Settings
+from authapp.token_cache.backend import TokenCacheBackend
+from authapp.token_cache.coherence.database import CacheDatabase
+from authapp.token_cache.coherence.local_tier import LocalTier
+from authapp.token_cache.coherence.reader import Reader
+from authapp.token_cache.coherence.writer import Writer
+from authapp.token_cache.counters import Counters
+from authapp.token_cache.last_used import LastUsed
+from authapp.token_cache.verified import VerifiedTokens
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The parts of one application's cache."""
+
+    settings: Settings
+    database: CacheDatabase
+    counters: Counters
+    last_used: LastUsed
+    verified: VerifiedTokens
+    backend: TokenCacheBackend
+    reader: Reader
+    writer: Writer
+
+    def close(self) -> None:
+        """Store what was counted and close every connection."""
+        self.backend.trust.close()
+        self.counters.close()
+        self.last_used.close()
+        self.database.close()
+        if self.backend.client is not None:
+            self.backend.client.close()
+
+
+def assemble(settings: Settings) -> Assembly:
+    """Put the parts together for one application; connects to nothing yet."""
+    database = CacheDatabase(settings)
+    counters = Counters(database.housekeeping)
+    backend = TokenCacheBackend(settings, database, counters)
+    local = LocalTier(backend, settings)
+    return Assembly(
+        settings,
+        database,
+        counters,
+        last_used=LastUsed(settings, backend),
+        verified=VerifiedTokens(),
+        backend=backend,
+        reader=Reader(backend, local, database, counters),
+        writer=Writer(backend, database, counters),
+    )

@@ -1,0 +1,1 @@
+"""The protocol that keeps the cache right; docs/coherence.md states and proves it."""

@@ -1,0 +1,189 @@
+"""What a process remembers of the cache, and when it may answer from memory alone.
+
+A process trusts its memory for CACHE_LOCAL_TRUST from the start of its last poll of the change log.
+A poll is one round trip, made by the first request that finds that time over; it forgets every key
+that was logged. docs/coherence.md has the rules and the proof.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from authapp.config import Settings
+from authapp.token_cache.coherence.steps import CoherentRedisCache, Look
+from authapp.token_cache.coherence.trust import Ticket
+from authapp.token_cache.entries import CachedEntry
+from authapp.token_cache.redis.change_log import ChangeLog, News
+
+MOST_VALUES: Final = 20_000
+MOST_VALUE_BYTES: Final = 16 << 20
+MOST_ABSENT: Final = 10_000
+"""Keys without a row have a memory of their own: guessing ids cannot push values out."""
+
+LONGEST: Final = timedelta(minutes=1)
+"""Then Redis is read again, which is where a value in use is refreshed before it ends."""
+
+_ABSENT_BYTES: Final = 100
+
+
+class Remembered(NamedTuple):
+    """A value, until when it may be used (monotonic time), and its size in memory."""
+
+    value: Any
+    until: float
+    size: int
+
+
+class Memory:
+    """A mapping bounded in entries and bytes, which drops the oldest; reading takes no lock."""
+
+    def __init__(self, most_entries: int, most_bytes: int) -> None:
+        self._most_entries = most_entries
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._entries: dict[str, Remembered] = {}
+        self.get = self._entries.get
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def put(self, key: str, remembered: Remembered) -> None:
+        """Remember; the caller holds the lock that all changes share."""
+        self.forget(key)
+        self._entries[key] = remembered
+        self._bytes += remembered.size
+        while len(self._entries) > self._most_entries or self._bytes > self._most_bytes:
+            self.forget(next(iter(self._entries)))
+
+    def forget(self, key: str) -> None:
+        known = self._entries.pop(key, None)
+        if known is not None:
+            self._bytes -= known.size
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._bytes = 0
+
+
+class LocalTier:
+    """One process's memory of rows, lists, and keys that have no row."""
+
+    def __init__(self, backend: CoherentRedisCache, settings: Settings) -> None:
+        self._backend = backend
+        self._log = ChangeLog(backend.client) if backend.client else None
+        self._trust_seconds = settings.cache_local_trust.total_seconds()
+        self._patience_seconds = settings.cache_timeout.total_seconds()
+        self._lock = threading.Lock()
+        self._polling = threading.Lock()
+        self._values = Memory(MOST_VALUES, MOST_VALUE_BYTES)
+        self._absent = Memory(MOST_ABSENT, MOST_ABSENT * _ABSENT_BYTES)
+        self._trusted_until = 0.0
+        self._generation = 0
+        self._position = b""
+        self._epoch = 0
+
+    @property
+    def is_on(self) -> bool:
+        return self._log is not None and self._trust_seconds > 0
+
+    def recall(self, entries: Sequence[CachedEntry]) -> dict[str, Any]:
+        """Return what is remembered, by key, if memory is trusted now; costs no round trip."""
+        now = time.monotonic()
+        if now >= self._trusted_until:
+            return {}
+        recalled = {}
+        for entry in entries:
+            known = self._values.get(entry.key) or self._absent.get(entry.key)
+            if known is not None and now < known.until:
+                recalled[entry.key] = known.value
+        return recalled
+
+    def catch_up(self) -> int | None:
+        """Poll the log unless memory is trusted, and return the generation of memory.
+
+        A value that is looked up after this may be remembered if no poll has brought news since,
+        that is if the generation is still the same. None means that nothing may be remembered.
+        Raises RedisAway.
+        """
+        if not self.is_on:
+            return None
+        if time.monotonic() >= self._trusted_until:
+            self._poll_in_turn()
+        return self._generation
+
+    def remember(self, entry: CachedEntry, look: Look, generation: int | None) -> None:
+        """Remember a value that Redis held, or that this process just filled in there."""
+        if generation is None:
+            return
+        seconds = min(look.time_left, LONGEST).total_seconds()
+        size = _size_of(look.value)
+        remembered = Remembered(look.value, time.monotonic() + seconds, size)
+        self._put(self._values, entry, remembered, generation)
+
+    def remember_absent(self, entry: CachedEntry, generation: int | None) -> None:
+        """Remember that no row exists.
+
+        The caller held the entry's lease from before it asked the database until now: so no
+        writer has fenced the key in between.
+        """
+        if generation is None:
+            return
+        until = time.monotonic() + LONGEST.total_seconds()
+        self._put(self._absent, entry, Remembered(None, until, _ABSENT_BYTES), generation)
+
+    def _put(
+        self, memory: Memory, entry: CachedEntry, remembered: Remembered, generation: int
+    ) -> None:
+        with self._lock:
+            if generation == self._generation:
+                memory.put(entry.key, remembered)
+
+    def _poll_in_turn(self) -> None:
+        """Poll, or wait for the thread that does."""
+        if not self._polling.acquire(timeout=self._patience_seconds):
+            return
+        try:
+            if time.monotonic() >= self._trusted_until:
+                self._poll()
+        finally:
+            self._polling.release()
+
+    def _poll(self) -> None:
+        """Read the log, forget what it names, and trust memory from before it was read."""
+        if self._log is None:
+            return
+        ticket, began = self._backend.enter(), time.monotonic()
+        with self._backend.trust.watch():
+            news = self._log.read_after(self._position)
+        self._backend.confirm(ticket)
+        self._forget(news, ticket)
+        # Not longer than Redis itself is trusted: a later check may find a replayed journal,
+        # whose keys are in the log and not yet forgotten here.
+        self._trusted_until = min(began + self._trust_seconds, ticket.until)
+
+    def _forget(self, news: News, ticket: Ticket) -> None:
+        with self._lock:
+            if news.keys is None or ticket.epoch != self._epoch:
+                self._values.clear()
+                self._absent.clear()
+                self._generation += 1
+            elif news.keys:
+                for key in news.keys:
+                    self._values.forget(key)
+                    self._absent.forget(key)
+                self._generation += 1
+            self._position, self._epoch = news.position, ticket.epoch
+
+
+def _size_of(value: Any) -> int:
+    """Return about how many bytes a record or a list takes in memory."""
+    size = sys.getsizeof(value)
+    if isinstance(value, list):
+        return size + sum(map(sys.getsizeof, value))
+    if is_dataclass(value):
+        return size + sum(sys.getsizeof(getattr(value, field.name)) for field in fields(value))
+    return size

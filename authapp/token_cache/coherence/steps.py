@@ -1,0 +1,293 @@
+"""The steps of the coherence protocol, as methods of the Flask-Caching backend.
+
+Each is one round trip, or two in a cluster. docs/coherence.md states the protocol and `scripts`
+has the Lua. What a step means for memory in the processes is said in `change_log`.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from flask_caching.backends.rediscache import RedisCache
+
+from authapp import clock
+from authapp.config import Settings
+from authapp.security.sealing import SealBroken, Sealer
+from authapp.token_cache import keys
+from authapp.token_cache.coherence.database import CacheDatabase
+from authapp.token_cache.coherence.trust import Ticket, Trust
+from authapp.token_cache.counters import Counters, Event
+from authapp.token_cache.entries import E, Entry
+from authapp.token_cache.redis import scripts
+from authapp.token_cache.redis.change_log import addition
+from authapp.token_cache.redis.client import Command, NotTrusted, RedisAway, RedisClient, Script
+from authapp.token_cache.redis.envelope import Envelope, OtherEpoch
+
+log = logging.getLogger(__name__)
+
+LEASE: Final = timedelta(seconds=2)
+FENCE: Final = timedelta(seconds=30)
+
+MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class Look(NamedTuple):
+    """What a key was seen to hold."""
+
+    raw: bytes = b""
+    value: Any = None
+    ends: datetime | None = None
+
+    @property
+    def is_hit(self) -> bool:
+        return self.ends is not None
+
+    @property
+    def time_left(self) -> timedelta:
+        """How long the value may still be used; zero where there is no value."""
+        return self.ends - clock.now() if self.ends else timedelta()
+
+    @property
+    def is_fence(self) -> bool:
+        return self.raw[:1] == scripts.FENCE
+
+    @property
+    def is_lease(self) -> bool:
+        return self.raw[:1] == scripts.LEASE
+
+    @property
+    def is_absent(self) -> bool:
+        return not self.raw
+
+
+class CoherentRedisCache(RedisCache):
+    """Flask-Caching's Redis backend with the steps that keep cached rows right.
+
+    Without REDIS_URL it has no client: nothing is ever found in it, and nothing needs removing.
+    """
+
+    def __init__(self, settings: Settings, database: CacheDatabase, counters: Counters) -> None:
+        client = RedisClient(settings, settings.redis_url) if settings.redis_url else None
+        super().__init__(host=client or object(), key_prefix=settings.cache_key_prefix)
+        self.client = client
+        self.counters = counters
+        self.database = database
+        self.envelope = Envelope(Sealer(settings.cache_sealing_keys))
+        self.local_trust_seconds = settings.cache_local_trust.total_seconds()
+        self.trust = Trust(client, database, counters, settings)
+        self._broken_seal_was_logged = False
+
+    def enter(self) -> Ticket:
+        """Return permission to trust Redis; raises RedisAway where there is none."""
+        ticket = self.trust.enter()
+        if ticket is None:
+            raise NotTrusted(self.trust.doubt)
+        return ticket
+
+    def look(self, entries: Sequence[E]) -> tuple[Ticket, dict[E, Look]]:
+        """Return what each key holds, read while Redis is trusted; raises RedisAway."""
+        ticket = self.enter()
+        with self.trust.watch():
+            held = self._client.read([entry.key for entry in entries])
+        self.confirm(ticket)
+        opened = (self._open(ticket, e, raw or b"") for e, raw in zip(entries, held, strict=True))
+        return ticket, dict(zip(entries, opened, strict=True))
+
+    def take_leases(self, ticket: Ticket, lease: bytes, looks: Mapping[E, Look]) -> dict[E, Look]:
+        """Lease the keys that are absent or damaged, and return what each key holds now.
+
+        A key that was leased is returned as absent.
+        """
+        lifetime = int(LEASE / MILLISECOND)
+        steps = [
+            Script(scripts.TAKE_LEASE, entry.key, (lease, lifetime, look.raw))
+            for entry, look in looks.items()
+        ]
+        answers = self._run(steps)
+        self.confirm(ticket)
+        return {e: self._open(ticket, e, raw) for e, raw in zip(looks, answers, strict=True)}
+
+    def replace(
+        self,
+        ticket: Ticket,
+        placed: bytes,
+        values: Mapping[E, Any],
+        not_after: Mapping[E, datetime] | None = None,
+    ) -> dict[E, bool]:
+        """Replace what this process placed, or found unchanged, by a value; None deletes it.
+
+        `not_after` names the time at which a value must end, if that is earlier than usual.
+        Returns whether each key still held what was to be replaced.
+        """
+        steps = []
+        for entry, value in values.items():
+            ends = not_after[entry] if not_after else None
+            sealed = self.seal(ticket.epoch, entry, value, ends)
+            steps.append(Script(scripts.REPLACE, entry.key, (placed, *sealed)))
+        return {e: bool(done) for e, done in zip(values, self._run(steps), strict=True)}
+
+    def fence(self, writer: bytes, fenced: Sequence[str]) -> float:
+        """Add a writer to the fence of each key, then log the keys.
+
+        Returns the monotonic time at which every process will have forgotten them. A fence makes
+        no process trust anything, so raising one needs no permission.
+
+        The fences come first: a process that read the log before them could read the old value
+        once more, and would not be told again. Raises RedisAway.
+        """
+        if self.trust.breaker.is_open:
+            raise RedisAway("the breaker is open")
+        lifetime = int(FENCE / MILLISECOND)
+        steps = [Script(scripts.RAISE_FENCE, key, (writer, lifetime)) for key in fenced]
+        self._run(steps, then=[addition(fenced)])
+        for key in fenced:
+            self.counters.count(Event.FENCE, keys.family(key))
+        return time.monotonic() + self.local_trust_seconds
+
+    def settle(self, writer: bytes, values: Mapping[str, tuple[Entry, Any] | None]) -> float:
+        """Take a writer out of each fence; where it was alone, write the committed value.
+
+        A key whose fence was lost may hold an old value, which is deleted, and processes may
+        remember it: it is logged again. Returns the monotonic time at which they will have
+        forgotten it, or 0. Raises RedisAway.
+        """
+        epoch = self.trust.epoch
+        steps = []
+        for key, value in values.items():
+            placed = self.seal(epoch, *value) if value and epoch else (b"", 0)
+            steps.append(Script(scripts.SETTLE, key, (writer, *placed)))
+        answers = dict(zip(values, self._run(steps), strict=True))
+        for key, answer in answers.items():
+            if answer == scripts.SETTLED_BY_WRITING:
+                self.counters.count(Event.WRITE, keys.family(key))
+        lost = [key for key, answer in answers.items() if answer == scripts.FENCE_WAS_LOST]
+        if not lost:
+            return 0.0
+        self._run((), then=[addition(lost)])
+        return time.monotonic() + self.local_trust_seconds
+
+    def invalidate(self, invalidated: Sequence[str]) -> None:
+        """Remove what keys hold, in every process, before this returns.
+
+        A fence stays, and its writers will not write. While Redis is away the keys are journaled:
+        they are removed before Redis is trusted again.
+        """
+        if self.client is None or not invalidated:
+            return
+        try:
+            self.enter()
+            self._remove(invalidated)
+        except RedisAway:
+            self.database.add_to_journal(invalidated)
+            _wait(self.trust.trust_seconds)
+        else:
+            _wait(self.local_trust_seconds)
+
+    def invalidate_pattern(self, pattern: str) -> int:
+        """Remove the entries that match a glob, and return how many keys were found.
+
+        If Redis is away, a new epoch begins instead: no entry of any key opens any more.
+        """
+        if self.client is None:
+            return 0
+        found = 0
+        try:
+            self.enter()
+            for batch in self.matching(pattern):
+                self._remove(batch)
+                found += len(batch)
+        except RedisAway:
+            self.database.raise_epoch(self.database.state().epoch)
+            _wait(self.trust.trust_seconds)
+        else:
+            _wait(self.local_trust_seconds)
+        return found
+
+    def place(self, entry: Entry, value: Any, *, only_if_absent: bool) -> bool:
+        """Place a value that is not a copy of any row; a fence stays, and the value is dropped."""
+        ticket = self.enter()
+        placed, milliseconds = self.seal(ticket.epoch, entry, value)
+        if not placed:
+            return False
+        if not only_if_absent:
+            return bool(self._run([Script(scripts.PUT, entry.key, (placed, milliseconds))])[0])
+        with self.trust.watch():
+            return self._client.place_if_absent(entry.key, placed, milliseconds)
+
+    def matching(self, pattern: str) -> Iterator[list[str]]:
+        """Walk the keys that match a glob, in batches."""
+        with self.trust.watch():
+            yield from self._client.scan(pattern)
+
+    def raw_values(self, batch: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield the keys that hold a value, with the value as it is stored: sealed."""
+        with self.trust.watch():
+            held = self._client.read(batch)
+        for key, raw in zip(batch, held, strict=True):
+            if raw is not None and raw[:1] == scripts.VALUE:
+                yield key, raw
+
+    def seal(
+        self, epoch: int, entry: Entry, value: Any, not_after: datetime | None = None
+    ) -> tuple[bytes, int]:
+        """Return the bytes to place and their TTL in milliseconds; empty if it has no time left."""
+        left = entry.time_left(value) if value is not None else timedelta()
+        if not_after is not None:
+            left = min(left, not_after - clock.now())
+        # Redis refuses a TTL of 0.
+        if left < MILLISECOND:
+            return b"", 0
+        sealed = self.envelope.seal(entry.key, epoch, value, clock.now() + left)
+        return scripts.VALUE + sealed, int(left / MILLISECOND)
+
+    def confirm(self, ticket: Ticket) -> None:
+        """Raise RedisAway unless what was read since `ticket` came from the servers it is for."""
+        if not self.trust.confirms(ticket):
+            raise RedisAway("the answer may have come from another server")
+
+    @property
+    def _client(self) -> RedisClient:
+        if self.client is None:
+            raise NotTrusted("no Redis is configured: set REDIS_URL")
+        return self.client
+
+    def _remove(self, removed: Sequence[str]) -> None:
+        self._run([Script(scripts.INVALIDATE, key) for key in removed], then=[addition(removed)])
+
+    def _run(self, steps: Sequence[Script], then: Sequence[Command] = ()) -> list[Any]:
+        if not steps and not then:
+            return []
+        with self.trust.watch():
+            return self._client.run(steps, then=then)[0]
+
+    def _open(self, ticket: Ticket, entry: Entry, raw: bytes) -> Look:
+        """Open a value; one that will not open is a miss, counted, and logged once.
+
+        A value of another epoch is only a miss.
+        """
+        if not raw or raw[:1] in (scripts.LEASE, scripts.FENCE):
+            return Look(raw)
+        try:
+            value, ends = self.envelope.open(entry.key, ticket.epoch, raw[1:], entry.type)
+        except OtherEpoch:
+            return Look(raw)
+        except SealBroken as broken:
+            self.counters.count(Event.BROKEN_SEAL, keys.family(entry.key))
+            if not self._broken_seal_was_logged:
+                self._broken_seal_was_logged = True
+                log.warning("a cached value does not open and is ignored: %s", broken)
+            return Look(raw)
+        return Look(raw, value, ends)
+
+
+def new_id() -> bytes:
+    """Return a random id for a lease or a writer."""
+    return os.urandom(scripts.ID_BYTES)
+
+
+def _wait(seconds: float) -> None:
+    threading.Event().wait(seconds)

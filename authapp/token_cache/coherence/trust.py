@@ -1,0 +1,269 @@
+"""When Redis may be trusted: the breaker, the journal's replay and the epoch, checked together.
+
+Redis is trusted for CACHE_TRUST from the start of a check. The check asks the database whether a
+change was journaled that Redis was not told about, and replays it first; and it asks Redis
+whether it is still the same server, and begins a new epoch if not. A writer that had to journal
+waits for CACHE_TRUST before it reports success, so any read after the report follows a check that
+began after the commit. docs/coherence.md has the proof.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from authapp.config import Settings
+from authapp.token_cache import keys
+from authapp.token_cache.coherence.database import CacheDatabase, State
+from authapp.token_cache.counters import Counters, Event
+from authapp.token_cache.redis import scripts
+from authapp.token_cache.redis.breaker import Breaker
+from authapp.token_cache.redis.change_log import addition
+from authapp.token_cache.redis.client import NotTrusted, RedisAway, RedisClient, Script
+
+log = logging.getLogger(__name__)
+
+_PATIENCE: Final = 3
+"""How many Redis timeouts to wait for another thread's check, or for the database."""
+
+_LOOKS: Final = 2
+
+
+class Ticket(NamedTuple):
+    """Permission to trust Redis.
+
+    `epoch` opens values, `connections` counts those that were checked (a later one may lead to
+    another server, which `Trust.confirms` detects), `until` is monotonic time.
+    """
+
+    epoch: int = 0
+    connections: int = 0
+    until: float = 0.0
+
+
+class Trust:
+    """One process's trust in Redis; without a client there is none, ever."""
+
+    def __init__(
+        self,
+        client: RedisClient | None,
+        database: CacheDatabase,
+        counters: Counters,
+        settings: Settings,
+    ) -> None:
+        self.trust_seconds = settings.cache_trust.total_seconds()
+        self.breaker = Breaker(self._probe)
+        self._redis = client
+        self._database = database
+        self._counters = counters
+        self._patience_seconds = _PATIENCE * settings.cache_timeout.total_seconds()
+        self._checking = threading.Lock()
+        self._asking: threading.Thread | None = None
+        self._ticket = Ticket()
+        self._servers = ""
+        self._newcomers, self._newcomers_since = "", 0.0
+        self._checked_at = self._trusted_until = 0.0
+        self._database_was_away = False
+        self.doubt = "it was not asked yet" if client else "no Redis is configured: set REDIS_URL"
+        """Why Redis is not trusted, where it is not."""
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch to seal values in; None until the first check has found it."""
+        return self._ticket.epoch or None
+
+    def enter(self) -> Ticket | None:
+        """Return permission to trust Redis, or None when it must not be asked or trusted."""
+        if self._redis is None or self.breaker.is_open:
+            return None
+        entered, left = time.monotonic(), self._seconds_left()
+        if left < self.trust_seconds / 2:
+            # The first request in the second half checks ahead; after the end, all wait for it.
+            self._check_in_turn(wait=left <= 0)
+        # A check that took long is still good for requests that began before it.
+        is_trusted = self._seconds_left() > 0 or self._checked_at >= entered
+        return self._ticket if is_trusted and self._trusted_until else None
+
+    def confirms(self, ticket: Ticket) -> bool:
+        """Return whether the answers received since a ticket was given came from known servers.
+
+        After a failure, or over connections made in between, they may have come from others:
+        these are checked first, and must belong to the ticket's epoch.
+        """
+        made = self._client.connections
+        if made > ticket.connections or not self._trusted_until:
+            if self.breaker.is_open:
+                return False
+            self._check_in_turn(made, wait=True)
+        known = self._ticket
+        is_trusted = self._trusted_until > 0 and known.connections >= made
+        return is_trusted and known.epoch == ticket.epoch
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Count successes and failures of Redis; after a failure it is checked before trusted."""
+        try:
+            yield
+        except NotTrusted:
+            raise
+        except RedisAway as error:
+            self._trusted_until = 0.0
+            self.breaker.failed(error)
+            raise
+        self.breaker.succeeded()
+
+    def distrust(self) -> None:
+        """Require a check before Redis is trusted again."""
+        self._trusted_until = 0.0
+
+    def close(self) -> None:
+        """Stop probing, and wait for a question that is under way."""
+        self.breaker.stop()
+        if self._asking is not None:
+            self._asking.join(self._patience_seconds)
+
+    def check(self) -> None:
+        """Make sure that Redis is the known server and was told about every change.
+
+        Raises RedisAway when there is no way to be sure.
+        """
+        began = time.monotonic()
+        was_trusted, epoch = self._trusted_until > 0, self._ticket.epoch
+        state = self._ask_database()
+        servers, connections = self._find_servers(state.servers if state else self._servers)
+        if state is None and not (was_trusted and servers == self._servers):
+            raise NotTrusted("it was away, and the database cannot say what it missed")
+        if state is not None:
+            try:
+                epoch = self._settle_state(state, servers)
+            except SQLAlchemyError as error:
+                raise NotTrusted("the database cannot say what it missed") from error
+        self._require_noticed(servers)
+        self._servers = servers
+        self._ticket = Ticket(epoch, connections, began + self.trust_seconds)
+        self._checked_at, self._trusted_until = began, began + self.trust_seconds
+
+    def replay(self) -> int:
+        """Tell Redis about every journaled change, and return how many there were.
+
+        Entries are deleted first, then logged for every process, and forgotten by the journal
+        last: a process that finds the journal empty must find them in the log.
+        """
+        replayed = 0
+        while entries := self._database.journal():
+            removed = [entry.key for entry in entries]
+            deletions = [Script(scripts.INVALIDATE, key) for key in removed]
+            self._client.run(deletions, then=[addition(removed)])
+            self._database.forget_journal([entry.id for entry in entries])
+            for key in removed:
+                self._counters.count(Event.REPLAY, keys.family(key))
+            replayed += len(entries)
+        return replayed
+
+    @property
+    def _client(self) -> RedisClient:
+        if self._redis is None:
+            raise NotTrusted(self.doubt)
+        return self._redis
+
+    def _seconds_left(self) -> float:
+        return self._trusted_until - time.monotonic()
+
+    def _check_in_turn(self, connections: int = 0, *, wait: bool) -> None:
+        """Check, unless another thread just did and knew as many connections."""
+        if not self._checking.acquire(timeout=self._patience_seconds if wait else 0):
+            return
+        try:
+            is_fresh = self._seconds_left() > self.trust_seconds / 2
+            if not is_fresh or self._ticket.connections < connections:
+                with self.watch():
+                    self.check()
+        except RedisAway as error:
+            self.doubt = str(error)
+        finally:
+            self._checking.release()
+
+    def _probe(self) -> bool:
+        try:
+            with self._checking:
+                self.check()
+        except RedisAway as error:
+            self.doubt = str(error)
+            return False
+        return True
+
+    def _find_servers(self, expected: str) -> tuple[str, int]:
+        """Ask which servers answer; if they are unexpected, ask again over new connections.
+
+        This process may be the one that still talks to a server that is no longer primary.
+        """
+        servers, connections = self._ask_servers()
+        if expected in ("", servers):
+            return servers, connections
+        self._client.reconnect()
+        return self._ask_servers()
+
+    def _ask_servers(self) -> tuple[str, int]:
+        """Return the servers' fingerprint, and how many connections had been made before it.
+
+        The first question may make a connection itself, hence the second.
+        """
+        for _ in range(_LOOKS):
+            connections = self._client.connections
+            servers = self._client.servers()
+            if connections == self._client.connections:
+                break
+        return servers, connections
+
+    def _settle_state(self, state: State, servers: str) -> int:
+        """Begin a new epoch for another server, replay the journal, and return the epoch to use."""
+        if state.servers != servers:
+            if state.servers:
+                log.warning("Redis is another server than before: older entries no longer open")
+            self._database.raise_epoch(state.epoch, servers)
+            state = self._database.state()
+            if state.servers != servers:
+                raise NotTrusted("another process sees other servers")
+        if state.journal_waits:
+            self.replay()
+        return state.epoch
+
+    def _require_noticed(self, servers: str) -> None:
+        """Raise NotTrusted until every process has noticed that other servers answer now.
+
+        By then the database names them. A process that still talks to the previous ones trusts
+        them for CACHE_TRUST at most; until then a change that only the new ones were told about
+        must not be reported.
+        """
+        if self._servers in ("", servers):
+            return
+        if servers != self._newcomers:
+            self._newcomers, self._newcomers_since = servers, time.monotonic()
+        if time.monotonic() < self._newcomers_since + self.trust_seconds:
+            raise NotTrusted("other servers answer, and not every process has noticed yet")
+
+    def _ask_database(self) -> State | None:
+        """Return the state, or None when the database does not answer soon.
+
+        A thread asks, because a database that hangs must not hang what Redis can answer.
+        """
+        if self._asking is not None and self._asking.is_alive():
+            return None
+        answer: list[Any] = []
+        self._asking = threading.Thread(target=self._ask, args=(answer,), daemon=True)
+        self._asking.start()
+        self._asking.join(self._patience_seconds)
+        return answer[0] if answer else None
+
+    def _ask(self, answer: list[Any]) -> None:
+        try:
+            answer.append(self._database.state())
+            self._database_was_away = False
+        except SQLAlchemyError as error:
+            if not self._database_was_away:
+                log.warning("the cache's state cannot be read: %s", type(error).__name__)
+            self._database_was_away = True

@@ -1,0 +1,182 @@
+"""The writer's half of the protocol: every commit fences what it changes, and settles it after.
+
+No service calls this. The session's own events do, from the notes that `models.changes` keeps, so
+that no writer can forget it.
+"""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from flask import current_app
+from sqlalchemy import event, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session, SessionTransaction
+
+from authapp.models import db
+from authapp.models.changes import ChangedRow, changed_rows
+from authapp.token_cache import keys
+from authapp.token_cache.coherence.database import CacheDatabase, write_journal
+from authapp.token_cache.coherence.steps import CoherentRedisCache, new_id
+from authapp.token_cache.counters import Counters, Event
+from authapp.token_cache.entries import Entry, ListEntry, RowEntry
+from authapp.token_cache.records import KINDS
+from authapp.token_cache.redis.client import RedisAway
+
+log = logging.getLogger(__name__)
+
+_UNIT: Final = "token_cache_unit"
+
+Values = dict[str, tuple[Entry, Any] | None]
+
+
+@dataclass
+class Unit:
+    """One transaction's changes: what each key will hold once it is committed.
+
+    An inserted row is no exception: its id may be remembered as absent, and it changes its
+    owner's list. `reports_after` is monotonic time: the commit returns no earlier.
+    """
+
+    values: Values
+    writer: bytes = field(default_factory=new_id)
+    is_fenced: bool = False
+    reports_after: float = 0.0
+
+
+class Writer:
+    """Fences, settles and journals the transactions of one application."""
+
+    def __init__(
+        self, backend: CoherentRedisCache, database: CacheDatabase, counters: Counters
+    ) -> None:
+        self._backend = backend
+        self._database = database
+        self._counters = counters
+
+    def before_commit(self, session: Session) -> Unit | None:
+        """Fence what the transaction changes; journal it where Redis cannot be told."""
+        changes = changed_rows(session)
+        if not changes or self._backend.client is None:
+            return None
+        unit = Unit(_committed_values(session, changes))
+        try:
+            unit.reports_after = self._backend.fence(unit.writer, list(unit.values))
+            unit.is_fenced = True
+        except RedisAway as away:
+            log.debug("changes are journaled: %s", away)
+            write_journal(session, list(unit.values))
+            self._count_journaled(unit.values)
+        return unit
+
+    def after_commit(self, unit: Unit) -> None:
+        """Settle what was fenced, with the rows as they were committed.
+
+        If Redis cannot be told, the fences may be lost as well, for the server may be another by
+        now: then the keys are journaled after all.
+        """
+        if unit.is_fenced:
+            settled_by = self._settle(unit.writer, unit.values)
+            if settled_by is not None:
+                unit.reports_after = max(unit.reports_after, settled_by)
+                return
+            self._journal_late(list(unit.values))
+        unit.reports_after = time.monotonic() + self._backend.trust.trust_seconds
+
+    def after_rollback(self, unit: Unit, error: BaseException | None) -> None:
+        """Settle what was fenced, without values.
+
+        When the connection broke, the COMMIT may still succeed: then the fences stay until they
+        expire.
+        """
+        is_known = not (isinstance(error, DBAPIError) and error.connection_invalidated)
+        if unit.is_fenced and is_known:
+            self._settle(unit.writer, dict.fromkeys(unit.values))
+
+    def _settle(self, writer: bytes, values: Values) -> float | None:
+        try:
+            return self._backend.settle(writer, values)
+        except RedisAway as away:
+            log.debug("fences are left to expire: %s", away)
+            return None
+
+    def _journal_late(self, unsettled: Sequence[str]) -> None:
+        try:
+            self._database.add_to_journal(unsettled)
+        except SQLAlchemyError as error:
+            log.critical("a change could not be journaled: %s", type(error).__name__)
+            return
+        self._count_journaled(unsettled)
+
+    def _count_journaled(self, journaled: Iterable[str]) -> None:
+        for key in journaled:
+            self._counters.count(Event.JOURNAL, keys.family(key))
+
+
+def _committed_values(session: Session, changes: set[ChangedRow]) -> Values:
+    """Name the keys that changes touch, and read the rows as they are about to be committed.
+
+    The read is the transaction's own, after its last flush: its row locks keep other transactions
+    from changing them before the commit. Objects as they were loaded would not do.
+    """
+    values: Values = {}
+    for table in sorted({change.table for change in changes}):
+        kind = KINDS[table]
+        of_kind = [change for change in changes if change.table == table]
+        ids = {change.id for change in of_kind if change.id is not None}
+        rows = session.execute(select(*kind.columns()).where(kind.table.c.id.in_(ids))).mappings()
+        values.update(dict.fromkeys(kind.key(id) for id in ids))
+        for row in rows:
+            entry = RowEntry(kind, row["id"])
+            values[entry.key] = (entry, kind.from_row(dict(row)))
+        values.update(dict.fromkeys(ListEntry(kind, change.owner).key for change in of_kind))
+    return values
+
+
+def _writer() -> Writer:
+    writer: Writer = current_app.extensions["token_cache"].writer
+    return writer
+
+
+@event.listens_for(db.session, "before_commit")
+def _fence(session: Session) -> None:
+    if session.in_nested_transaction():
+        return
+    session.flush()
+    session.info[_UNIT] = _writer().before_commit(session)
+
+
+@event.listens_for(db.session, "after_commit")
+def _settle(session: Session) -> None:
+    if session.in_nested_transaction():
+        return
+    changed_rows(session).clear()
+    unit = session.info.get(_UNIT)
+    if unit is not None:
+        _writer().after_commit(unit)
+
+
+@event.listens_for(db.session, "after_rollback")
+def _abandon(session: Session) -> None:
+    if session.in_nested_transaction():
+        # A savepoint was rolled back; what was changed before it is still to be committed.
+        return
+    changed_rows(session).clear()
+    unit = session.info.pop(_UNIT, None)
+    if unit is not None:
+        _writer().after_rollback(unit, sys.exception())
+
+
+@event.listens_for(db.session, "after_transaction_end")
+def _hold(session: Session, transaction: SessionTransaction) -> None:
+    """Report a change only when no process can answer without it any more.
+
+    The connection is back in its pool by now, so no other request waits for it.
+    """
+    unit = session.info.pop(_UNIT, None) if transaction.parent is None else None
+    if unit is not None and unit.reports_after:
+        threading.Event().wait(max(0.0, unit.reports_after - time.monotonic()))
