@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -133,17 +134,16 @@ class CoherentRedisCache(RedisCache):
     def fence(self, writer: bytes, fenced: Sequence[str]) -> float:
         """Add a writer to the fence of each key, then log the keys.
 
-        Returns the monotonic time at which every process will have forgotten them. A fence makes
-        no process trust anything, so raising one needs no permission.
-
-        The fences come first: a process that read the log before them could read the old value
-        once more, and would not be told again. Raises RedisAway.
+        Returns the monotonic time at which every process will have forgotten them. The fences come
+        first: a process that read the log before them could read the old value once more, and
+        would not be told again. Raises RedisAway.
         """
         if self.trust.breaker.is_open:
             raise RedisAway("the breaker is open")
         lifetime = int(FENCE / MILLISECOND)
         steps = [Script(scripts.RAISE_FENCE, key, (writer, lifetime)) for key in fenced]
-        self._run(steps, then=[addition(fenced)])
+        with self._known_servers():
+            self._run(steps, then=[addition(fenced)])
         for key in fenced:
             self.counters.count(Event.FENCE, keys.family(key))
         return time.monotonic() + self.local_trust_seconds
@@ -160,7 +160,8 @@ class CoherentRedisCache(RedisCache):
         for key, value in values.items():
             placed = self.seal(epoch, *value) if value and epoch else (b"", 0)
             steps.append(Script(scripts.SETTLE, key, (writer, *placed)))
-        answers = dict(zip(values, self._run(steps), strict=True))
+        with self._known_servers():
+            answers = dict(zip(values, self._run(steps), strict=True))
         for key, answer in answers.items():
             if answer == scripts.SETTLED_BY_WRITING:
                 self.counters.count(Event.WRITE, keys.family(key))
@@ -248,6 +249,18 @@ class CoherentRedisCache(RedisCache):
         """Raise RedisAway unless what was read since `ticket` came from the servers it is for."""
         if not self.trust.confirms(ticket):
             raise RedisAway("the answer may have come from another server")
+
+    @contextmanager
+    def _known_servers(self) -> Iterator[None]:
+        """Raise RedisAway unless the servers that a writer talks to are those that readers trust.
+
+        After a failover a process may still hold on to the previous primary, where no reader will
+        find its fence. A process that has never trusted any server has nothing to compare.
+        """
+        ticket = self.enter() if self.trust.epoch else None
+        yield
+        if ticket is not None:
+            self.confirm(ticket)
 
     @property
     def _client(self) -> RedisClient:
