@@ -6,6 +6,7 @@ from typing import Final
 import click
 from flask.cli import with_appcontext
 
+from authapp.cli.group import ValueCommand
 from authapp.services import explain
 from authapp.services.explain import Explained
 
@@ -13,7 +14,7 @@ LONGEST: Final = 8192
 """Characters that are read of what is piped in; no token has as many."""
 
 
-@click.command("explain")
+@click.command("explain", cls=ValueCommand)
 @click.argument("value_or_id", metavar="VALUE-OR-ID")
 @with_appcontext
 def explain_command(value_or_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import IO, Final
 import click
 from flask.cli import with_appcontext
 
-from authapp.cli.group import one_line
+from authapp.cli.group import ValueCommand, one_line
 from authapp.config import current_settings
 from authapp.models import RevokeReason
 from authapp.security.token_scanner import scan
@@ -23,7 +23,7 @@ class NotDone(click.ClickException):
     exit_code = 2
 
 
-@click.command("scan")
+@click.command("scan", cls=ValueCommand)
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path())
 @click.option("--revoke", is_flag=True, help="Revoke what is found live, and mail its owner.")
 @with_appcontext

@@ -24,7 +24,7 @@ from tests.token_cache.rows import add_link
 def run(app: Flask, text: str, *, piped: bool = False) -> tuple[int, dict[str, str] | str]:
     """Return the exit code and what was said, line by line."""
     argument, input = ("-", text + "\n") if piped else (text, None)
-    ended = app.test_cli_runner().invoke(args=["tokens", "explain", "--", argument], input=input)
+    ended = app.test_cli_runner().invoke(args=["tokens", "explain", argument], input=input)
     assert ended.exception is None or isinstance(ended.exception, SystemExit)
     assert len(text) < 60 or text not in ended.output
     if ended.exit_code:

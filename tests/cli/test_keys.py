@@ -4,8 +4,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jwt import PyJWKClient
+from sqlalchemy import select
 
-from authapp.services import keys
+from authapp.models import JWTKey, KeyState, User, db
+from authapp.security import keyring
+from authapp.services import key_encryption, keys
+from tests.api.calling import begin
 
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}
 
@@ -46,6 +50,35 @@ def test_a_revoked_key_is_published_no_more(app: Flask, client: FlaskClient) -> 
 
     assert kid not in {key["kid"] for key in published(client)}
     assert len(published(client)) == 2
+
+
+def sign_with(app: Flask, pair: keyring.KeyPair) -> None:
+    """Put a key in the place of the staged one and rotate to it."""
+    with app.app_context():
+        staged = db.session.scalars(select(JWTKey).where(JWTKey.state == KeyState.NEXT)).one()
+        staged.kid, staged.algorithm = pair.kid, pair.algorithm
+        staged.public_jwk, staged.private_sealed = pair.public_jwk, key_encryption.seal(pair)
+        db.session.commit()
+        keys.rotate(force=True)
+
+
+@pytest.mark.parametrize("start", ["-", "--"])
+def test_a_key_whose_id_begins_with_a_dash_is_explained_and_revoked(
+    app: Flask, client: FlaskClient, user: User, start: str
+) -> None:
+    pairs = iter(lambda: keyring.generate("EdDSA"), None)
+    pair = next(pair for pair in pairs if pair.kid.startswith(start))
+    sign_with(app, pair)
+    token = begin(app, user).access_token
+    header = {"Authorization": f"Bearer {token}"}
+    assert client.get("/api/v1/me", headers=header).status_code == 200
+
+    explained = app.test_cli_runner().invoke(args=["tokens", "explain", pair.kid])
+    revoked = run(app, "revoke", pair.kid)
+
+    assert explained.exit_code == 0, explained.output
+    assert revoked == (0, f"revoked {pair.kid}\n")
+    assert client.get("/api/v1/me", headers=header).status_code == 401
 
 
 def test_nothing_private_is_ever_published(app: Flask, client: FlaskClient) -> None:
