@@ -13,6 +13,7 @@ from authapp import api, cli, web
 from authapp.config import Settings, load
 from authapp.delivery import sms
 from authapp.delivery.mail import mailer
+from authapp.http.application import Application
 from authapp.models.base import db, engine_options, open_sqlite
 from authapp.token_cache import token_cache
 
@@ -20,9 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
-    """Make the application from an environment; raises ConfigError for one that is unsafe."""
+    """Return the application for an environment; raises ConfigError if a setting is unsafe."""
     settings = load(os.environ if environ is None else environ)
-    app = Flask(
+    app = Application(
         __name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
     app.extensions["settings"] = settings

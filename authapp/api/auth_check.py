@@ -1,7 +1,10 @@
-"""`/auth/check`: a reverse proxy asks, for each request to another program, who is behind it.
+"""`/auth/check`: a reverse proxy asks who sent a request to another program.
 
 For nginx's auth_request, Traefik's forwardAuth and Caddy's forward_auth; docs/reverse-proxy.md.
 """
+
+from functools import lru_cache
+from typing import Final
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import Unauthorized
@@ -14,15 +17,17 @@ from authapp.services.introspection import Principal
 
 auth_check = Blueprint("auth_check", __name__, url_prefix="/auth")
 
+_CONTENT_TYPE: Final = "text/html; charset=utf-8"
+_REMEMBERED: Final = 4096
+"""Tokens whose headers a process remembers; it checks each of them every time."""
+
 
 @auth_check.get("/check")
 def check() -> Response:
-    """Answer 204 with who it is, or 401; it renews nothing, for a GET changes nothing."""
+    """Answer 204 with who it is, or 401; it renews nothing, because a GET changes nothing."""
     value = bearer()
     principal = _of_browser() if value is None else _of_program(value)
-    response = Response(status=204)
-    response.headers.update(_headers(principal))
-    return response
+    return Response(status=204, headers=_headers(principal), content_type=_CONTENT_TYPE)
 
 
 def _of_program(value: str) -> Principal:
@@ -34,25 +39,28 @@ def _of_program(value: str) -> Principal:
 def _of_browser() -> Principal:
     """Return whose browser it is.
 
-    The access token's cookie is renewed on our own pages only. Between two visits to them the
-    refresh token vouches for the session, and stays as it is.
+    The access token's cookie is renewed on this site's own pages only. Between two visits to them
+    the refresh token proves the session, and is not renewed.
     """
-    if cookie(ACCESS):
+    access = cookie(ACCESS)
+    if access:
         try:
-            return introspection.access_token(cookie(ACCESS))
+            return introspection.access_token(access)
         except TokenRefused:
             pass
-    if not cookie(REFRESH):
+    refresh = cookie(REFRESH)
+    if not refresh:
         raise Unauthorized
-    return introspection.refresh_token(cookie(REFRESH))
+    return introspection.refresh_token(refresh)
 
 
-def _headers(principal: Principal) -> dict[str, str]:
-    """Return every header always, so that a proxy that copies them replaces what a client sent."""
-    return {
-        "X-Auth-User-Id": str(principal.user_id),
-        "X-Auth-Session-Id": str(principal.session_id or ""),
-        "X-Auth-Token-Id": str(principal.token_id or ""),
-        "X-Auth-Scopes": " ".join(sorted(principal.scopes or ())),
-        "X-Auth-Time": str(int(principal.auth_time.timestamp())) if principal.auth_time else "",
-    }
+@lru_cache(maxsize=_REMEMBERED)
+def _headers(principal: Principal) -> tuple[tuple[str, str], ...]:
+    """Return all headers, even empty ones, so that a proxy replaces what a client sent."""
+    return (
+        ("X-Auth-User-Id", str(principal.user_id)),
+        ("X-Auth-Session-Id", str(principal.session_id or "")),
+        ("X-Auth-Token-Id", str(principal.token_id or "")),
+        ("X-Auth-Scopes", " ".join(sorted(principal.scopes or ()))),
+        ("X-Auth-Time", str(int(principal.auth_time.timestamp())) if principal.auth_time else ""),
+    )

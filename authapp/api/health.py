@@ -1,5 +1,7 @@
 """`/healthz` and `/readyz`: is the process alive, and can it answer?"""
 
+from typing import Final
+
 from flask import Blueprint, Response, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -8,16 +10,18 @@ from authapp.models import db
 
 health = Blueprint("health", __name__)
 
+_ALIVE: Final = b'{"status":"ok"}\n'
+
 
 @health.get("/healthz")
 def healthz() -> Response:
-    """Say that the process answers; asks nothing of anybody else."""
-    return jsonify(status="ok")
+    """Answer that the process is alive, without asking the cache or the database."""
+    return Response(_ALIVE, content_type="application/json")
 
 
 @health.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Say whether the database answers; a cache that is away costs speed only."""
+    """Return whether the database answers; a cache that is away only costs speed."""
     try:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError:

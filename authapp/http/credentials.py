@@ -1,4 +1,4 @@
-"""The tokens that the request at hand brings along, in its header or in its cookies."""
+"""The tokens that the current request carries, in its header or in its cookies."""
 
 from typing import Final
 
@@ -9,27 +9,27 @@ from authapp.config import current_settings
 ACCESS: Final = "access_token"
 REFRESH: Final = "refresh_token"
 DEVICE: Final = "device"
-"""What a browser is known by in which somebody has signed in before."""
+"""Identifies a browser in which someone has signed in before."""
 
 
 def bearer() -> str | None:
     """Return the token of the `Authorization` header; None if there is no such header."""
-    authorization = request.authorization
-    if authorization is None or authorization.type != "bearer":
-        return None
-    return authorization.token or ""
+    scheme, _, value = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else None
 
 
 def cookie(name: str) -> str:
     """Return the token of a cookie; empty if there is none."""
-    return request.cookies.get(cookie_name(name), "")
+    full_name = cookie_name(name)
+    # For a missing name, `get` of Werkzeug's dictionary builds and catches an exception.
+    return request.cookies[full_name] if full_name in request.cookies else ""
 
 
 def cookie_name(name: str) -> str:
-    """Return what a cookie is called; behind TLS it is a name that no neighbour can set."""
+    """Return a cookie's name; behind TLS it is a name that no neighbour can set."""
     return f"__Host-{name}" if is_secure() else name
 
 
 def is_secure() -> bool:
-    """Tell whether people reach us by TLS."""
+    """Return whether users reach this site over TLS."""
     return current_settings().public_url.startswith("https://")

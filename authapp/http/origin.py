@@ -1,4 +1,4 @@
-"""Where the request at hand came from."""
+"""Where the current request came from."""
 
 import re
 from typing import Final
@@ -16,8 +16,13 @@ _LONGEST_USER_AGENT: Final = 400
 
 
 def origin() -> Origin:
-    """Return where the request came from; whoever sent it may have written anything."""
+    """Return where the request came from; its sender may have written anything."""
+    environ = request.environ
     return Origin(
-        _CONTROL.sub(" ", request.remote_addr or "")[:_LONGEST_ADDRESS],
-        _CONTROL.sub(" ", request.user_agent.string)[:_LONGEST_USER_AGENT],
+        _clean(environ.get("REMOTE_ADDR") or "")[:_LONGEST_ADDRESS],
+        _clean(environ.get("HTTP_USER_AGENT", ""))[:_LONGEST_USER_AGENT],
     )
+
+
+def _clean(text: str) -> str:
+    return text if text.isprintable() else _CONTROL.sub(" ", text)

@@ -54,7 +54,16 @@ class Model(DeclarativeBase):
 
 Id = Annotated[UUID, mapped_column(primary_key=True, default=uuid4)]
 
-db = SQLAlchemy(model_class=Model)
+
+class Database(SQLAlchemy):
+    """The extension, which has nothing to end where an application context used no session."""
+
+    def _teardown_session(self, exc: BaseException | None) -> None:
+        if self.session.registry.has():
+            super()._teardown_session(exc)
+
+
+db = Database(model_class=Model)
 
 # A type checker cannot follow the base class that the extension makes.
 if TYPE_CHECKING:

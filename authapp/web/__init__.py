@@ -1,9 +1,9 @@
-"""The pages: blueprints that render HTML, and the hooks that stand before them."""
+"""The pages: blueprints that render HTML, and the hooks that run before them."""
 
 from flask import Flask
 
 from authapp.config import DEVELOPMENT, Settings
-from authapp.web import authn, brand, csrf, errors, headers, i18n
+from authapp.web import access, authn, brand, csrf, errors, headers, i18n
 from authapp.web.access import Access, allow
 from authapp.web.account import account, sections, trail_to_here
 from authapp.web.activity import activity
@@ -29,12 +29,13 @@ from authapp.web.verify_phone import verify_phone
 def init_app(app: Flask) -> None:
     """Register every page with who may see it, and the hooks."""
     settings: Settings = app.extensions["settings"]
-    for part in (headers, i18n, brand, authn, csrf, errors):
+    for part in (i18n, brand, headers, authn, csrf, errors):
         part.init_app(app)
-    # Who is asking comes first, so that every refusal's page knows it too.
-    for hook in (authn.load_identity, csrf.check, authn.login_required):
-        app.before_request(hook)
-    for blueprint in (brand.brand, home, register, passwords, password_reset, login, not_me):
+    # The identity comes first, so that the page of every refusal has it.
+    access.init_app(app, authn.load_identity, csrf.check, authn.login_required)
+    # Its files are the same for every visitor, like those in static/.
+    app.register_blueprint(brand.brand)
+    for blueprint in (home, register, passwords, password_reset, login, not_me):
         allow(app, blueprint, Access.EVERYBODY)
     allow(app, verify_email, Access.EVERYBODY, send_again=Access.SIGNED_IN)
     by_link = {"confirm": Access.EVERYBODY, "claim": Access.EVERYBODY}

@@ -1,8 +1,17 @@
-"""The hook that says who is asking: it checks the JWT of every request, and renews it."""
+"""Who is asking for a page: checks the JWT of every such request, and renews it."""
 
 from datetime import datetime
 
-from flask import Flask, Response, current_app, flash, g, redirect, request, url_for
+from flask import (
+    Flask,
+    Response,
+    after_this_request,
+    current_app,
+    flash,
+    g,
+    redirect,
+    url_for,
+)
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -10,7 +19,6 @@ from authapp import clock
 from authapp.errors import TokenRefused
 from authapp.http.credentials import ACCESS, DEVICE, REFRESH, bearer, cookie, cookie_name, is_secure
 from authapp.http.origin import origin
-from authapp.http.problems import is_for_program
 from authapp.services import known_devices, refresh, sessions
 from authapp.services.confirm_password import is_fresh
 from authapp.services.sessions import Identity, SignedIn
@@ -20,7 +28,7 @@ from authapp.web.navigation import page_at_hand
 
 
 def init_app(app: Flask) -> None:
-    """Say how the cookies are kept."""
+    """Configure the attributes of the session cookie."""
     secure = app.extensions["settings"].public_url.startswith("https://")
     app.config.update(
         SESSION_COOKIE_NAME="__Host-session" if secure else "session",
@@ -28,19 +36,16 @@ def init_app(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
     )
-    app.after_request(_settle_cookies)
 
 
 def load_identity() -> None:
-    """Set `g.identity` to who is asking, or to None.
+    """Set `g.identity` to the visitor's, or to None.
 
     An access token of the cookie that is refused, or has expired, is renewed in the same request
-    where the refresh cookie allows it. An outage is never taken for a refusal: Unavailable passes
-    through.
+    where the refresh cookie allows it. An outage is never taken for a refusal: it raises
+    Unavailable.
     """
     g.identity = None
-    if not _is_browsing():
-        return
     value = bearer()
     if value is not None:
         g.identity = _authenticated(value)
@@ -49,8 +54,8 @@ def load_identity() -> None:
 
 
 def login_required() -> BaseResponse | None:
-    """Send whoever may not see a page to where they can show that they may, and back afterwards."""
-    needed = rule() or Access.EVERYBODY
+    """Send visitors who may not see a page to where they can prove that they may, and back."""
+    needed = rule()
     if Access.SIGNED_IN not in needed:
         return None
     if g.identity is None:
@@ -64,36 +69,26 @@ def login_required() -> BaseResponse | None:
 
 
 def keep(signed_in: SignedIn) -> None:
-    """Give the browser a session's tokens with the response at hand."""
+    """Give the browser a session's tokens with the current response."""
     g.identity = signed_in.identity
-    g.tokens = signed_in
+    _send(tokens=signed_in)
 
 
 def keep_device(value: str) -> None:
-    """Let the browser be known the next time, with the response at hand."""
-    g.device = value
+    """Give the browser, with the current response, what identifies it the next time."""
+    _send(device=value)
 
 
 def forget() -> None:
-    """Take the tokens from the browser with the response at hand."""
+    """Delete the tokens in the browser with the current response."""
     g.identity = None
-    g.tokens = None
+    _send(tokens=None)
 
 
 def ending() -> TokenRefused | None:
-    """Return why the session that the browser holds on to is over; None if it holds none."""
+    """Return why the session of the browser's cookies has ended; None if there are no cookies."""
     refusal: TokenRefused | None = g.get("refusal")
     return refusal if g.identity is None else None
-
-
-def _is_browsing() -> bool:
-    """Tell whether a page is asked for, or an address that leads nowhere.
-
-    A program's route sees to itself: it takes no cookie, so no other site can use one there.
-    """
-    if request.endpoint is None:
-        return not is_for_program()
-    return rule() is not None and request.blueprint != "brand"
 
 
 def _authenticated(value: str) -> Identity | None:
@@ -106,7 +101,7 @@ def _authenticated(value: str) -> Identity | None:
 def _renewed() -> Identity | None:
     """Renew the session of the refresh cookie.
 
-    A refusal takes no cookie away: another tab may have put a good one there meanwhile.
+    A refusal deletes no cookie: another tab may have stored a valid one since.
     """
     value = cookie(REFRESH)
     if not value:
@@ -117,23 +112,36 @@ def _renewed() -> Identity | None:
         current_app.logger.info("a session was not renewed: %s", refusal)
         g.refusal = refusal
         return None
-    g.tokens = signed_in
+    _send(tokens=signed_in)
     return signed_in.identity
 
 
-def _settle_cookies(response: Response) -> Response:
-    """Let the last word of a request count: it may renew one session and then begin another."""
-    if "device" in g:
-        _set_cookie(response, DEVICE, g.device, clock.now() + known_devices.LIFETIME)
-    if "tokens" not in g:
-        return response
-    signed_in: SignedIn | None = g.tokens
+def _send(**cookies: SignedIn | str | None) -> None:
+    """Set cookies with the current response.
+
+    Only the last of each counts: a request may renew one session and then begin another.
+    """
+    if "cookies" not in g:
+        g.cookies = {}
+        after_this_request(_set_cookies)
+    g.cookies.update(cookies)
+
+
+def _set_cookies(response: Response) -> Response:
+    if "device" in g.cookies:
+        expires_at = clock.now() + known_devices.LIFETIME
+        _set_cookie(response, DEVICE, g.cookies["device"], expires_at)
+    if "tokens" in g.cookies:
+        _set_tokens(response, g.cookies["tokens"])
+    return response
+
+
+def _set_tokens(response: Response, signed_in: SignedIn | None) -> None:
     for name in (ACCESS, REFRESH):
         if signed_in is None:
             _delete_cookie(response, name)
         else:
             _set_cookie(response, name, getattr(signed_in, name), signed_in.refresh_expires_at)
-    return response
 
 
 def _set_cookie(response: Response, name: str, value: str, expires_at: datetime | None) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -42,31 +43,31 @@ class Brand:
     terms_url: str
     privacy_url: str
 
-    @property
+    @cached_property
     def initial(self) -> str:
         return self.name[0].upper()
 
-    @property
+    @cached_property
     def tile(self) -> str:
         return mark.tile(self.name)
 
-    @property
+    @cached_property
     def blade(self) -> str:
         return mark.blade(self.name)
 
-    @property
+    @cached_property
     def support_url(self) -> str:
         """What a link to it leads to: a page, or a new mail."""
         is_page = not self.support or self.support.startswith(("http:", "https:"))
         return self.support if is_page else f"mailto:{self.support}"
 
-    @property
+    @cached_property
     def style(self) -> str:
-        """The colours as a stylesheet; `style_source` lets it, and no other, stand in a page."""
+        """The colours as a stylesheet; `style_source` allows it, and no other, in a page."""
         dark = f"@media (prefers-color-scheme:dark){{:root{{{self.dark.style()}}}}}"
         return f":root{{{self.light.style()}}}{dark}"
 
-    @property
+    @cached_property
     def style_source(self) -> str:
         """The stylesheet's digest as a Content-Security-Policy source."""
         return f"'sha256-{base64.b64encode(sha256(self.style.encode()).digest()).decode()}'"

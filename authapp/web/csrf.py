@@ -1,36 +1,38 @@
-"""Which requests that change something came from our own pages."""
+"""Refuses requests that change something and did not come from one of our own pages."""
 
-from flask import Flask, request
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from typing import Final
 
-from authapp.web.access import rule
+from flask import Flask, g, request
+from flask_wtf.csrf import CSRFError, generate_csrf, validate_csrf
+from wtforms import ValidationError
 
-_SAFE = ("GET", "HEAD", "OPTIONS")
-# A reload by hand is sent by no site at all.
-_OURS = ("same-origin", "none")
-
-csrf = CSRFProtect()
+_SAFE: Final = ("GET", "HEAD", "OPTIONS")
+# A browser sends "none" when the user reloads a page.
+_OURS: Final = ("same-origin", "none")
 
 
 def init_app(app: Flask) -> None:
-    """Check every form; a request of a program, which sends no cookie, has nothing to check."""
-    app.config.update(
-        WTF_CSRF_CHECK_DEFAULT=False,
-        # A form is good for as long as the browser's session: lunch must not cost what was typed.
-        WTF_CSRF_TIME_LIMIT=None,
-        # It asks for a Referer, which our own Referrer-Policy withholds.
-        WTF_CSRF_SSL_STRICT=False,
-    )
-    csrf.init_app(app)
+    """Give every form its token.
+
+    Flask-WTF's own CSRFProtect would run before every request of a program, too.
+    """
+    # A form works as long as the browser's session, so that no typed text is lost over lunch.
+    app.config["WTF_CSRF_TIME_LIMIT"] = None
+    app.jinja_env.globals["csrf_token"] = generate_csrf
 
 
 def check() -> None:
-    """Refuse a form that another site, even a neighbour under our domain, has sent.
+    """Refuse a form that another site has sent, even a neighbour under the same domain.
 
     Source: OWASP CSRF Prevention Cheat Sheet, Fetch Metadata; the token guards older browsers.
     """
-    if request.method in _SAFE or rule() is None:
+    if request.method in _SAFE:
         return
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in _OURS:
         raise CSRFError("sent by another site")
-    csrf.protect()
+    try:
+        validate_csrf(request.form.get("csrf_token"))
+    except ValidationError as refusal:
+        raise CSRFError(str(refusal)) from None
+    # Flask-WTF's forms then leave the token alone.
+    g.csrf_valid = True

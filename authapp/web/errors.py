@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from authapp.errors import DomainError, TooManyAttempts, Unavailable
 from authapp.http import problems
 from authapp.models import db
-from authapp.web import words
+from authapp.web import authn, words
 from authapp.web.navigation import page_at_hand
 
 # What may go better a moment later, where the same page is worth another try.
@@ -47,11 +47,22 @@ def _http_error(error: HTTPException) -> Response:
         return make_response(error.get_response())
     if problems.is_for_program():
         response = problems.for_http_error(error)
+    elif request.endpoint is None:
+        response = _no_such_page(HTTPStatus(error.code))
     else:
         response = _answer(HTTPStatus(error.code))
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = error.get_response().headers.get("Allow", "")
     return response
+
+
+def _no_such_page(status: HTTPStatus) -> Response:
+    """Answer with a page that knows its visitor, where no page's hooks have run."""
+    try:
+        authn.load_identity()
+    except Exception as outage:
+        return make_response(current_app.handle_user_exception(outage))
+    return _answer(status)
 
 
 def _domain_error(error: DomainError) -> Response:
@@ -71,7 +82,7 @@ def _database_away(error: Exception) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    """Say that it is our fault, with a reference that the log bears too."""
+    """Explain that the fault is this site's, with a reference that the log has, too."""
     reference = str(uuid4())
     current_app.logger.error("unexpected error %s", reference, exc_info=error)
     db.session.rollback()
