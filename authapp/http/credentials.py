@@ -22,7 +22,7 @@ def cookie(name: str) -> str:
     """Return the token of a cookie; empty if there is none."""
     full_name = cookie_name(name)
     # For a missing name, `get` of Werkzeug's dictionary builds and catches an exception.
-    return request.cookies[full_name] if full_name in request.cookies else ""
+    return request.cookies[full_name] if full_name in request.cookies else ""  # noqa: SIM401
 
 
 def cookie_name(name: str) -> str:
