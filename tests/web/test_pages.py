@@ -14,6 +14,7 @@ from tests.web.browsing import post, sign_in
 
 OPEN_TO_PROGRAMS = {
     "static",
+    "brand",
     "health",
     "metrics",
     "well_known",
