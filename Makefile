@@ -11,13 +11,16 @@ PROXY := $(VENV)/.proxy-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run flask test test-redis bench torture check format browser proxy clean
+.PHONY: help run serve flask test test-redis bench bench-cache torture check format browser proxy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 run: $(RUNTIME) ## Set everything up and serve at http://127.0.0.1:5000 (PORT changes it)
 	@exec $(BIN)/python -m authapp.cli.dev
+
+serve: $(RUNTIME) ## The same by the production server, `python -m deploy.serve`
+	@exec $(BIN)/python -m authapp.cli.serve
 
 flask: $(RUNTIME) ## Run a command on what `make run` serves, such as ARGS="keys list"
 	@test -f $(RUNNING) || { echo "There is nothing yet: \`make run\` first."; exit 1; }
@@ -35,8 +38,12 @@ test-redis: $(DEVELOPMENT) ## Run the cache's tests on Redis 6.2 and on Redis 8 
 		$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/token_cache $(ARGS) || exit 1; \
 	done
 
-bench: $(DEVELOPMENT) ## Measure what the token cache costs and saves
-	$(BIN)/python -m tests.token_cache.bench
+bench: $(DEVELOPMENT) ## Measure side by side with other libraries (ARGS="--quick", "--many 1000000")
+	$(PIP) install -r tests/requirements-bench.txt
+	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-cache: $(DEVELOPMENT) ## Measure what the token cache alone costs and saves
+	$(BIN)/python -m tests.bench.cache
 
 torture: $(DEVELOPMENT) ## Race processes on a Redis that is frozen and killed, for SECONDS
 	SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -q tests/token_cache/torture.py $(ARGS)

@@ -1,4 +1,4 @@
-"""The WSGI entry point: `gunicorn wsgi:app`."""
+"""The WSGI application, for deploy/serve.py, the `flask` command and any other WSGI server."""
 
 import os
 import sys

@@ -9,13 +9,12 @@ from flask import Flask
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from authapp import api, cli, web
+from authapp import api, cli, token_cache, web
 from authapp.config import Settings, load
 from authapp.delivery import sms
 from authapp.delivery.mail import mailer
 from authapp.http.application import Application
 from authapp.models.base import db, engine_options, open_sqlite
-from authapp.token_cache import token_cache
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,13 +27,13 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     )
     app.extensions["settings"] = settings
     app.config.update(_flask_config(settings))
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
+    if settings.deployment.trusted_proxies:
+        hops = settings.deployment.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     db.init_app(app)
     _open_database(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
-    token_cache.init_app(app)
+    token_cache.token_cache.init_app(app)
     mailer.init_app(app)
     sms.init_app(app)
     for skin in (web, api, cli):
@@ -45,20 +44,20 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
 def _flask_config(settings: Settings) -> dict[str, Any]:
     """Say to Flask and its extensions, in their words, what our settings say."""
     return {
-        "SECRET_KEY": settings.secret_key,
-        "SECRET_KEY_FALLBACKS": settings.secret_key_fallbacks,
-        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SECRET_KEY": settings.secrets.secret_key,
+        "SECRET_KEY_FALLBACKS": settings.secrets.secret_key_fallbacks,
+        "SQLALCHEMY_DATABASE_URI": settings.database.url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
             **engine_options(settings),
-            "pool_size": settings.database_pool_size,
+            "pool_size": settings.database.pool_size,
         },
-        "MAIL_SERVER": settings.mail_server,
-        "MAIL_PORT": settings.mail_port,
-        "MAIL_USE_TLS": settings.mail_security == "starttls",
-        "MAIL_USE_SSL": settings.mail_security == "tls",
-        "MAIL_USERNAME": settings.mail_username or None,
-        "MAIL_PASSWORD": settings.mail_password or None,
-        "MAIL_DEFAULT_SENDER": settings.mail_default_sender,
+        "MAIL_SERVER": settings.mail.server,
+        "MAIL_PORT": settings.mail.port,
+        "MAIL_USE_TLS": settings.mail.security == "starttls",
+        "MAIL_USE_SSL": settings.mail.security == "tls",
+        "MAIL_USERNAME": settings.mail.username or None,
+        "MAIL_PASSWORD": settings.mail.password or None,
+        "MAIL_DEFAULT_SENDER": settings.mail.default_sender,
         "MAX_CONTENT_LENGTH": 256 * 1024,
         "MAX_FORM_MEMORY_SIZE": 256 * 1024,
     }

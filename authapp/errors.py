@@ -36,7 +36,7 @@ class AuthappError(Exception):
 
 
 class ConfigError(AuthappError):
-    """A setting that the application refuses to start with; the message is one line."""
+    """Settings that the application refuses to start with; the message has one line for each."""
 
 
 class DomainError(AuthappError):

@@ -12,27 +12,36 @@ from typing import Any
 import flask_migrate
 import pytest
 import time_machine
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from jinja2 import BytecodeCache, FileSystemBytecodeCache
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from authapp import clock, create_app
+from authapp.domain.client import Client
 from authapp.models import User, db
+from authapp.security import passwords
 from authapp.security.passwords import hash_password
 from authapp.services import keys, password_reset
-from authapp.services.origin import Origin
 from tests.faults import add_faults
 from tests.mail_server import MailServer, mail_settings
 from tests.servers import PostgresServer, RedisServer
 
 PASSWORD = "four unrelated words together"
-HERE = Origin("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")
+HERE = Client("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")
 UNHURRIED = {"CACHE_TIMEOUT": "2000", "CACHE_CONNECT_TIMEOUT": "2000"}
 """On a machine with too much to do, Redis is slow to answer and yet not away."""
 
 HURRIED = {"CACHE_TIMEOUT": "100", "CACHE_CONNECT_TIMEOUT": "50"}
 """As in production, for tests in which Redis is away."""
+
+_CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+_CHEAP_HASH = _CHEAP_HASHER.hash("the password of no account")
+
+PATIENCE_MS = 20_000
+"""How long a page may take to show something, on a machine with too much to do."""
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = [
@@ -152,13 +161,30 @@ def environ(database_url: str, redis_server: RedisServer) -> dict[str, str]:
     return {**settings(database_url, redis_server.url), **UNHURRIED}
 
 
+@pytest.fixture(autouse=True)
+def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with little memory, except in tests marked `real_passwords`."""
+    if request.node.get_closest_marker("real_passwords") is None:
+        monkeypatch.setattr(passwords, "_hasher", _CHEAP_HASHER)
+        monkeypatch.setattr(passwords, "_nobody", _CHEAP_HASH)
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
+    """Templates that one application has compiled, for all others."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def make_app(environ: dict[str, str]) -> Iterator[Callable[..., Flask]]:
-    """Make applications on the same servers: each stands for a process."""
+def make_app(
+    environ: dict[str, str], compiled_templates: BytecodeCache
+) -> Iterator[Callable[..., Flask]]:
+    """Create applications on the same servers; each one stands for a process."""
     made: list[Flask] = []
 
     def make(**changes: str) -> Flask:
         made.append(create_app({**environ, **changes}))
+        made[-1].jinja_env.bytecode_cache = compiled_templates
         return made[-1]
 
     yield make
@@ -168,7 +194,20 @@ def make_app(environ: dict[str, str]) -> Iterator[Callable[..., Flask]]:
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app()
+    app = make_app()
+    introduce_redis(app)
+    return app
+
+
+def introduce_redis(app: Flask) -> None:
+    """Note in the database which Redis this is, so that no request has to.
+
+    A request that holds SQLite's only write lock would wait for it in vain.
+    """
+    trust = app.extensions["token_cache"].backend.trust
+    with app.app_context():
+        trust.check()
+        trust.distrust()
 
 
 @pytest.fixture
@@ -218,11 +257,13 @@ def add_user(email: str) -> User:
 
 
 @pytest.fixture
-def live_server(environ: dict[str, str]) -> Iterator[str]:
+def live_server(environ: dict[str, str], compiled_templates: BytecodeCache) -> Iterator[str]:
     """The application served in this process, so that a moved clock moves it too."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = create_app({**environ, "PUBLIC_URL": url})
+        app.jinja_env.bytecode_cache = compiled_templates
+        introduce_redis(app)
         work_before_each_request(app)
         add_faults(app)
         server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
@@ -248,6 +289,7 @@ def work_before_each_request(app: Flask) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     path = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_QUIET)

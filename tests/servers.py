@@ -131,22 +131,25 @@ class SentinelServer(RedisServer):
 
 
 class AppServer:
-    """The application served by gunicorn, in a process of its own."""
+    """The application as it is served in production, by processes of its own."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
+    def __init__(
+        self, environ: dict[str, str], *, workers: int = 1, threads: int = 16, **serving: str
+    ) -> None:
         self.port = free_port()
-        options = ("--bind", f"127.0.0.1:{self.port}", "--threads", "16", "--log-level", "error")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *options, "wsgi:app"],
+        numbers = {"PORT": self.port, "WORKERS": workers, "THREADS": threads}
+        serving |= {f"SERVE_{name}": str(number) for name, number in numbers.items()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.serve"],
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], **environ},
+            env={"PATH": os.environ["PATH"], **environ, **serving},
             preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
         )
 
     def wait_until_ready(self) -> None:
         give_up_at = time.monotonic() + READY_SECONDS
         while True:
-            assert self._process.poll() is None, "the application does not start"
+            assert self.process.poll() is None, "the application does not start"
             try:
                 if self.get("/healthz").status == HTTPStatus.OK:
                     return
@@ -167,8 +170,8 @@ class AppServer:
         return response
 
     def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
+        self.process.terminate()
+        self.process.wait()
 
 
 class PostgresServer:

@@ -6,12 +6,12 @@ from uuid import UUID
 import msgspec
 from flask import Blueprint
 
-from authapp.api.authn import Caller
 from authapp.api.openapi import Time, operation
+from authapp.domain.principal import Principal
 from authapp.models import Scope
 from authapp.services import account as service
 
-account = Blueprint("account", __name__)
+blueprint = Blueprint("account", __name__)
 
 
 class Account(msgspec.Struct):
@@ -25,13 +25,13 @@ class Account(msgspec.Struct):
     created_at: Time
 
 
-@account.get("/me")
+@blueprint.get("/me")
 @operation(
     gives=(HTTPStatus.OK, Account),
     scope=Scope.ACCOUNT_READ,
     refuses=[HTTPStatus.NOT_FOUND],
 )
-def show(caller: Caller) -> Account:
+def show(caller: Principal) -> Account:
     """Show the account of whoever asks."""
     found = service.get_account(caller.user_id)
     return msgspec.convert(found, Account, from_attributes=True)

@@ -8,16 +8,16 @@ from uuid import UUID
 import msgspec
 from flask import Blueprint, Response
 
-from authapp.api.authn import Caller
 from authapp.api.bodies import Body
 from authapp.api.openapi import Time, operation
-from authapp.http.origin import origin
+from authapp.domain.api_token_rules import LONGEST_OVERLAP, NAME_CHARACTERS, granted_by
+from authapp.domain.principal import Principal
+from authapp.http.client import client
 from authapp.models import Scope
 from authapp.services import api_tokens as service
-from authapp.services.api_token_rules import LONGEST_OVERLAP, NAME_CHARACTERS, granted_by
 from authapp.services.api_tokens import ListedToken, NewToken
 
-api_tokens = Blueprint("tokens", __name__, url_prefix="/tokens")
+blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 
 _LONGEST_OVERLAP_SECONDS: Final = int(LONGEST_OVERLAP.total_seconds())
 
@@ -73,21 +73,21 @@ class Made(msgspec.Struct):
     value: str
 
 
-@api_tokens.get("")
+@blueprint.get("")
 @operation(gives=(HTTPStatus.OK, TokenList), scope=Scope.TOKENS_READ)
-def show(caller: Caller) -> TokenList:
+def show(caller: Principal) -> TokenList:
     """List the tokens that work."""
     return TokenList([_token(each) for each in service.list_tokens(caller.user_id)])
 
 
-@api_tokens.post("")
+@blueprint.post("")
 @operation(
     gives=(HTTPStatus.CREATED, Made),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
     refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )
-def create(caller: Caller, json: NewTokenBody) -> tuple[Made, int]:
+def create(caller: Principal, json: NewTokenBody) -> tuple[Made, int]:
     """Make a token.
 
     An API token can make one with its own scopes, or fewer.
@@ -97,54 +97,54 @@ def create(caller: Caller, json: NewTokenBody) -> tuple[Made, int]:
         name=json.name,
         scopes=json.scopes,
         expires_at=json.expires_at,
-        origin=origin(),
+        client=client(),
         granted=caller.scopes,
     )
     return _made(made), HTTPStatus.CREATED
 
 
-@api_tokens.patch("/<uuid:id>")
+@blueprint.patch("/<uuid:id>")
 @operation(
     gives=(HTTPStatus.NO_CONTENT, None),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
     refuses=[HTTPStatus.NOT_FOUND],
 )
-def rename(caller: Caller, id: UUID, json: NewName) -> Response:
+def rename(caller: Principal, id: UUID, json: NewName) -> Response:
     """Give a token another name."""
     service.rename(caller.user_id, id, json.name)
     return Response(status=HTTPStatus.NO_CONTENT)
 
 
-@api_tokens.post("/<uuid:id>/rotate")
+@blueprint.post("/<uuid:id>/rotate")
 @operation(
     gives=(HTTPStatus.CREATED, Made),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
     refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )
-def rotate(caller: Caller, id: UUID, json: Rotation) -> tuple[Made, int]:
+def rotate(caller: Principal, id: UUID, json: Rotation) -> tuple[Made, int]:
     """Replace a token by one of the same name, scopes and length of life."""
     made = service.rotate(
         caller.user_id,
         id,
         overlap=timedelta(seconds=json.overlap_seconds),
-        origin=origin(),
+        client=client(),
         granted=caller.scopes,
     )
     return _made(made), HTTPStatus.CREATED
 
 
-@api_tokens.delete("/<uuid:id>")
+@blueprint.delete("/<uuid:id>")
 @operation(
     gives=(HTTPStatus.NO_CONTENT, None),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
     refuses=[HTTPStatus.NOT_FOUND],
 )
-def revoke(caller: Caller, id: UUID) -> Response:
+def revoke(caller: Principal, id: UUID) -> Response:
     """Revoke a token: it is refused from its next use on."""
-    service.revoke(caller.user_id, id, origin=origin())
+    service.revoke(caller.user_id, id, client=client())
     return Response(status=HTTPStatus.NO_CONTENT)
 
 

@@ -9,31 +9,29 @@ from typing import Final
 from flask import Blueprint, Response
 from werkzeug.exceptions import Unauthorized
 
+from authapp.domain import sessions
+from authapp.domain.principal import Principal
 from authapp.errors import TokenRefused
+from authapp.http.client import client_address
 from authapp.http.credentials import ACCESS, REFRESH, bearer, cookie
-from authapp.http.origin import origin
-from authapp.services import api_tokens, introspection
-from authapp.services.introspection import Principal
+from authapp.services import introspection
 
-auth_check = Blueprint("auth_check", __name__, url_prefix="/auth")
+blueprint = Blueprint("auth_check", __name__, url_prefix="/auth")
 
 _CONTENT_TYPE: Final = "text/html; charset=utf-8"
 _REMEMBERED: Final = 4096
 """Tokens whose headers a process remembers; it checks each of them every time."""
 
 
-@auth_check.get("/check")
+@blueprint.get("/check")
 def check() -> Response:
     """Answer 204 with who it is, or 401; it renews nothing, because a GET changes nothing."""
     value = bearer()
-    principal = _of_browser() if value is None else _of_program(value)
+    if value is None:
+        principal = _of_browser()
+    else:
+        principal = introspection.authenticate(value, address=client_address())
     return Response(status=204, headers=_headers(principal), content_type=_CONTENT_TYPE)
-
-
-def _of_program(value: str) -> Principal:
-    if api_tokens.is_one(value):
-        return introspection.api_token(value, used_from=origin())
-    return introspection.access_token(value)
 
 
 def _of_browser() -> Principal:
@@ -45,7 +43,7 @@ def _of_browser() -> Principal:
     access = cookie(ACCESS)
     if access:
         try:
-            return introspection.access_token(access)
+            return sessions.authenticate(access)
         except TokenRefused:
             pass
     refresh = cookie(REFRESH)

@@ -1,12 +1,13 @@
-"""Reading a request's JSON body as its model says; every field at fault is named at once."""
+"""Reads request bodies: JSON as its model says, and single parameters of a form."""
 
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 import msgspec
 from flask import request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
+from authapp.http.decoding import MalformedBody, decode_form, decode_json
 from authapp.http.problems import InputFaulty
 
 B = TypeVar("B", bound="Body")
@@ -18,6 +19,8 @@ REFUSALS: Final = (
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
 
+_JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
 _NAME_CHARACTERS: Final = 100
 
 
@@ -26,23 +29,38 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def read(model: type[B]) -> B:
-    """Return the body of the request at hand.
+    """Return the JSON body of the current request.
 
-    Raises UnsupportedMediaType unless it is called JSON, BadRequest unless it is JSON, and
-    InputFaulty where it is not what the model says.
+    Raises UnsupportedMediaType unless its Content-Type is JSON, MalformedBody if it cannot be
+    decoded, and InputFaulty, which names every field at fault, if it does not fit the model.
     """
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType
-    try:
-        value = msgspec.json.decode(request.get_data())
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadRequest from error
+    _require_type(_JSON)
+    value = decode_json(request.get_data())
     if not isinstance(value, dict):
         raise InputFaulty([{"field": "", "code": "not_an_object"}])
     faults = [*_missing(model, value), *_malformed(model, value), *_unknown(model, value)]
     if faults:
         raise InputFaulty(faults)
     return msgspec.convert(value, model)
+
+
+def read_parameter(name: str) -> str:
+    """Return a parameter of the current request's form, which must have a value.
+
+    Raises UnsupportedMediaType unless its Content-Type is that of a form, and MalformedBody if it
+    cannot be decoded, or has no such parameter.
+    """
+    _require_type(_FORM)
+    value = dict(decode_form(request.get_data())).get(name)
+    if not value:
+        # RFC 6749 section 3.2: a parameter without a value counts as omitted.
+        raise MalformedBody(f"The parameter '{name}' is missing. Send it with a value.")
+    return value
+
+
+def _require_type(mimetype: str) -> None:
+    if request.mimetype != mimetype:
+        raise UnsupportedMediaType(f"Send the body as {mimetype}, and name that in Content-Type.")
 
 
 def _missing(model: type[Body], value: dict[str, Any]) -> list[dict[str, str]]:

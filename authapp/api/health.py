@@ -8,22 +8,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.models import db
 
-health = Blueprint("health", __name__)
+blueprint = Blueprint("health", __name__)
 
 _ALIVE: Final = b'{"status":"ok"}\n'
 
 
-@health.get("/healthz")
+@blueprint.get("/healthz")
 def healthz() -> Response:
     """Answer that the process is alive, without asking the cache or the database."""
     return Response(_ALIVE, content_type="application/json")
 
 
-@health.get("/readyz")
+@blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """Return whether the database answers; a cache that is away only costs speed."""
     try:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError:
-        return jsonify(status="the database does not answer"), 503
+        return jsonify(status="the database is not available"), 503
     return jsonify(status="ok"), 200

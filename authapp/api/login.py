@@ -7,17 +7,18 @@ import msgspec
 from flask import Blueprint, Response
 
 from authapp import clock
-from authapp.api.authn import Caller
 from authapp.api.bodies import Body
 from authapp.api.openapi import operation
+from authapp.domain import known_devices
+from authapp.domain.principal import Principal
+from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import NotAllowed
-from authapp.http.origin import origin
-from authapp.services import known_devices, sign_out
+from authapp.http.client import client
 from authapp.services import login as service
 from authapp.services import refresh as refresh_service
-from authapp.services.sessions import SignedIn
+from authapp.services import sign_out
 
-login = Blueprint("login", __name__)
+blueprint = Blueprint("login", __name__)
 
 
 class Credentials(Body):
@@ -54,7 +55,7 @@ class SignInGrant(Grant):
     device: str
 
 
-@login.post("/login")
+@blueprint.post("/login")
 @operation(
     gives=(HTTPStatus.OK, SignInGrant),
     is_open=True,
@@ -66,14 +67,14 @@ def sign_in(json: Credentials) -> SignInGrant:
         json.email,
         json.password,
         remember=json.remember,
-        origin=origin(),
+        client=client(),
         device=json.device,
     )
     device = known_devices.learn(json.device, signed_in.identity.user_id)
     return SignInGrant(**msgspec.structs.asdict(_grant(signed_in)), device=device)
 
 
-@login.post("/refresh")
+@blueprint.post("/refresh")
 @operation(
     gives=(HTTPStatus.OK, Grant),
     is_open=True,
@@ -85,19 +86,19 @@ def refresh(json: Renewal) -> Grant:
     Whoever repeats a call because its answer was lost gets the same refresh token again, for a
     minute; whoever presents an older one ends the session, for one of them was stolen.
     """
-    return _grant(refresh_service.renew(json.refresh_token, origin=origin()))
+    return _grant(refresh_service.renew(json.refresh_token, client=client()))
 
 
-@login.post("/logout")
+@blueprint.post("/logout")
 @operation(
     gives=(HTTPStatus.NO_CONTENT, None),
     refuses=[HTTPStatus.FORBIDDEN],
 )
-def log_out(caller: Caller) -> Response:
+def log_out(caller: Principal) -> Response:
     """End the session that asks; all of its tokens are refused from now on."""
-    if caller.session is None:
+    if not isinstance(caller, Identity):
         raise NotAllowed("an API token has no session to end")
-    sign_out.sign_out(caller.session, origin=origin())
+    sign_out.sign_out(caller, client=client())
     return Response(status=HTTPStatus.NO_CONTENT)
 
 

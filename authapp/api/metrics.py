@@ -17,13 +17,13 @@ from authapp.delivery import outbox
 from authapp.http.credentials import bearer
 from authapp.token_cache import token_cache
 
-metrics = Blueprint("metrics", __name__)
+blueprint = Blueprint("metrics", __name__)
 
 
-@metrics.get("/metrics")
+@blueprint.get("/metrics")
 def show() -> Response:
-    """Answer whoever knows one of METRICS_TOKENS; where there is none, there is no such page."""
-    expected, given = current_settings().metrics_tokens, bearer()
+    """Answer a client that has one of METRICS_TOKENS; without any, the page does not exist."""
+    expected, given = current_settings().deployment.metrics_tokens, bearer()
     if not expected:
         abort(404)
     if given is None or not any(_is_same(given, token) for token in expected):
@@ -46,7 +46,7 @@ class _Totals(Collector):
         yield from _of_outbox()
 
     def describe(self) -> Iterator[Metric]:
-        """Say nothing before somebody asks: it would ask the database."""
+        """Return nothing until a scrape: collecting reads the database."""
         return iter(())
 
 

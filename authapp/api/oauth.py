@@ -1,47 +1,34 @@
 """`/oauth/`: asking what a token stands for (RFC 7662), and taking one back (RFC 7009)."""
 
-from typing import Any, Final
+from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from authapp.api.authn import require_token
+from authapp.api.bodies import read_parameter
 from authapp.config import current_settings
-from authapp.http.origin import origin
+from authapp.domain.principal import Principal, TokenKind
+from authapp.http.client import client
 from authapp.models import Scope
 from authapp.services import introspection, revocation
-from authapp.services.introspection import Principal, TokenKind
 
-oauth = Blueprint("oauth", __name__, url_prefix="/oauth")
-
-_FORM: Final = "application/x-www-form-urlencoded"
+blueprint = Blueprint("oauth", __name__, url_prefix="/oauth")
 
 
-@oauth.post("/introspect")
+@blueprint.post("/introspect")
 def introspect() -> ResponseReturnValue:
     """Tell a program that may ask whose a token is; of one that does not work, nothing else."""
     require_token(Scope.INTROSPECT)
-    principal = introspection.introspect(_token())
+    principal = introspection.introspect(read_parameter("token"))
     return _inactive() if principal is None else jsonify(_claims(principal))
 
 
-@oauth.post("/revoke")
+@blueprint.post("/revoke")
 def revoke() -> ResponseReturnValue:
     """Take a token back for whoever holds it; an unknown one gets the same answer."""
-    revocation.revoke(_token(), origin=origin())
+    revocation.revoke(read_parameter("token"), client=client())
     return Response(status=200)
-
-
-def _token() -> str:
-    """Return the token that the form holds; `token_type_hint` is not needed, and not minded."""
-    if request.mimetype != _FORM:
-        raise UnsupportedMediaType
-    values = request.form.getlist("token")
-    if len(values) != 1 or not values[0]:
-        # RFC 6749 section 3.2: a parameter that is missing or given twice.
-        raise BadRequest
-    return values[0]
 
 
 def _inactive() -> Response:
@@ -54,8 +41,8 @@ def _claims(principal: Principal) -> dict[str, Any]:
         "active": True,
         "token_kind": principal.kind,
         "token_type": "N_A" if principal.kind is TokenKind.REFRESH_TOKEN else "Bearer",
-        "iss": settings.jwt_issuer,
-        "aud": settings.jwt_audience,
+        "iss": settings.tokens.jwt_issuer,
+        "aud": settings.tokens.jwt_audience,
         "sub": str(principal.user_id),
         "sid": principal.session_id and str(principal.session_id),
         "jti": principal.token_id and str(principal.token_id),

@@ -64,7 +64,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     type: str
     title: str
     status: int
-    detail: str = ""
+    detail: str
     reason: str = ""
     errors: list[Fault] = []
 

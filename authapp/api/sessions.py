@@ -6,16 +6,17 @@ from uuid import UUID
 import msgspec
 from flask import Blueprint, Response
 
-from authapp.api.authn import Caller
 from authapp.api.openapi import Time, operation
-from authapp.http.origin import origin
+from authapp.domain import sessions as service
+from authapp.domain.devices import device
+from authapp.domain.principal import Principal
+from authapp.domain.sessions import Identity
+from authapp.http.client import client
 from authapp.models import Scope
-from authapp.services import sessions as service
 from authapp.services import sign_out
-from authapp.services.devices import device
 from authapp.token_cache.records import RefreshTokenRecord
 
-sessions = Blueprint("sessions", __name__, url_prefix="/sessions")
+blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 
 
 class Session(msgspec.Struct):
@@ -44,35 +45,35 @@ class Ended(msgspec.Struct):
     ended: int
 
 
-@sessions.get("")
+@blueprint.get("")
 @operation(gives=(HTTPStatus.OK, SessionList), scope=Scope.SESSIONS_READ, fresh=True)
-def show(caller: Caller) -> SessionList:
+def show(caller: Principal) -> SessionList:
     """List the sessions that stand."""
-    first = caller.session.session_id if caller.session else None
-    found = service.list_standing(caller.user_id, first=first)
-    return SessionList([_session(each, is_current=each.id == first) for each in found])
+    current = caller.session_id
+    found = service.list_active(caller.user_id, first=current)
+    return SessionList([_session(each, is_current=each.id == current) for each in found])
 
 
-@sessions.delete("/<uuid:id>")
+@blueprint.delete("/<uuid:id>")
 @operation(
     gives=(HTTPStatus.NO_CONTENT, None),
     scope=Scope.SESSIONS_WRITE,
     fresh=True,
     refuses=[HTTPStatus.NOT_FOUND],
 )
-def end(caller: Caller, id: UUID) -> Response:
+def end(caller: Principal, id: UUID) -> Response:
     """End a session; all of its tokens are refused from now on."""
-    sign_out.sign_out_device(caller.user_id, id, origin=origin())
+    sign_out.sign_out_device(caller.user_id, id, client=client())
     return Response(status=HTTPStatus.NO_CONTENT)
 
 
-@sessions.delete("")
+@blueprint.delete("")
 @operation(gives=(HTTPStatus.OK, Ended), scope=Scope.SESSIONS_WRITE, fresh=True)
-def end_others(caller: Caller) -> Ended:
+def end_others(caller: Principal) -> Ended:
     """End every session but the one that asks; an API token, which has none, ends them all."""
-    if caller.session is None:
-        return Ended(sign_out.sign_out_everywhere(caller.user_id, origin=origin()))
-    return Ended(sign_out.sign_out_others(caller.session, origin=origin()))
+    if isinstance(caller, Identity):
+        return Ended(sign_out.sign_out_others(caller, client=client()))
+    return Ended(sign_out.sign_out_everywhere(caller.user_id, client=client()))
 
 
 def _session(record: RefreshTokenRecord, *, is_current: bool) -> Session:

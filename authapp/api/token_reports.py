@@ -6,10 +6,10 @@ from flask import Blueprint, Response
 
 from authapp.api.bodies import Body
 from authapp.api.openapi import operation
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import leaked_tokens
 
-token_reports = Blueprint("token_reports", __name__, url_prefix="/tokens")
+blueprint = Blueprint("token_reports", __name__, url_prefix="/tokens")
 
 
 class LeakedToken(Body):
@@ -18,9 +18,9 @@ class LeakedToken(Body):
     token: str
 
 
-@token_reports.post("/report")
+@blueprint.post("/report")
 @operation(gives=(HTTPStatus.ACCEPTED, None), is_open=True)
 def report(json: LeakedToken) -> Response:
     """Revoke the token and mail its owner; the answer is the same whatever was handed in."""
-    leaked_tokens.report(json.token, origin=origin())
+    leaked_tokens.report(json.token, client=client())
     return Response(status=HTTPStatus.ACCEPTED)

@@ -8,39 +8,42 @@ from flask import Blueprint, Flask, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from authapp.config import current_settings
+from authapp.domain import signing_keys
+from authapp.domain.api_tokens import TokenIdentity
 from authapp.errors import DomainError
+from authapp.http.client import client
 from authapp.http.credentials import bearer
-from authapp.http.origin import origin
 from authapp.models import Scope
-from authapp.services import api_tokens, jwks_fetches, keys
+from authapp.services import introspection, jwks_fetches
+from authapp.services.api_tokens import get_token
 
-well_known = Blueprint("well_known", __name__, url_prefix="/.well-known")
+blueprint = Blueprint("well_known", __name__, url_prefix="/.well-known")
 
 
-@well_known.get("/jwks.json")
+@blueprint.get("/jwks.json")
 def jwks() -> ResponseReturnValue:
     """Serve the public halves of the next, active and retired keys (RFC 7517 section 5)."""
-    published = keys.published()
+    published = signing_keys.published()
     response = jsonify(keys=[json.loads(key.public_jwk) for key in published])
     response.cache_control.public = True
-    response.cache_control.max_age = int(current_settings().jwks_max_age.total_seconds())
+    response.cache_control.max_age = int(current_settings().tokens.jwks_max_age.total_seconds())
     response.add_etag()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    # After the answer was sent: whoever fetches the keys does not wait for our notes.
+    # After the response was sent: the client does not wait for our notes.
     response.call_on_close(partial(_note, app, _consumer(), jwks_fetches.newest(published)))
     return response.make_conditional(request)
 
 
-@well_known.get("/oauth-authorization-server")
+@blueprint.get("/oauth-authorization-server")
 def metadata() -> ResponseReturnValue:
     """Say what other programs can ask of us, and where (RFC 8414).
 
     There is no authorization endpoint and no token endpoint, so there are no grants either.
     """
     settings = current_settings()
-    url = settings.public_url
+    url = settings.deployment.public_url
     return jsonify(
-        issuer=settings.jwt_issuer,
+        issuer=settings.tokens.jwt_issuer,
         jwks_uri=f"{url}/.well-known/jwks.json",
         introspection_endpoint=f"{url}/oauth/introspect",
         introspection_endpoint_auth_methods_supported=["Bearer"],
@@ -54,12 +57,12 @@ def metadata() -> ResponseReturnValue:
 
 def _consumer() -> tuple[str, str]:
     """Name who fetches the keys: by its API token where it sends one, else by what it says."""
-    where, value = origin(), bearer()
-    if value is not None and api_tokens.is_one(value):
-        with suppress(DomainError):
-            token = api_tokens.authenticate(value, origin=where)
-            name = api_tokens.get_token(token.user_id, token.token_id).name
-            return f"{name} (API token {token.token_id})", where.address
+    where, value = client(), bearer()
+    with suppress(DomainError):
+        principal = value and introspection.authenticate(value, address=where.address)
+        if isinstance(principal, TokenIdentity):
+            name = get_token(principal.user_id, principal.token_id).name
+            return f"{name} (API token {principal.token_id})", where.address
     return where.user_agent, where.address
 
 

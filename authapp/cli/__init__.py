@@ -1,4 +1,4 @@
-"""The `flask` commands, one module a group."""
+"""The `flask` commands, one module per group."""
 
 from flask import Flask
 

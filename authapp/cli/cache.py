@@ -1,4 +1,4 @@
-"""`flask cache`: warming, watching and mending the token cache."""
+"""`flask cache`: warm, inspect, back up and clear the token cache."""
 
 import json
 from dataclasses import asdict
@@ -14,23 +14,23 @@ from authapp.token_cache.admin.statistics import Statistics
 from authapp.token_cache.counters import EVENTS
 from authapp.token_cache.redis.client import RedisAway
 
-cache_group = OneLineGroup("cache", help="Warm, watch and mend the token cache.")
+cache_group = OneLineGroup("cache", help="Warm, inspect, back up and clear the token cache.")
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @cache_group.command("stats")
-@click.option("--json", "as_json", is_flag=True, help="For a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def stats_command(as_json: bool) -> None:
-    """Show how the cache is doing, over all processes."""
+    """Show statistics of the cache, over all processes."""
     found = token_cache.statistics()
     click.echo(json.dumps(asdict(found)) if as_json else _as_text(found))
 
 
 @cache_group.command("check")
-@click.option("--sample", type=click.IntRange(1), help="Stop after about so many entries.")
+@click.option("--sample", type=click.IntRange(1), help="Stop after about this many entries.")
 def check_command(sample: int | None) -> None:
-    """Compare cached entries with the database; exit with 1 on a difference."""
+    """Compare cached entries with the database; exit with 1 if they differ."""
     compared, differing = 0, []
     for batch in token_cache.check():
         compared += batch.compared
@@ -39,37 +39,51 @@ def check_command(sample: int | None) -> None:
             break
     for key in differing:
         click.echo(f"differs: {key}")
-    click.echo(f"compared {compared}, {len(differing)} differ")
+    click.echo(f"entries compared: {compared}, different: {len(differing)}")
     if differing:
         raise SystemExit(1)
 
 
 @cache_group.command("warm")
-@click.option("--hours", type=click.IntRange(1, 24 * 90), default=24, show_default=True)
+@click.option(
+    "--hours",
+    type=click.IntRange(1, 24 * 90),
+    default=24,
+    show_default=True,
+    help="Include users active within this many hours.",
+)
 def warm_command(hours: int) -> None:
-    """Cache the signing keys, and the tokens of people who were here within so many hours."""
+    """Cache the signing keys and the tokens of recently active users."""
     click.echo(f"keys: {token_cache.warm_keys()}")
-    people = sum(with_progress(token_cache.warm_recent(timedelta(hours=hours)), "people"))
-    click.echo(f"people: {people}")
+    users = sum(with_progress(token_cache.warm_recent(timedelta(hours=hours)), "users"))
+    click.echo(f"users: {users}")
 
 
 @cache_group.command("flush")
-def flush_command() -> None:
-    """Begin a new epoch, in which no older entry opens, and remove every entry."""
+@click.argument("pattern", required=False)
+def flush_command(pattern: str | None) -> None:
+    """Remove every entry, or only those whose key matches PATTERN.
+
+    PATTERN is a Redis glob, such as 'token:*' or 'refresh_tokens:user:*'. Without it, a new epoch
+    starts too: older entries are unreadable, even those that could not be removed.
+    """
+    if pattern is not None:
+        click.echo(f"entries removed: {token_cache.flush(pattern)}")
+        return
     try:
         removed = token_cache.flush()
     except RedisAway as error:
-        click.echo(f"began a new epoch; nothing could be removed: {error}")
+        click.echo(f"started a new epoch, but could not remove entries: {error}")
     else:
-        click.echo(f"began a new epoch and removed {removed}")
+        click.echo(f"started a new epoch; entries removed: {removed}")
 
 
 @cache_group.command("backup")
 @click.argument("file", type=_FILE)
 def backup_command(file: Path) -> None:
-    """Write every entry, still sealed, to a new FILE."""
+    """Save every entry, still sealed, to a new FILE."""
     try:
-        click.echo(f"wrote {token_cache.backup(file)}")
+        click.echo(f"entries saved: {token_cache.backup(file)}")
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from error
 
@@ -77,19 +91,19 @@ def backup_command(file: Path) -> None:
 @cache_group.command("restore")
 @click.argument("file", type=_FILE)
 def restore_command(file: Path) -> None:
-    """Fill what FILE holds and the database confirms."""
+    """Restore the entries in FILE that match the database."""
     try:
         done = list(with_progress(token_cache.restore(file), "batches"))
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from error
     read, filled = (sum(column) for column in zip(*done, strict=True))
-    click.echo(f"read {read}, filled {filled}")
+    click.echo(f"entries read: {read}, restored: {filled}")
 
 
 def _as_text(found: Statistics) -> str:
     ratio = "-" if found.hit_ratio is None else f"{found.hit_ratio:.1%}"
     lines = [
-        f"Redis       {'connected' if found.connected else 'away'}, breaker {found.breaker}",
+        f"Redis       {'' if found.connected else 'not '}connected, breaker {found.breaker}",
         f"epoch       {found.epoch}",
         f"journal     {found.journal_depth} waiting",
         f"hit ratio   {ratio}",

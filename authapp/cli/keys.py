@@ -1,4 +1,4 @@
-"""`flask keys`: the signing keys' life."""
+"""`flask keys`: manage the signing keys."""
 
 from datetime import datetime, timedelta
 
@@ -6,18 +6,19 @@ import click
 
 from authapp.cli.durations import DURATION
 from authapp.cli.group import OneLineGroup
+from authapp.domain import signing_keys
 from authapp.models import JWTKey
-from authapp.services import jwks_fetches, key_encryption, keys
+from authapp.services import jwks_fetches, keys
 
-keys_group = OneLineGroup("keys", help="List, stage, rotate and revoke the signing keys.")
+keys_group = OneLineGroup("keys", help="List, stage, rotate and revoke signing keys.")
 
 
 @keys_group.command("list")
 def list_command() -> None:
     """List every key with its state.
 
-    LIVE counts the sessions whose latest access token this key signed, where that token has not
-    expired yet. A revoked key has none: nothing that it signed is believed.
+    LIVE is the number of sessions whose latest access token was signed by this key and has not
+    expired. A revoked key has none, because nothing that it signed is trusted.
     """
     found = keys.list_keys()
     click.echo(
@@ -29,8 +30,8 @@ def list_command() -> None:
 
 @keys_group.command("consumers")
 def consumers_command() -> None:
-    """List the programs that fetch the published keys, and whether they have the newest one."""
-    newest = jwks_fetches.newest(keys.published())
+    """List the programs that fetch the keys, and which are up to date."""
+    newest = jwks_fetches.newest(signing_keys.published())
     click.echo(f"{'LAST FETCH':19}  {'NEWEST':6}  {'ADDRESS':15}  PROGRAM")
     for each in jwks_fetches.consumers():
         has_newest = "yes" if each.newest_kid == newest else "no"
@@ -39,54 +40,55 @@ def consumers_command() -> None:
 
 @keys_group.command("ensure")
 def ensure_command() -> None:
-    """Make the first keys, if there are none."""
+    """Generate the first keys, if there are none."""
     keys.ensure_active()
 
 
 @keys_group.command("stage")
 def stage_command() -> None:
-    """Publish the next key, so that other programs know it before it signs."""
+    """Publish the next key, which does not sign yet."""
     click.echo(f"staged {keys.stage()}")
 
 
 @keys_group.command("rotate")
-@click.option("--force", is_flag=True, help="Rotate even if a program may not know the next key.")
+@click.option("--force", is_flag=True, help="Rotate even if a program may not have the next key.")
 @click.option(
     "--if-older-than",
     "age",
     type=DURATION,
-    metavar="SPAN",
-    help="Only if the active key has signed for so long, such as 30d; for cron.",
+    metavar="DURATION",
+    help="Rotate only if the active key has signed for at least this long, such as 30d.",
 )
 def rotate_command(force: bool, age: timedelta | None) -> None:
-    """Let the staged key sign and stage another; older tokens stay valid.
+    """Activate the staged key and stage another one.
 
-    Refuses while another program may not know the next key yet: while it was published for less
-    than JWKS_MAX_AGE, or a program that fetched the keys within the last day has not fetched it.
+    Existing tokens stay valid. Refuses while another program may not have the next key yet: while
+    the key was published less than JWKS_MAX_AGE ago, or while a program that fetched the keys
+    within the last day has not fetched it.
     """
     if age is not None and not keys.is_due(age):
-        click.echo("not due: the active key is not that old")
+        click.echo("not due: the active key is newer than that")
         return
-    click.echo(f"{keys.rotate(force=force)} signs from now on")
+    click.echo(f"{keys.rotate(force=force)} is now active")
 
 
 @keys_group.command("revoke")
 @click.argument("kid")
 def revoke_command(kid: str) -> None:
-    """Trust a compromised key no more, at once; another takes over."""
+    """Stop trusting a compromised key at once and activate another."""
     keys.revoke(kid)
     click.echo(f"revoked {kid}")
 
 
 @keys_group.command("rewrap")
 def rewrap_command() -> None:
-    """Seal the private halves again, after KEY_ENCRYPTION_KEYS got a new first key."""
-    click.echo(f"rewrapped {key_encryption.rewrap()}")
+    """Encrypt the private keys again with the first encryption key."""
+    click.echo(f"keys rewrapped: {keys.rewrap()}")
 
 
 @keys_group.command("prune")
 def prune_command() -> None:
-    """Delete the keys that can verify nothing any more."""
+    """Delete the keys that can no longer verify any token."""
     for kid in keys.prune():
         click.echo(f"deleted {kid}")
 

@@ -1,4 +1,4 @@
-"""`flask outbox`: the worker that delivers, and what waits or could not be delivered."""
+"""`flask outbox`: the delivery worker, and the messages that are waiting or dead."""
 
 import signal
 import threading
@@ -21,7 +21,7 @@ from authapp.models import OutboxMessage, db
 from authapp.services import delete_account, password_reset
 from authapp.token_cache import token_cache
 
-outbox_group = OneLineGroup("outbox", help="Deliver the messages that wait.")
+outbox_group = OneLineGroup("outbox", help="Deliver, list and retry messages.")
 
 PAUSE_SECONDS: Final = 1.0
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
@@ -29,7 +29,7 @@ _STATES: Final = click.Choice([state.value for state in State])
 
 
 class Worker(threading.Thread):
-    """Delivers what is due and sweeps the cache's journal, again and again, until stopped."""
+    """Delivers due messages and replays the cache's journal in a loop, until stopped."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(name="outbox-worker", daemon=True)
@@ -50,7 +50,7 @@ class Worker(threading.Thread):
             self._stopping.wait(PAUSE_SECONDS)
 
     def stop(self) -> None:
-        """Stop after the message at hand."""
+        """Stop after the current message."""
         self._stopping.set()
         if self.is_alive():
             self.join()
@@ -62,10 +62,10 @@ class Worker(threading.Thread):
                     return
         if self._database_is_away:
             self._database_is_away = False
-            self._app.logger.info("the database answers again")
+            self._app.logger.info("the database is reachable again")
 
     def _survive(self, task: Callable[[], object]) -> None:
-        """Do a part of the work; whatever goes wrong, the messages still wait for the next time."""
+        """Run one task of a round; if it fails, it runs again in the next round."""
         try:
             task()
         except (OperationalError, InterfaceError, PoolTimeout) as error:
@@ -73,29 +73,29 @@ class Worker(threading.Thread):
             if not self._database_is_away:
                 self._database_is_away = True
                 kind = type(error).__name__
-                self._app.logger.error("the database does not answer: %s", kind)  # noqa: TRY400
+                self._app.logger.error("the database is not available: %s", kind)  # noqa: TRY400
         except Exception:
             db.session.rollback()
-            self._app.logger.exception("the outbox could not be delivered")
+            self._app.logger.exception("a task of the outbox worker failed")
 
 
 def start_background_worker(app: Flask) -> Worker:
-    """Deliver from a thread of this process; for development."""
+    """Deliver messages in a thread of this process; for development."""
     worker = Worker(app)
     worker.start()
     return worker
 
 
 @outbox_group.command("run")
-@click.option("--once", is_flag=True, help="Deliver what is due now, then stop.")
+@click.option("--once", is_flag=True, help="Deliver the messages that are due now, then stop.")
 def run_command(once: bool) -> None:
-    """Deliver messages until told to stop (SIGINT or SIGTERM)."""
+    """Deliver messages until SIGINT or SIGTERM."""
     if once:
         password_reset.answer_requests()
         with open_senders() as send:
             outcomes = list(deliver_due(send))
         delete_account.delete_due()
-        click.echo(f"tried {len(outcomes)}, sent {outcomes.count(Outcome.SENT)}")
+        click.echo(f"messages tried: {len(outcomes)}, sent: {outcomes.count(Outcome.SENT)}")
         return
     worker = Worker(current_app._get_current_object())  # type: ignore[attr-defined]
     stop = threading.Event()
@@ -108,11 +108,15 @@ def run_command(once: bool) -> None:
 
 @outbox_group.command("list")
 @click.option(
-    "--state", "states", type=_STATES, multiple=True, help="Only these; waiting and dead."
+    "--state",
+    "states",
+    type=_STATES,
+    multiple=True,
+    help="Show only this state; can be repeated.  [default: waiting, dead]",
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 def list_command(states: tuple[str, ...], limit: int) -> None:
-    """List messages, newest first; what they say is not shown."""
+    """List messages, newest first, without their content."""
     chosen = [State(state) for state in states] or [State.WAITING, State.DEAD]
     for message in outbox.list_in(chosen, limit=limit):
         click.echo(_row(message))
@@ -120,31 +124,31 @@ def list_command(states: tuple[str, ...], limit: int) -> None:
 
 @outbox_group.command("retry")
 @click.argument("id", type=click.UUID, required=False)
-@click.option("--all-dead", is_flag=True, help="Every dead message that is still of use.")
+@click.option("--all-dead", is_flag=True, help="Retry every dead message that is still useful.")
 def retry_command(id: UUID | None, all_dead: bool) -> None:
-    """Let the message ID, or every dead one, be tried again at once."""
+    """Retry the message ID, or every dead message, at once."""
     if (id is None) is not all_dead:
-        raise click.UsageError("name one message, or say --all-dead")
+        raise click.UsageError("pass either the ID of a message or --all-dead")
     if id is None:
-        click.echo(f"{outbox.retry_dead()} will be tried again")
+        click.echo(f"messages to retry: {outbox.retry_dead()}")
     else:
         outbox.retry(id)
-        click.echo(f"{id} will be tried again")
+        click.echo(f"retrying {id}")
 
 
 def _row(message: OutboxMessage) -> str:
-    """Return one line; what a server said may hold anything, and is made to fit."""
+    """Return one line, with the printable characters of the server's response."""
     made = f"{message.created_at:{_TIME}}"
     tries = f"tries {message.attempts}"
     head = f"{message.id}  {made}  {message.channel:4}  {message.message}  {message.recipient}"
     error = " ".join(
         "".join(c if c.isprintable() else " " for c in message.last_error or "").split()
     )
-    return f"{head}  {_standing(message)}  {tries}" + (f"  {error}" if error else "")
+    return f"{head}  {_state(message)}  {tries}" + (f"  {error}" if error else "")
 
 
-def _standing(message: OutboxMessage) -> str:
-    """Say where a message stands, and since or until when."""
+def _state(message: OutboxMessage) -> str:
+    """Return a message's state, and since or until when."""
     if message.sent_at is not None:
         return f"sent {message.sent_at:{_TIME}}"
     if message.dead_at is not None:

@@ -1,4 +1,4 @@
-"""A progress bar for work whose end is not known; it says nothing where nobody watches."""
+"""A progress bar for work of unknown length; hidden unless standard output is a terminal."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def with_progress(items: Iterable[T], label: str) -> Iterator[T]:
-    """Yield the items, and show on a terminal how many there were so far."""
+    """Yield the items, and show the number so far on a terminal."""
     with click.progressbar(items, label=label, show_pos=True, hidden=not _is_watched()) as bar:
         yield from bar
 

@@ -1,4 +1,4 @@
-"""`flask tokens scan`: API tokens of ours in text, found without the network."""
+"""`flask tokens scan`: find API tokens in text, without network access."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -18,21 +18,21 @@ LIVE_FOUND: Final = 1
 
 
 class NotDone(click.ClickException):
-    """Why not everything could be read or looked up."""
+    """Something could not be read or looked up."""
 
     exit_code = 2
 
 
 @click.command("scan", cls=ValueCommand)
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path())
-@click.option("--revoke", is_flag=True, help="Revoke what is found live, and mail its owner.")
+@click.option("--revoke", is_flag=True, help="Revoke live tokens and email their owners.")
 @with_appcontext
 def scan_command(files: Sequence[str], revoke: bool) -> None:
-    """Find API tokens in FILEs, or in what is piped in.
+    """Find API tokens in FILEs or standard input.
 
-    Prints where each one stands, its id, its last four characters, its owner's id and its state;
-    never the token. Exits with 0 if none of them works, 1 if one does (or did, until --revoke),
-    and 2 if not everything could be read or looked up.
+    Prints the position of each token, its id, its last four characters, its owner's id and its
+    state, but never the token. Exits with 0 if no token is live, 1 if one is (or was, before
+    --revoke), and 2 if something could not be read or looked up.
     """
     live = failed = 0
     with one_line(NotDone):
@@ -48,22 +48,22 @@ def scan_command(files: Sequence[str], revoke: bool) -> None:
 
 
 def _report(name: str, file: IO[bytes], *, revoke: bool) -> Iterator[bool]:
-    """Print each token that a file holds, and yield whether it worked."""
+    """Print each token in a file, and yield whether it is live."""
     look_up = lru_cache(maxsize=1024)(leaked_tokens.look_up)
     chunks = iter(lambda: file.read(CHUNK_BYTES), b"")
-    for line, value in scan(chunks, current_settings().api_token_prefix):
+    for line, value in scan(chunks, current_settings().tokens.api_token_prefix):
         sighting = look_up(value)
         if sighting is None:
             continue
-        state = sighting.over or "live"
-        if sighting.over is None and revoke:
+        state = sighting.end_reason or "live"
+        if sighting.end_reason is None and revoke:
             leaked_tokens.revoke(value, RevokeReason.LEAK_FOUND)
             state = "live, now revoked"
         where = f"{_shown(name)}:{line}"
         click.echo(f"{where}  {sighting.id}  …{sighting.last_four}  {sighting.user_id}  {state}")
-        yield sighting.over is None
+        yield sighting.end_reason is None
 
 
 def _shown(name: str) -> str:
-    """Return a file's name without what would move a terminal's cursor."""
+    """Return a file's name without characters that could control the terminal."""
     return "".join(each if each.isprintable() else "\ufffd" for each in name)

@@ -1,4 +1,4 @@
-"""`flask tokens`: looking after tokens of every kind."""
+"""`flask tokens`: explain, scan for and purge tokens."""
 
 import click
 
@@ -8,12 +8,12 @@ from authapp.cli.progress import with_progress
 from authapp.cli.scan import scan_command
 from authapp.services import purge
 
-tokens_group = OneLineGroup("tokens", help="Look after tokens of every kind.")
+tokens_group = OneLineGroup("tokens", help="Explain, scan for and purge tokens.")
 tokens_group.add_command(scan_command)
 tokens_group.add_command(explain_command)
 
 
 @tokens_group.command("purge")
 def purge_command() -> None:
-    """Delete rows that expired more than 30 days ago, a batch a transaction."""
-    click.echo(f"deleted {sum(with_progress(purge.purge(), 'batches'))}")
+    """Delete rows that ended or expired more than 30 days ago."""
+    click.echo(f"rows deleted: {sum(with_progress(purge.purge(), 'batches'))}")

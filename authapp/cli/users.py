@@ -1,4 +1,4 @@
-"""`flask users`: looking after people's accounts."""
+"""`flask users`: manage accounts."""
 
 import json
 from datetime import datetime
@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from authapp.cli.group import OneLineGroup
+from authapp.domain import sessions
+from authapp.domain.api_token_rules import end_reason
+from authapp.domain.devices import device
 from authapp.models import ActivityEvent, RefreshToken, Token, User
-from authapp.services import delete_account, sessions, users
-from authapp.services.api_token_rules import why_over
-from authapp.services.devices import device
+from authapp.services import delete_account, users
 from authapp.services.users import Description
 
-users_group = OneLineGroup("users", help="Look after people's accounts.")
+users_group = OneLineGroup("users", help="Manage accounts.")
 
 _who = click.argument("who", metavar="ADDRESS-OR-ID")
 
@@ -21,15 +22,17 @@ _who = click.argument("who", metavar="ADDRESS-OR-ID")
 @users_group.command("create")
 @click.argument("address")
 def create_command(address: str) -> None:
-    """Make an account; its owner is mailed a link to choose the password."""
-    click.echo(f"created {users.create(address)}; a link to choose the password is on its way")
+    """Create an account and email its owner a link to choose a password."""
+    click.echo(
+        f"created {users.create(address)}; its owner will receive a link to choose a password"
+    )
 
 
 @users_group.command("show")
 @_who
-@click.option("--json", "as_json", is_flag=True, help="For a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_command(who: str, as_json: bool) -> None:
-    """Show an account, its latest sessions, tokens and activity, and why each ended."""
+    """Show an account with its latest sessions, API tokens and activity."""
     shown = _as_document(users.describe(users.find(who).id))
     click.echo(json.dumps(shown) if as_json else _as_text(shown))
 
@@ -37,7 +40,7 @@ def show_command(who: str, as_json: bool) -> None:
 @users_group.command("disable")
 @_who
 def disable_command(who: str) -> None:
-    """Let nobody in any more, and end every session and API token at once."""
+    """Block sign-in, and end every session and API token at once."""
     user_id = users.find(who).id
     users.disable(user_id)
     click.echo(f"disabled {user_id}")
@@ -46,7 +49,7 @@ def disable_command(who: str) -> None:
 @users_group.command("enable")
 @_who
 def enable_command(who: str) -> None:
-    """Let the owner sign in again."""
+    """Allow the owner to sign in again."""
     user_id = users.find(who).id
     users.enable(user_id)
     click.echo(f"enabled {user_id}")
@@ -55,19 +58,19 @@ def enable_command(who: str) -> None:
 @users_group.command("sign-out")
 @_who
 def sign_out_command(who: str) -> None:
-    """End every session; API tokens go on."""
-    click.echo(f"ended {users.sign_out(users.find(who).id)}")
+    """End every session; API tokens keep working."""
+    click.echo(f"sessions ended: {users.sign_out(users.find(who).id)}")
 
 
 @users_group.command("delete")
 @_who
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def delete_command(who: str, yes: bool) -> None:
-    """Delete an account with all that belongs to it; there is no way back."""
+    """Permanently delete an account and everything that belongs to it."""
     user = users.find(who)
     user_id = user.id
     if not yes:
-        click.confirm(f"Delete {user.email} ({user_id}) for good?", abort=True)
+        click.confirm(f"Permanently delete {user.email} ({user_id})?", abort=True)
     delete_account.delete(user_id)
     click.echo(f"deleted {user_id}")
 
@@ -95,7 +98,7 @@ def _state(user: User) -> str:
     if user.frozen_at is not None:
         return f"frozen since {_time(user.frozen_at)}"
     if user.delete_at is not None:
-        return f"closed, to be deleted from {_time(user.delete_at)} on"
+        return f"closed, due for deletion at {_time(user.delete_at)}"
     return "active"
 
 
@@ -109,7 +112,7 @@ def _session(session: RefreshToken) -> dict[str, Any]:
         "last_used_from": session.last_used_address,
         "expires_at": _time(session.expires_at),
         "ended_at": _time(session.ended_at),
-        "state": sessions.why_over(session) or "stands",
+        "state": sessions.end_reason(session) or "active",
     }
 
 
@@ -120,7 +123,7 @@ def _token(token: Token) -> dict[str, Any]:
         "scopes": token.scopes.split(),
         "created_at": _time(token.created_at),
         "expires_at": _time(token.expires_at),
-        "state": why_over(token) or "stands",
+        "state": end_reason(token) or "active",
     }
 
 
@@ -144,7 +147,7 @@ def _time(value: datetime | None) -> str | None:
 
 
 def _as_text(shown: dict[str, Any]) -> str:
-    """Set a document out for people; what its owner wrote cannot draw on the terminal."""
+    """Format a document as text, without characters that could control the terminal."""
     facts = {name: value for name, value in shown.items() if not isinstance(value, list)}
     lines = [f"{name:20}{_plain(value)}" for name, value in facts.items()]
     for name in ("sessions", "tokens", "activity"):

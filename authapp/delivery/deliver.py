@@ -69,7 +69,7 @@ def deliver_due(send: Send) -> Iterator[Outcome]:
 
 def claim_time() -> timedelta:
     """Return how long a worker may take over one message before another may try."""
-    step: timedelta = current_settings().delivery_timeout
+    step: timedelta = current_settings().mail.delivery_timeout
     return _STEPS * step
 
 
@@ -140,7 +140,7 @@ def _claim(id: Any, seen: Any) -> OutboxMessage | None:
 
 
 def _note_sent(message: OutboxMessage, *, has_left: bool) -> Outcome:
-    """Note that a message was sent, whoever has the claim by now."""
+    """Note that a message was sent, even if another worker has claimed it since."""
     wiped = outbox.WIPED if has_left else {}
     _settle(message, sent_at=clock.now(), dead_at=None, last_error=None, **wiped)
     return Outcome.SENT

@@ -32,7 +32,7 @@ def enqueue(
 
     After `lifetime` it is of no use any more and is not sent: give it the lifetime of its link.
     """
-    folder, context = f"email/{message}", {"app_name": current_settings().app_name, **context}
+    folder, context = f"email/{message}", {"app_name": current_settings().brand.app_name, **context}
     subject = render_template(f"{folder}/subject.txt", **context)
     mail = OutboxMessage(
         user_id=user_id,
@@ -55,7 +55,7 @@ def open_sender() -> Iterator[Send]:
     with mailer.connect() as connection:
 
         def send(message: OutboxMessage) -> bool:
-            if not current_settings().mail_server:
+            if not current_settings().mail.server:
                 return False
             try:
                 connection.deliver(_as_mail(message))
@@ -90,11 +90,11 @@ def _as_mail(message: OutboxMessage) -> Message:
 def _sender() -> tuple[str, str]:
     """Return who writes: the product, unless the setting gives another name."""
     settings = current_settings()
-    name, address = parseaddr(settings.mail_default_sender)
-    return name or settings.app_name, address
+    name, address = parseaddr(settings.mail.default_sender)
+    return name or settings.brand.app_name, address
 
 
 def _reply_to() -> str | None:
     """Return where people are helped, if that is reached by mail."""
-    support: str = current_settings().support_address
+    support: str = current_settings().brand.support_address
     return support if support and "://" not in support else None

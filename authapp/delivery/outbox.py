@@ -24,7 +24,7 @@ _RECENT: Final = 100
 
 
 class State(StrEnum):
-    """Where a message stands."""
+    """The status of a message."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -88,11 +88,11 @@ def retry(id: UUID) -> None:
     """
     message = db.session.get(OutboxMessage, id)
     if message is None:
-        raise NotFound(f"there is no message {id}")
+        raise NotFound(f"no such message: {id}")
     if message.sent_at is not None:
-        raise Conflict("this message was sent")
+        raise Conflict("this message was already sent")
     if message.expires_at <= clock.now():
-        raise Conflict("this message is too old to be of use")
+        raise Conflict("this message is no longer useful")
     if not _revive(OutboxMessage.id == id):
         raise Conflict("this message is being sent")
     db.session.commit()

@@ -6,6 +6,7 @@ time-out; and it fails a message that was taken when the server hangs up before 
 
 import smtplib
 import ssl
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ class Mailer(flask_mail.Mail):
     """Flask-Mail with connections of ours."""
 
     def init_app(self, app: Flask) -> Any:
-        """Read the mail server's authority, if it has one of its own; raises ConfigError."""
-        app.extensions["mail_tls"] = _tls(app.extensions["settings"])
+        """Set the extension up; raises ConfigError if MAIL_CA_FILE cannot be used."""
+        settings: Settings = app.extensions["settings"]
+        if settings.mail.ca_file:
+            _tls(settings.mail.ca_file)
         return super().init_app(app)
 
     def connect(self) -> "Connection":
@@ -50,8 +53,8 @@ class Connection(flask_mail.Connection):
 
     def configure_host(self) -> smtplib.SMTP:
         """Connect and sign in; the server must prove who it is."""
-        server, tls = self.mail, current_app.extensions["mail_tls"]
-        timeout = current_settings().delivery_timeout.total_seconds()
+        server, tls = self.mail, _tls(current_settings().mail.ca_file)
+        timeout = current_settings().mail.delivery_timeout.total_seconds()
         known_as: dict[str, Any] = {"local_hostname": _own_name(), "timeout": timeout}
         if server.use_ssl:
             host: smtplib.SMTP = smtplib.SMTP_SSL(
@@ -118,7 +121,7 @@ class Connection(flask_mail.Connection):
 
 def _own_name() -> str:
     """Return what we call ourselves; smtplib would ask DNS, however long that takes."""
-    host = urlsplit(current_settings().public_url).hostname or ""
+    host = urlsplit(current_settings().deployment.public_url).hostname or ""
     try:
         return f"[{ip_address(host)}]"
     except ValueError:
@@ -138,8 +141,9 @@ def _words(code: int, reply: Any) -> str:
     return f"{code} {' '.join(said.split())}"
 
 
-def _tls(settings: Settings) -> ssl.SSLContext:
-    file = settings.mail_ca_file
+# Reading the system's authorities takes 40 ms, and most processes send no mail.
+@lru_cache(maxsize=8)
+def _tls(file: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file or None)
     except OSError as error:

@@ -1,21 +1,60 @@
-"""The Flask application, without the work that Flask does for pages in every request."""
+"""The Flask application, without the work that Flask does for pages on every request."""
 
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
 from flask.ctx import RequestContext
 from flask.sessions import NullSession, SessionMixin
+from werkzeug.exceptions import BadHost
+
+from authapp.http import host
+from authapp.http.request import StrictRequest
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _UNOPENED: Final = NullSession()
-"""Stands in for a session cookie that was not read; Flask does not save it."""
+"""Marks a session cookie that has not been read; Flask does not save it."""
 
 
 class Application(Flask):
-    """Opens the session cookie when a request first uses `session`, and so for pages only."""
+    """Opens the session cookie when `session` is first used, and adds the default headers."""
+
+    request_class = StrictRequest
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._default_headers: tuple[tuple[str, str], ...] = ()
+
+    def set_default_headers(self, headers: Mapping[str, str]) -> None:
+        """Send these headers with every response that does not set them itself."""
+        self._default_headers = tuple(headers.items())
+
+    def wsgi_app(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a request.
+
+        Default headers are added to the plain list, which takes far less time than adding them to
+        Werkzeug's headers.
+        """
+        if host.HOST.fullmatch(environ.get("HTTP_HOST", "")) is None:
+            host.replace(environ)
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            own = dict(headers)
+            for header in self._default_headers:
+                if header[0] not in own:
+                    headers.append(header)
+            return start_response(status, headers, *exc_info)
+
+        return super().wsgi_app(environ, start)
 
     def request_context(self, environ: dict[str, Any]) -> RequestContext:
         """Return the context of a request whose session is not opened yet."""
-        return _LazySessionContext(self, environ, session=_UNOPENED)
+        kind = _BadHostContext if host.REPLACED in environ else _LazySessionContext
+        return kind(self, environ, session=_UNOPENED)
 
 
 class _LazySessionContext(RequestContext):
@@ -24,3 +63,10 @@ class _LazySessionContext(RequestContext):
         if self._session is _UNOPENED:
             self._session = self.app.session_interface.open_session(self.app, self.request)
         return super().session
+
+
+class _BadHostContext(_LazySessionContext):
+    def match_request(self) -> None:
+        self.request.routing_exception = BadHost(
+            "Send the name of this site, and nothing else, in the header Host."
+        )

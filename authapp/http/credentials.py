@@ -32,4 +32,4 @@ def cookie_name(name: str) -> str:
 
 def is_secure() -> bool:
     """Return whether users reach this site over TLS."""
-    return current_settings().public_url.startswith("https://")
+    return current_settings().deployment.public_url.startswith("https://")

@@ -6,69 +6,23 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from flask import Response, current_app, request
-from werkzeug.exceptions import HTTPException, UnprocessableEntity
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnprocessableEntity
 
 from authapp import errors
+from authapp.http import problem_types
+from authapp.http.decoding import MalformedBody
+from authapp.http.problem_types import Kind
 
 TYPES: Final = "urn:authapp:problem:"
 
 _FOR_PROGRAMS: Final = ("/api/", "/oauth/", "/auth/", "/.well-known/")
+_ALONE: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
-
-class Kind(NamedTuple):
-    """What an error is to a program."""
-
-    status: HTTPStatus
-    type: str
-    title: str
-
-
-# The first that fits counts, so the special stand before the general.
-_KINDS: Final[dict[type[errors.DomainError], Kind]] = {
-    errors.Unavailable: Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Nothing can answer right now"
-    ),
-    errors.TooManyAttempts: Kind(
-        HTTPStatus.TOO_MANY_REQUESTS, "too-many-attempts", "Too many attempts"
-    ),
-    errors.NotFound: Kind(HTTPStatus.NOT_FOUND, "not-found", "There is no such thing"),
-    errors.ScopeMissing: Kind(
-        HTTPStatus.FORBIDDEN, "insufficient-scope", "The token was not given the scope for this"
-    ),
-    errors.AddressUnverified: Kind(
-        HTTPStatus.FORBIDDEN, "address-unverified", "The e-mail address is not verified yet"
-    ),
-    errors.AccountFrozen: Kind(
-        HTTPStatus.FORBIDDEN, "account-frozen", "The account is frozen until its owner mends it"
-    ),
-    errors.NotAllowed: Kind(HTTPStatus.FORBIDDEN, "not-allowed", "This is not allowed"),
-    errors.LimitReached: Kind(HTTPStatus.CONFLICT, "limit-reached", "There are too many already"),
-    errors.Conflict: Kind(HTTPStatus.CONFLICT, "conflict", "This is not possible now"),
-    errors.InputRefused: Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "input-refused", "Some input is not acceptable"
-    ),
-    errors.CredentialsRefused: Kind(
-        HTTPStatus.UNAUTHORIZED, "credentials-refused", "The address or the password is wrong"
-    ),
-    errors.ProofTooOld: Kind(
-        HTTPStatus.UNAUTHORIZED, "proof-too-old", "The password was entered too long ago for this"
-    ),
-    errors.TokenExpired: Kind(HTTPStatus.UNAUTHORIZED, "token-expired", "The token is too old"),
-    errors.TokenRevoked: Kind(
-        HTTPStatus.UNAUTHORIZED, "token-revoked", "The token was taken back, or its session ended"
-    ),
-    errors.SigningKeyRefused: Kind(
-        HTTPStatus.UNAUTHORIZED, "signing-key-refused", "Renew the token: its key is not trusted"
-    ),
-    errors.TokenRefused: Kind(
-        HTTPStatus.UNAUTHORIZED, "token-invalid", "The token is none of ours"
-    ),
-}
-_TOKEN_MISSING: Final = Kind(HTTPStatus.UNAUTHORIZED, "token-missing", "This takes a token")
-_INPUT_REFUSED: Final = _KINDS[errors.InputRefused]
+# Their messages tell more than the type does; those of other errors repeat it, or a code.
+_EXPLAINED: Final = (errors.NotAllowed, errors.Conflict, errors.TokenInvalid)
 
 
 class InputFaulty(UnprocessableEntity):
@@ -80,41 +34,37 @@ class InputFaulty(UnprocessableEntity):
 
 
 def is_for_program() -> bool:
-    """Tell whether the address at hand is one that programs use."""
-    return request.path.startswith(_FOR_PROGRAMS)
-
-
-def kind_of(error: errors.DomainError) -> Kind:
-    """Return what an error is to a program."""
-    return next(kind for cause, kind in _KINDS.items() if isinstance(error, cause))
+    """Return whether programs, and not browsers, use the requested path."""
+    return request.path.startswith(_FOR_PROGRAMS) or request.path in _ALONE
 
 
 def for_refusal(error: errors.DomainError) -> Response:
-    """Word what a use case refused."""
-    kind = kind_of(error)
+    """Return the document for an error that a use case raised."""
+    kind = problem_types.of_error(error)
     members: dict[str, Any] = {}
     if isinstance(error, errors.InputRefused):
         members["errors"] = [{"field": error.field, "code": error.reason, **error.details}]
-    else:
-        members["detail"] = str(error)
     if isinstance(error, errors.TokenRefused) and error.reason is not None:
         members["reason"] = error.reason
-    return _problem(kind, members, _challenge(kind, error))
+    return _problem(kind, _detail(kind, error), members, _challenge(kind, error))
 
 
 def for_http_error(error: HTTPException) -> Response:
-    """Word what the framework, or a body's model, refused."""
+    """Return the document for an error that the framework, or a body's model, raised."""
     if isinstance(error, InputFaulty):
-        return _problem(_INPUT_REFUSED, {"errors": error.faults})
-    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    if status is HTTPStatus.UNAUTHORIZED:
-        return _problem(_TOKEN_MISSING, {}, "Bearer")
-    return for_status(status)
+        kind = problem_types.INPUT_REFUSED
+        return _problem(kind, kind.detail, {"errors": error.faults})
+    if isinstance(error, MalformedBody):
+        return _problem(problem_types.BODY_MALFORMED, error.detail, {})
+    kind = problem_types.of_status(HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR))
+    challenge = "Bearer" if kind.status is HTTPStatus.UNAUTHORIZED else None
+    return _problem(kind, _http_detail(kind, error), {}, challenge)
 
 
-def for_status(status: HTTPStatus, **members: str) -> Response:
-    """Word an error of which the status says all."""
-    return _problem(Kind(status, "", status.phrase), members)
+def for_fault(reference: str) -> Response:
+    """Return the document for an internal error, which is logged under the same reference."""
+    kind = problem_types.of_status(HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _problem(kind, kind.detail, {"reference": reference})
 
 
 def retry_after(wait: timedelta) -> str:
@@ -122,11 +72,14 @@ def retry_after(wait: timedelta) -> str:
     return str(max(1, int(wait.total_seconds())))
 
 
-def _problem(kind: Kind, members: dict[str, Any], challenge: str | None = None) -> Response:
+def _problem(
+    kind: Kind, detail: str, members: dict[str, Any], challenge: str | None = None
+) -> Response:
     document = {
-        "type": f"{TYPES}{kind.type}" if kind.type else "about:blank",
+        "type": f"{TYPES}{kind.type}",
         "title": kind.title,
         "status": kind.status.value,
+        "detail": detail,
         **members,
     }
     body = current_app.json.dumps(document)
@@ -134,6 +87,21 @@ def _problem(kind: Kind, members: dict[str, Any], challenge: str | None = None) 
     if challenge is not None:
         response.headers["WWW-Authenticate"] = challenge
     return response
+
+
+def _detail(kind: Kind, error: errors.DomainError) -> str:
+    """Return what happened, where that is known more exactly, and what to do."""
+    message = str(error)
+    if not isinstance(error, _EXPLAINED) or not message:
+        return kind.detail
+    return f"{message[0].upper()}{message[1:]}. {kind.detail}"
+
+
+def _http_detail(kind: Kind, error: HTTPException) -> str:
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        return f"Use one of these methods: {', '.join(sorted(error.valid_methods))}."
+    # The description of the instance is ours; that of its class is written for browsers.
+    return vars(error).get("description") or kind.detail
 
 
 def _challenge(kind: Kind, error: errors.DomainError) -> str | None:

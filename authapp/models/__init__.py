@@ -3,7 +3,7 @@
 from authapp.models.activity_event import Activity, ActivityEvent
 from authapp.models.attempt import Attempt
 from authapp.models.base import db
-from authapp.models.cache_journal import CacheCounter, CacheJournal, CacheState
+from authapp.models.cache_journal import CacheCounter, CacheJournal, CacheState, CacheTombstone
 from authapp.models.deletion import delete_user
 from authapp.models.jwks_fetch import JWKSFetch
 from authapp.models.jwt_key import JWTKey, KeyState
@@ -23,6 +23,7 @@ __all__ = [
     "CacheCounter",
     "CacheJournal",
     "CacheState",
+    "CacheTombstone",
     "Channel",
     "EndReason",
     "JWKSFetch",

@@ -90,9 +90,9 @@ def open_sqlite(engine: Engine) -> None:
 
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Return how every engine of this product waits: never for longer than it says."""
-    wait_seconds = int(settings.database_timeout.total_seconds())
+    wait_seconds = int(settings.database.timeout.total_seconds())
     options: dict[str, Any] = {"pool_timeout": wait_seconds, "pool_pre_ping": False}
-    if settings.database_url.startswith("sqlite"):
+    if settings.database.url.startswith("sqlite"):
         return {**options, "connect_args": {"timeout": wait_seconds}}
     server_options = (
         f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s"

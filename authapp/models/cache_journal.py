@@ -1,4 +1,4 @@
-"""What the token cache keeps in the database: the journal, the epoch and the counters."""
+"""What the token cache keeps in the database: journal, tombstones, epoch and counters."""
 
 from datetime import datetime
 
@@ -19,6 +19,22 @@ class CacheJournal(Base):
     id: Mapped[int] = mapped_column(_Sequence, primary_key=True)
     key: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class CacheTombstone(Base):
+    """The cache key of a row that was ended or deleted; no older copy of it is trusted.
+
+    From `expires_at` on, every copy from before has expired.
+    """
+
+    __tablename__ = "cache_tombstones"
+    # Ids that were given to deleted rows must not be given again.
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(_Sequence, primary_key=True)
+    key: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class CacheState(Base):

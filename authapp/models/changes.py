@@ -24,14 +24,14 @@ NOTED = "changes_are_noted"
 class ChangedRow:
     """One cached row that a transaction inserts, updates or deletes.
 
-    `owner` holds the columns, other than the id, that say in whose list the row stands. An `id` of
-    None stands for the list alone.
+    `owner` holds the columns, other than the id, that say whose list the row is in. An `id` of
+    None means the list alone. A row that `has_expired` long ago is no longer in any cache.
     """
 
     table: str
     id: UUID | None
     owner: tuple[Any, ...]
-    is_new: bool = False
+    has_expired: bool = False
 
 
 class CachedRow:
@@ -41,9 +41,9 @@ class CachedRow:
     id: Any
     owner_columns: ClassVar[tuple[str, ...]] = ()
 
-    def as_change(self, *, is_new: bool) -> ChangedRow:
+    def as_change(self) -> ChangedRow:
         owner = tuple(getattr(self, name) for name in self.owner_columns)
-        return ChangedRow(self.__tablename__, self.id, owner, is_new)
+        return ChangedRow(self.__tablename__, self.id, owner)
 
 
 def changed_rows(session: Session) -> set[ChangedRow]:
@@ -61,9 +61,15 @@ def update_where(
     return _run(model, update(model).where(*conditions).values(**values).returning(*_key(model)))
 
 
-def delete_where(model: type[CachedRow], *conditions: ColumnElement[bool]) -> list[UUID]:
-    """DELETE cached rows on conditions, and return the ids of the rows that met them."""
-    return _run(model, delete(model).where(*conditions).returning(*_key(model)))
+def delete_where(
+    model: type[CachedRow], *conditions: ColumnElement[bool], have_expired: bool = False
+) -> list[UUID]:
+    """DELETE cached rows on conditions, and return the ids of the rows that met them.
+
+    `have_expired` says that all of them expired so long ago that no cache has a copy.
+    """
+    statement = delete(model).where(*conditions).returning(*_key(model))
+    return _run(model, statement, have_expired=have_expired)
 
 
 def note_owner(model: type[CachedRow], *owner: Any) -> None:
@@ -72,15 +78,20 @@ def note_owner(model: type[CachedRow], *owner: Any) -> None:
 
 
 def _run(
-    model: type[CachedRow], statement: ReturningUpdate[Any] | ReturningDelete[Any]
+    model: type[CachedRow],
+    statement: ReturningUpdate[Any] | ReturningDelete[Any],
+    *,
+    have_expired: bool = False,
 ) -> list[UUID]:
     options = {NOTED: True, "synchronize_session": False}
     db.session.flush()
     rows = db.session.execute(statement, execution_options=options).all()
     # An object loaded earlier must not shadow what the statement wrote.
     db.session.expire_all()
-    notes = changed_rows(db.session())
-    notes.update(ChangedRow(model.__tablename__, row[0], tuple(row[1:])) for row in rows)
+    changed_rows(db.session()).update(
+        ChangedRow(model.__tablename__, row[0], tuple(row[1:]), has_expired=have_expired)
+        for row in rows
+    )
     return [row[0] for row in rows]
 
 
@@ -90,10 +101,9 @@ def _key(model: type[CachedRow]) -> list[InstrumentedAttribute[Any]]:
 
 @event.listens_for(db.session, "after_flush")
 def _note_objects(session: Session, _context: object) -> None:
-    for objects, is_new in ((session.new, True), (session.dirty, False), (session.deleted, False)):
-        for row in objects:
-            if isinstance(row, CachedRow):
-                changed_rows(session).add(row.as_change(is_new=is_new))
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(row, CachedRow):
+            changed_rows(session).add(row.as_change())
 
 
 @event.listens_for(db.session, "do_orm_execute")

@@ -17,7 +17,7 @@ class KeyState(StrEnum):
     NEXT = "next"  # published, not signing yet
     ACTIVE = "active"  # signs
     RETIRED = "retired"  # verifies until its last token has expired
-    REVOKED = "revoked"  # trusted by nobody, at once
+    REVOKED = "revoked"  # trusted by no one, at once
 
 
 def _only_one(state: KeyState) -> Index:

@@ -32,8 +32,8 @@ class RevokeReason(StrEnum):
 
     REVOKED = "revoked"  # by its owner
     REPLACED = "replaced"  # rotated, and the overlap is over
-    LEAK_REPORTED = "leak_reported"  # somebody showed us its value
-    LEAK_FOUND = "leak_found"  # a scan of ours came across it
+    LEAK_REPORTED = "leak_reported"  # someone reported its value
+    LEAK_FOUND = "leak_found"  # one of our scans found it
     DISABLED = "disabled"  # with its owner's account
     FROZEN = "frozen"  # with its owner's account
     ACCOUNT_CLOSED = "account_closed"  # before it is deleted

@@ -29,7 +29,7 @@ def read_code(typed: str) -> str | None:
 
 
 def is_code(keys: list[bytes], id: UUID, code: str) -> bool:
-    """Tell whether one of our keys made this code for the row."""
+    """Return whether one of our keys made this code for the row."""
     return any(hmac.compare_digest(make_code(key, id), code) for key in keys)
 
 

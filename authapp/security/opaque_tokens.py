@@ -84,7 +84,7 @@ def parse_refresh_token(value: str) -> RefreshClaim | None:
 
 
 def proves(claim: RefreshClaim, keys: list[bytes]) -> bool:
-    """Tell whether one of our keys made this refresh token."""
+    """Return whether one of our keys made this refresh token."""
     return any(
         hmac.compare_digest(claim.mac, _refresh_mac(key, claim.session_id, claim.generation))
         for key in keys

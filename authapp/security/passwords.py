@@ -57,7 +57,7 @@ def verify_password(kept: str | None, password: str) -> bool:
 
 
 def needs_rehash(kept: str) -> bool:
-    """Tell whether the parameters have moved on since this hash was made."""
+    """Return whether the parameters have moved on since this hash was made."""
     return _hasher.check_needs_rehash(kept)
 
 

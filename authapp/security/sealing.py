@@ -47,7 +47,7 @@ class Sealer:
             raise SealBroken("altered, truncated, or sealed for another place") from error
 
     def is_current(self, sealed: bytes) -> bool:
-        """Tell whether the first key sealed this."""
+        """Return whether the first key sealed this."""
         return sealed[:_KEY_ID_BYTES] == self._current
 
 

@@ -1,4 +1,4 @@
-"""API tokens: made, listed, renamed, rotated, revoked, and checked when a program presents one."""
+"""API tokens as their owners manage them: create, list, rename, rotate and revoke."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,47 +10,34 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.errors import (
-    Conflict,
-    LimitReached,
-    NotFound,
-    ScopeMissing,
-    TokenExpired,
-    TokenInvalid,
-    TokenRevoked,
-)
-from authapp.models import Activity, RevokeReason, Scope, Token, TokenUse, User, db
-from authapp.models.changes import update_where
-from authapp.security.opaque_tokens import (
-    digest,
-    make_api_token,
-    matches,
-    new_secret,
-    parse_api_token,
-)
-from authapp.services import activity, notices
-from authapp.services.api_token_rules import (
+from authapp.domain import activity, security_notices
+from authapp.domain.account_status import require_active, require_verified
+from authapp.domain.api_token_rules import (
     granted_by,
     parse_name,
     parse_scopes,
     require_life,
     require_overlap,
     require_within,
-    why_over,
     written,
 )
-from authapp.services.origin import Origin
-from authapp.services.standing import require_standing, require_verified
+from authapp.domain.api_tokens import revoke_where
+from authapp.domain.client import Client
+from authapp.errors import Conflict, LimitReached, NotFound
+from authapp.models import Activity, RevokeReason, Scope, Token, TokenUse, User, db
+from authapp.models.changes import update_where
+from authapp.models.transaction import transaction
+from authapp.security.opaque_tokens import digest, make_api_token, new_secret
 from authapp.token_cache import token_cache
 from authapp.token_cache.records import TokenRecord, is_active
 
 MOST: Final = 50
-"""Tokens that one person may have at a time, replaced ones not counted."""
+"""Largest number of tokens per user, not counting replaced ones."""
 
 
 @dataclass(frozen=True)
 class NewToken:
-    """A token that was just made: `value` is for its owner's eyes, now and never again."""
+    """A new token; `value` is shown to its owner once and stored nowhere."""
 
     id: UUID
     value: str
@@ -58,21 +45,11 @@ class NewToken:
 
 @dataclass(frozen=True)
 class ListedToken:
-    """A token in its owner's list; when it was last used is known to the minute."""
+    """A token in its owner's list; its last use is known to the minute."""
 
     token: TokenRecord
     last_used_at: datetime | None
     last_used_address: str | None
-
-
-@dataclass(frozen=True)
-class TokenIdentity:
-    """On whose behalf a program asks, with which token, and what that may be used for."""
-
-    user_id: UUID
-    token_id: UUID
-    scopes: frozenset[Scope]
-    expires_at: datetime | None
 
 
 def create(
@@ -81,34 +58,32 @@ def create(
     name: str,
     scopes: Collection[str],
     expires_at: datetime | None,
-    origin: Origin,
+    client: Client,
     granted: frozenset[Scope] | None = None,
     key: str | None = None,
 ) -> NewToken:
-    """Make a token, and mail its owner; without `expires_at` it never expires.
+    """Create a token and email its owner; without `expires_at` it never expires.
 
-    `granted` are the scopes of the token that asks, where it is one: none may make a stronger
-    one. Whoever asks twice with one `key` gets one token. Raises InputRefused, NotAllowed,
-    LimitReached where its owner has MOST already, or Conflict where the key has made its token.
+    `granted` is the set of scopes of the API token that makes the request, if one does: a token
+    cannot create a stronger one. Two requests with the same idempotency `key` create one token.
+    Raises InputRefused, NotAllowed, LimitReached if the owner has MOST tokens, or Conflict if
+    `key` was used before.
     """
-    kept_name, kept_scopes = parse_name(name), parse_scopes(scopes)
+    parsed_name, parsed_scopes = parse_name(name), parse_scopes(scopes)
     require_life(expires_at)
-    require_within(granted, kept_scopes)
+    require_within(granted, parsed_scopes)
     id = uuid4() if key is None else _id_for(user_id, key)
-    owner = require_verified(user_id)
-    _require_room(owner, id)
-    made = _issue(
-        owner,
-        Token(id=id, name=kept_name, scopes=written(kept_scopes), expires_at=expires_at),
-        origin,
-    )
-    activity.note(user_id, Activity.API_TOKEN_MADE, origin, name=kept_name)
-    db.session.commit()
-    return made
+    with transaction():
+        owner = require_verified(user_id)
+        _require_room(owner, id)
+        token = Token(id=id, name=parsed_name, scopes=written(parsed_scopes), expires_at=expires_at)
+        created = _issue(owner, token, client)
+        activity.note(user_id, Activity.API_TOKEN_MADE, client, name=parsed_name)
+    return created
 
 
 def list_tokens(user_id: UUID) -> list[ListedToken]:
-    """Return the tokens that still work, oldest first."""
+    """Return a user's active tokens, oldest first."""
     records = token_cache.get_tokens_by_user(user_id)
     used = select(TokenUse).where(TokenUse.token_id.in_([record.id for record in records]))
     uses = {use.token_id: use for use in db.session.scalars(used)}
@@ -116,7 +91,7 @@ def list_tokens(user_id: UUID) -> list[ListedToken]:
 
 
 def get_token(user_id: UUID, id: UUID) -> TokenRecord:
-    """Return one of somebody's tokens that still work; raises NotFound for any other."""
+    """Return an active token of a user; raises NotFound for any other."""
     record = token_cache.get_token_by_id(id)
     if record is None or record.user_id != user_id or not is_active(record):
         raise NotFound("no such token")
@@ -124,12 +99,11 @@ def get_token(user_id: UUID, id: UUID) -> TokenRecord:
 
 
 def rename(user_id: UUID, id: UUID, name: str) -> None:
-    """Give a token another name; raises InputRefused or NotFound."""
-    renamed = update_where(Token, *_working(user_id), Token.id == id, name=parse_name(name))
-    if not renamed:
-        db.session.rollback()
-        raise NotFound("no such token")
-    db.session.commit()
+    """Rename a token; raises InputRefused or NotFound."""
+    parsed_name = parse_name(name)
+    with transaction():
+        if not update_where(Token, *_active(user_id), Token.id == id, name=parsed_name):
+            raise NotFound("no such token")
 
 
 def rotate(
@@ -137,92 +111,44 @@ def rotate(
     id: UUID,
     *,
     overlap: timedelta,
-    origin: Origin,
+    client: Client,
     granted: frozenset[Scope] | None = None,
 ) -> NewToken:
-    """Replace a token by one of the same name, scopes and length of life, and mail its owner.
+    """Replace a token with one of the same name, scopes and lifetime, and email its owner.
 
-    The old value works for `overlap` more, while programs learn the new one. Raises InputRefused,
-    NotAllowed (see `create`), NotFound, or Conflict where it was replaced already.
+    The old value works for `overlap` longer, while programs switch to the new one. Raises
+    InputRefused, NotAllowed (see `create`), NotFound, or Conflict if it was already replaced.
     """
     require_overlap(overlap)
     old, now, new_id = get_token(user_id, id), clock.now(), uuid4()
     require_within(granted, granted_by(old.scopes))
-    owner = require_standing(user_id)
     ends = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
-    replaced = update_where(
-        Token,
-        *_working(user_id),
-        Token.id == id,
-        Token.replaced_by.is_(None),
-        replaced_by=new_id,
-        expires_at=ends,
-    )
-    if not replaced:
-        db.session.rollback()
-        raise Conflict("the token was replaced or revoked already")
     expires_at = None if old.expires_at is None else now + (old.expires_at - old.created_at)
-    made = _issue(
-        owner,
-        Token(id=new_id, name=old.name, scopes=old.scopes, expires_at=expires_at),
-        origin,
-    )
-    activity.note(user_id, Activity.API_TOKEN_ROTATED, origin, name=old.name)
-    db.session.commit()
-    return made
+    with transaction():
+        owner = require_active(user_id)
+        replaced = update_where(
+            Token,
+            *_active(user_id),
+            Token.id == id,
+            Token.replaced_by.is_(None),
+            replaced_by=new_id,
+            expires_at=ends,
+        )
+        if not replaced:
+            raise Conflict("the token was already replaced or revoked")
+        token = Token(id=new_id, name=old.name, scopes=old.scopes, expires_at=expires_at)
+        created = _issue(owner, token, client)
+        activity.note(user_id, Activity.API_TOKEN_ROTATED, client, name=old.name)
+    return created
 
 
-def revoke(user_id: UUID, id: UUID, *, origin: Origin) -> None:
-    """Refuse a token from its next use on; raises NotFound for one that does not work anyway."""
+def revoke(user_id: UUID, id: UUID, *, client: Client) -> None:
+    """Revoke a token, effective from its next use; raises NotFound if it is not active."""
     token = get_token(user_id, id)
-    if not _end(RevokeReason.REVOKED, *_working(user_id), Token.id == id):
-        db.session.rollback()
-        raise NotFound("no such token")
-    activity.note(user_id, Activity.API_TOKEN_REVOKED, origin, name=token.name)
-    db.session.commit()
-
-
-def revoke_all(user_id: UUID, reason: RevokeReason) -> int:
-    """Revoke all of somebody's tokens, in the caller's transaction; return how many."""
-    return len(_end(reason, Token.user_id == user_id))
-
-
-def is_one(value: str) -> bool:
-    """Tell by its prefix whether a value claims to be an API token, and no other kind of token."""
-    # A refresh token may begin with the same letters, but has dots.
-    return value.startswith(f"{current_settings().api_token_prefix}_") and "." not in value
-
-
-def authenticate(value: str, *, origin: Origin) -> TokenIdentity:
-    """Check a token that a program presents, and note its use.
-
-    Raises TokenInvalid, TokenExpired or TokenRevoked; Unavailable when nothing can answer.
-    """
-    identity = check(value)
-    token_cache.note_token_use(identity.token_id, origin.address)
-    return identity
-
-
-def check(value: str) -> TokenIdentity:
-    """Check a token that somebody asks about: what `authenticate` does, without noting a use."""
-    record = token_cache.get_token_by_value(value)
-    if record is None or not is_active(record):
-        raise _why_refused(value)
-    scopes = granted_by(record.scopes)
-    return TokenIdentity(record.user_id, record.id, scopes, record.expires_at)
-
-
-def require_scope(identity: TokenIdentity, scope: Scope) -> None:
-    """Raise ScopeMissing unless the token may be used for this."""
-    if scope not in identity.scopes:
-        raise ScopeMissing(scope)
-
-
-def find(value: str) -> Token | None:
-    """Return the row that a value proves, whether or not it still works; asks the database."""
-    claimed = parse_api_token(current_settings().api_token_prefix, value)
-    row = db.session.get(Token, claimed.id) if claimed else None
-    return row if claimed and row and matches(claimed.secret, row.digest) else None
+    with transaction():
+        if not revoke_where(RevokeReason.REVOKED, *_active(user_id), Token.id == id):
+            raise NotFound("no such token")
+        activity.note(user_id, Activity.API_TOKEN_REVOKED, client, name=token.name)
 
 
 def _listed(token: TokenRecord, use: TokenUse | None) -> ListedToken:
@@ -232,52 +158,29 @@ def _listed(token: TokenRecord, use: TokenUse | None) -> ListedToken:
 
 
 def _id_for(user_id: UUID, key: str) -> UUID:
-    """Return the id that one key of one person's makes, and nobody else's."""
+    """Return the id derived from a user's key, which no other user's key yields."""
     return UUID(bytes=digest(user_id.bytes + key.encode("utf-8", "surrogatepass"))[:16])
 
 
 def _require_room(owner: User, id: UUID) -> None:
-    counted = select(func.count()).where(*_working(owner.id), Token.replaced_by.is_(None))
     if db.session.get(Token, id) is not None:
-        db.session.rollback()
-        raise Conflict("this token was made already")
+        raise Conflict("this token was already created")
+    counted = select(func.count()).where(*_active(owner.id), Token.replaced_by.is_(None))
     if (db.session.scalar(counted) or 0) >= MOST:
-        db.session.rollback()
         raise LimitReached(MOST)
 
 
-def _issue(owner: User, token: Token, origin: Origin) -> NewToken:
-    """Give a token its secret, and add it and its mail to the transaction."""
+def _issue(owner: User, token: Token, client: Client) -> NewToken:
+    """Give a token its secret, and add it and its email to the transaction."""
     secret = new_secret()
-    value = make_api_token(current_settings().api_token_prefix, token.id, secret)
+    value = make_api_token(current_settings().tokens.api_token_prefix, token.id, secret)
     token.user_id, token.digest, token.last_four = owner.id, digest(secret), value[-4:]
     db.session.add(token)
-    notices.send(owner, "api_token_made", origin=origin, name=token.name)
+    security_notices.send(owner, "api_token_made", client=client, name=token.name)
     return NewToken(token.id, value)
 
 
-def _end(reason: RevokeReason, *conditions: ColumnElement[bool]) -> list[UUID]:
-    return update_where(
-        Token,
-        *conditions,
-        Token.revoked_at.is_(None),
-        revoked_at=clock.now(),
-        revoke_reason=reason,
-    )
-
-
-def _working(user_id: UUID) -> tuple[ColumnElement[bool], ...]:
-    """Say in SQL which of somebody's tokens still work."""
-    lives = or_(Token.expires_at.is_(None), Token.expires_at > clock.now())
-    return Token.user_id == user_id, Token.revoked_at.is_(None), lives
-
-
-def _why_refused(value: str) -> Exception:
-    """Ask the database why a value does not work; only its holder learns more than 'invalid'."""
-    row = find(value)
-    reason = why_over(row) if row else None
-    if reason is None:
-        return TokenInvalid("no such token")
-    if reason == RevokeReason.EXPIRED:
-        return TokenExpired("the token is too old", reason)
-    return TokenRevoked(reason)
+def _active(user_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """Return SQL conditions for a user's active tokens."""
+    unexpired = or_(Token.expires_at.is_(None), Token.expires_at > clock.now())
+    return Token.user_id == user_id, Token.revoked_at.is_(None), unexpired

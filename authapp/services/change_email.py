@@ -1,4 +1,4 @@
-"""Changing an account's e-mail address: the new one is verified first, the old one is told."""
+"""Changing an account's email address: the new one is verified first, the old one is notified."""
 
 from datetime import timedelta
 from typing import Final
@@ -9,21 +9,23 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
+from authapp.domain import activity, emailed_links, one_time_tokens, rate_limits, security_notices
+from authapp.domain.client import Client
+from authapp.domain.email_addresses import email_key, find_owner, parse_email
+from authapp.domain.emailed_links import Visitor
+from authapp.domain.rate_limits import Limit
 from authapp.errors import Conflict, InputRefused, NotFound, TooManyAttempts
 from authapp.models import Activity, User, VerificationType, db
-from authapp.services import activity, attempts, notices, openings, verification
-from authapp.services.attempts import Limit
-from authapp.services.email_addresses import email_key, find_owner, parse_email
-from authapp.services.openings import Claimed, Opener
-from authapp.services.origin import Origin
+from authapp.models.transaction import transaction
 from authapp.token_cache import token_cache
+from authapp.token_cache.records import VerificationTokenRecord
 
 BY_USER: Final = Limit("change_email_by_user", most=5, within=timedelta(hours=1))
 BY_ADDRESS: Final = Limit("change_email_by_address", most=3, within=timedelta(hours=1))
 
-_TYPE: Final = VerificationType.EMAIL_CHANGE
+TYPE: Final = VerificationType.EMAIL_CHANGE
 
-# What was mailed to an address that is no longer the account's; security mails keep their way out.
+# Links sent to the former address. Those in security emails stay valid, to undo the change.
 _MAILED: Final = (
     VerificationType.EMAIL_VERIFICATION,
     VerificationType.PASSWORD_RESET,
@@ -31,83 +33,87 @@ _MAILED: Final = (
 )
 
 
-def pending(user_id: UUID) -> str | None:
-    """Return the address that waits to be verified, if any does."""
-    asked = token_cache.get_verification_tokens_by_user(user_id, _TYPE)
-    return asked[-1].target if asked else None
+def get_pending(user_id: UUID) -> VerificationTokenRecord | None:
+    """Return the pending link, whose `target` is the new address; None if there is none."""
+    asked = token_cache.get_verification_tokens_by_user(user_id, TYPE)
+    return asked[-1] if asked else None
 
 
-def request(user_id: UUID, email: str, *, browser: str, origin: Origin) -> None:
-    """Mail a link to the new address, and tell the present one.
+def request(user_id: UUID, email: str, *, browser: str, client: Client) -> None:
+    """Email a link to the new address, and notify the current one.
 
-    Says nothing of whether the address has another account: its owner is told by mail, and no link
-    is. Raises InputRefused for what is no address or the present one, and TooManyAttempts.
+    The result does not reveal whether the address belongs to another account: its owner gets an
+    email without a link. Raises InputRefused for an invalid or unchanged address, and
+    TooManyAttempts.
     """
-    user, address = _require_user(user_id), parse_email(email)
-    if email_key(address) == user.email_key:
+    address = parse_email(email)
+    if email_key(address) == _require_user(user_id).email_key:
         raise InputRefused("email", "unchanged")
-    attempts.spend(BY_USER, str(user_id))
+    rate_limits.spend(BY_USER, str(user_id))
     is_flooded = _is_flooded(address)
-    value = verification.issue(
-        user,
-        _TYPE,
-        target=address,
-        lifetime=current_settings().email_verification_lifetime,
-        browser=browser,
-    )
-    if not is_flooded:
-        _mail(user, address, value)
-    if user.email_verified_at is not None:
-        notices.send(user, "email_change_asked", origin=origin, new_email=address)
-    activity.note(user.id, Activity.EMAIL_CHANGE_ASKED, origin, email=address)
-    db.session.commit()
+    with transaction():
+        user = _require_user(user_id)
+        value = one_time_tokens.issue(
+            user,
+            TYPE,
+            target=address,
+            lifetime=current_settings().accounts.email_verification_lifetime,
+            browser=browser,
+        )
+        if not is_flooded:
+            _mail(user, address, value)
+        if user.email_verified_at is not None:
+            security_notices.send(user, "email_change_asked", client=client, new_email=address)
+        activity.note(user.id, Activity.EMAIL_CHANGE_ASKED, client, email=address)
 
 
-def open_link(value: str, opener: Opener, *, origin: Origin) -> bool:
-    """Tell whether the link does its work without the code, as `openings.open_link` does."""
-    return openings.open_link(value, _TYPE, opener, origin=origin)
+def claim(value: str, visitor: Visitor, code: str, *, client: Client) -> UUID:
+    """Consume the link, change the address, and return the user's id.
 
-
-def claim(value: str, opener: Opener, code: str, *, origin: Origin) -> UUID:
-    """Use the link up, put the new address in place, and return its account's id.
-
-    Raises Conflict if the address has another account by now, and what `openings.claim` raises.
+    Raises Conflict if the address now belongs to another account, and what
+    `emailed_links.require` and `emailed_links.claim` raise.
     """
-    return _change(openings.claim(value, _TYPE, opener, code), origin)
+    link = emailed_links.require(value, TYPE, visitor, code)
+    with transaction():
+        _change(link, client)
+    return link.user_id
 
 
-def claim_by_code(opener: Opener, code: str, *, origin: Origin) -> UUID:
-    """Put the new address in place by the code alone, for whoever is signed in.
+def claim_by_code(
+    pending: VerificationTokenRecord, visitor: Visitor, code: str, *, client: Client
+) -> UUID:
+    """Change the signed-in user's address by the code alone.
 
-    Raises Conflict, and what `openings.claim_by_code` raises.
+    Raises Conflict, and what `emailed_links.require_by_code` and `emailed_links.claim` raise.
     """
-    return _change(openings.claim_by_code(opener.user_id, _TYPE, opener, code), origin)
+    link = emailed_links.require_by_code(pending, visitor, code)
+    with transaction():
+        _change(link, client)
+    return link.user_id
 
 
-def _change(claimed: Claimed, origin: Origin) -> UUID:
-    user, address = claimed.user, claimed.link.target
+def _change(link: VerificationTokenRecord, client: Client) -> None:
+    user, address = emailed_links.claim(link), link.target
     former, was_verified = user.email, user.email_verified_at is not None
     try:
         with db.session.begin_nested():
             user.email, user.email_key = address, email_key(address)
             user.email_verified_at = clock.now()
     except IntegrityError:
-        db.session.rollback()
-        raise Conflict("the address has another account by now") from None
+        raise Conflict("the address now belongs to another account") from None
     for type in _MAILED:
-        verification.void(user.id, type)
+        one_time_tokens.void(user.id, type)
     if was_verified:
-        until = clock.now() + current_settings().not_me_lifetime
-        notices.send(user, "email_changed", origin=origin, to=former, former=former, until=until)
-    activity.note(user.id, Activity.EMAIL_CHANGED, origin, email=user.email, instead_of=former)
-    user_id = user.id
-    db.session.commit()
-    return user_id
+        until = clock.now() + current_settings().accounts.not_me_lifetime
+        security_notices.send(
+            user, "email_changed", client=client, to=former, former=former, until=until
+        )
+    activity.note(user.id, Activity.EMAIL_CHANGED, client, email=user.email, instead_of=former)
 
 
 def _mail(user: User, address: str, value: str) -> None:
     owner, settings = find_owner(address), current_settings()
-    lifetime = settings.email_verification_lifetime
+    lifetime = settings.accounts.email_verification_lifetime
     if owner is not None:
         mail.enqueue("address_wanted", to=owner.email, user_id=owner.id)
         return
@@ -117,16 +123,16 @@ def _mail(user: User, address: str, value: str) -> None:
         user_id=user.id,
         lifetime=lifetime,
         email=address,
-        link=f"{settings.public_url}/account/email/{value}",
-        code=openings.code_of(value),
+        link=f"{settings.deployment.public_url}/account/email/{value}",
+        code=emailed_links.code_of(value),
         expires_minutes=int(lifetime.total_seconds() // 60),
     )
 
 
 def _is_flooded(address: str) -> bool:
-    """Tell whether a mailbox has got enough of our mail; whoever sends it is not told."""
+    """Return whether an address was sent too many emails; the sender is not told."""
     try:
-        attempts.spend(BY_ADDRESS, email_key(address))
+        rate_limits.spend(BY_ADDRESS, email_key(address))
     except TooManyAttempts:
         return True
     return False

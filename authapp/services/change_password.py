@@ -1,37 +1,38 @@
-"""Changing one's password, with the present one."""
+"""Changing a password; the current one is required."""
 
-from authapp.errors import CredentialsRefused, InputRefused, TokenRevoked
+from authapp.domain import passwords, sessions, signing_keys
+from authapp.domain.client import Client
+from authapp.domain.sessions import Identity, SignedIn
+from authapp.errors import InputRefused, TokenRevoked
 from authapp.models import Activity, EndReason, RefreshToken, db
-from authapp.services import account, passwords, sessions, standing
-from authapp.services.confirm_password import require_password
-from authapp.services.origin import Origin
-from authapp.services.sessions import Identity, SignedIn
+from authapp.models.transaction import transaction
+from authapp.services import account
+from authapp.services.confirm_password import require_password, require_unchanged
 
 
 def change_password(
-    identity: Identity, current: str, new: str, *, end_others: bool, origin: Origin
+    identity: Identity, current: str, new: str, *, end_others: bool, client: Client
 ) -> SignedIn:
-    """Put a new password in place, and return the tokens of the session that goes on.
+    """Change the password, and return the tokens of a new session (ASVS 7.2.4).
 
-    That is another one than before (ASVS 7.2.4); `end_others` ends all others. Raises InputRefused
-    for a new password that is not acceptable, CredentialsRefused or TooManyAttempts for the present
-    one, and TokenRevoked for a session that has ended meanwhile.
+    `end_others` ends all other sessions. Raises InputRefused for an unacceptable new password,
+    CredentialsRefused or TooManyAttempts for the current one, and TokenRevoked if the session has
+    ended in the meantime.
     """
     if new == current:
         raise InputRefused("new_password", "unchanged")
     email = account.get_account(identity.user_id).email
-    # Hashed first: the password of whoever is refused for it is not even looked at.
+    # An unacceptable new password is refused before the current one counts as a guess.
     hashed = passwords.hash_new_password(new, field="new_password", context=[email])
-    checked = require_password(identity.user_id, current).password_hash
-    user = standing.require_standing(identity.user_id)
-    if user.password_hash != checked:
-        db.session.rollback()
-        raise CredentialsRefused("the password has just been changed")
-    passwords.replace(user, hashed, Activity.PASSWORD_CHANGED, origin=origin)
-    session = db.session.get(RefreshToken, identity.session_id)
-    if session is None or not sessions.end(session.id, identity.user_id, EndReason.REPLACED):
-        db.session.rollback()
-        raise TokenRevoked(EndReason.SIGNED_OUT)
-    if end_others:
-        sessions.end_all(identity.user_id, EndReason.PASSWORD_CHANGED)
-    return sessions.begin(identity.user_id, remember=session.remember, origin=origin)
+    password_hash = require_password(identity.user_id, current)
+    signer = signing_keys.signer()
+    with transaction():
+        user = require_unchanged(identity.user_id, password_hash)
+        passwords.replace(user, hashed, Activity.PASSWORD_CHANGED, client=client)
+        replaced = db.session.get(RefreshToken, identity.session_id)
+        if replaced is None or not sessions.end(replaced.id, identity.user_id, EndReason.REPLACED):
+            raise TokenRevoked(EndReason.SIGNED_OUT)
+        if end_others:
+            sessions.end_all(identity.user_id, EndReason.PASSWORD_CHANGED)
+        session = sessions.begin(identity.user_id, remember=replaced.remember, client=client)
+    return sessions.tokens_of(session, signer)

@@ -1,4 +1,4 @@
-"""Deleting an account: closed at once, kept for a while in case of regret, then gone."""
+"""Deleting an account: closed at once, restorable for a grace period, then deleted."""
 
 import logging
 from datetime import datetime, timedelta
@@ -11,7 +11,18 @@ from sqlalchemy import func, or_, select
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail, outbox
-from authapp.errors import CredentialsRefused, NotFound, TokenInvalid
+from authapp.domain import (
+    account_status,
+    activity,
+    one_time_tokens,
+    security_notices,
+    sessions,
+    signing_keys,
+)
+from authapp.domain.client import Client
+from authapp.domain.revoke_all import revoke_all
+from authapp.domain.sessions import Identity, SignedIn
+from authapp.errors import NotFound, TokenInvalid
 from authapp.models import (
     Activity,
     EndReason,
@@ -22,87 +33,88 @@ from authapp.models import (
     db,
     delete_user,
 )
-from authapp.services import activity, notices, sessions, standing, verification
-from authapp.services.confirm_password import require_password
-from authapp.services.endings import end_everything
-from authapp.services.origin import Origin
-from authapp.services.sessions import Identity, SignedIn
+from authapp.models.transaction import transaction
+from authapp.services.confirm_password import require_password, require_unchanged
 
 log = logging.getLogger(__name__)
 
 OFFER: Final = timedelta(minutes=15)
-"""How long whoever has just entered the password may keep the account without doing so again."""
+"""How long after entering the password a user may keep the account without it."""
 
 _FAREWELL: Final = timedelta(days=1)
-"""How long a message that cannot be delivered holds up the deletion of whom it is for."""
+"""How long a message that cannot be delivered delays the deletion of its recipient's account."""
 
 
-def close(identity: Identity, password: str, *, origin: Origin) -> datetime:
-    """Close the account, end all that is in use of it, and return when it will be deleted.
+def close(identity: Identity, password: str, *, client: Client) -> datetime:
+    """Close the account, revoke everything in it, and return when it will be deleted.
 
     Raises CredentialsRefused or TooManyAttempts for the password.
     """
-    checked = require_password(identity.user_id, password).password_hash
-    user = standing.require_standing(identity.user_id)
-    if user.password_hash != checked:
-        db.session.rollback()
-        raise CredentialsRefused("the password has just been changed")
-    grace = current_settings().account_deletion_grace
-    delete_at = user.delete_at = clock.now() + grace
-    end_everything(user.id, EndReason.ACCOUNT_CLOSED)
-    activity.note(user.id, Activity.ACCOUNT_CLOSED, origin)
-    if grace:
-        notices.send(user, "account_closing", origin=origin, delete_at=delete_at)
-    else:
-        mail.enqueue("account_deleted", to=user.email, user_id=user.id, email=user.email)
-    db.session.commit()
+    password_hash = require_password(identity.user_id, password)
+    grace = current_settings().accounts.deletion_grace
+    delete_at = clock.now() + grace
+    with transaction():
+        user = require_unchanged(identity.user_id, password_hash)
+        user.delete_at = delete_at
+        revoke_all(user.id, EndReason.ACCOUNT_CLOSED)
+        activity.note(user.id, Activity.ACCOUNT_CLOSED, client)
+        if grace:
+            security_notices.send(user, "account_closing", client=client, delete_at=delete_at)
+        else:
+            mail.enqueue("account_deleted", to=user.email, user_id=user.id, email=user.email)
     return delete_at
 
 
 def offer_to_keep(user_id: UUID) -> str:
-    """Return what `keep` takes: proof, for a short while, that the password was just entered."""
-    user = standing.take(user_id)
-    value = verification.issue(
-        user, VerificationType.KEEP_ACCOUNT, target=user.email, lifetime=OFFER
-    )
-    db.session.commit()
-    return value
+    """Return the value that `keep` takes: it proves that the password was just entered."""
+    with transaction():
+        user = account_status.lock(user_id)
+        return one_time_tokens.issue(
+            user, VerificationType.KEEP_ACCOUNT, target=user.email, lifetime=OFFER
+        )
 
 
 def check_offer(value: str) -> datetime:
-    """Return when the account will be deleted, and use nothing up; raises what `keep` raises."""
-    record = verification.require(value, VerificationType.KEEP_ACCOUNT)
+    """Return when the account will be deleted, without consuming the offer.
+
+    Raises what `keep` raises.
+    """
+    record = one_time_tokens.require(value, VerificationType.KEEP_ACCOUNT)
     return _require_closing(db.session.get(User, record.user_id))
 
 
-def keep(value: str, *, origin: Origin) -> SignedIn:
-    """Keep the account after all, and sign its owner in.
+def keep(value: str, *, client: Client) -> SignedIn:
+    """Cancel the deletion of the account, and sign its owner in.
 
     Raises TokenInvalid, TokenExpired, TokenUsed or TokenRevoked.
     """
-    record = verification.require(value, VerificationType.KEEP_ACCOUNT)
-    user = standing.take(record.user_id)
-    _require_closing(user)
-    verification.claim(value, VerificationType.KEEP_ACCOUNT)
-    user.delete_at = None
-    activity.note(user.id, Activity.ACCOUNT_KEPT, origin)
-    notices.send(user, "account_kept", origin=origin)
-    return sessions.begin(user.id, remember=False, origin=origin)
+    record = one_time_tokens.require(value, VerificationType.KEEP_ACCOUNT)
+    signer = signing_keys.signer()
+    with transaction():
+        user = account_status.lock(record.user_id)
+        _require_closing(user)
+        one_time_tokens.claim(record)
+        user.delete_at = None
+        activity.note(user.id, Activity.ACCOUNT_KEPT, client)
+        security_notices.send(user, "account_kept", client=client)
+        session = sessions.begin(user.id, remember=False, client=client)
+    return sessions.tokens_of(session, signer)
 
 
 def delete(user_id: UUID) -> None:
-    """Delete an account with every trace of it, from the database and the cache, now.
+    """Delete an account at once, with everything about it in the database and the cache.
 
     Raises NotFound.
     """
-    email = standing.take(user_id).email
-    _delete(user_id, email)
+    with transaction():
+        _delete(account_status.lock(user_id))
+    log.info("account %s was deleted", user_id)
 
 
 def delete_due() -> int:
-    """Delete the accounts whose grace is over, and return how many.
+    """Delete the accounts whose grace period has ended, and return how many.
 
-    The last message to somebody is delivered first: afterwards nobody knows their address.
+    An account's last message is delivered first, because its address is deleted with it.
     """
     now = clock.now()
     waiting = select(OutboxMessage.id).where(OutboxMessage.user_id == User.id, outbox.waits())
@@ -111,40 +123,38 @@ def delete_due() -> int:
         .where(User.delete_at <= now)
         .where(or_(~waiting.exists(), User.delete_at <= now - _FAREWELL))
     )
-    return sum(_delete_if_due(user_id) for user_id in db.session.scalars(due).all())
+    return sum(_is_deleted_if_due(user_id) for user_id in db.session.scalars(due).all())
 
 
-def _delete_if_due(user_id: UUID) -> bool:
+def _is_deleted_if_due(user_id: UUID) -> bool:
     try:
-        user = standing.take(user_id)
+        with transaction():
+            user = account_status.lock(user_id)
+            if user.delete_at is None or user.delete_at > clock.now():
+                # Its owner has just restored it.
+                return False
+            _delete(user)
     except NotFound:
-        # Another worker was faster.
-        db.session.rollback()
+        # Another worker has just deleted it.
         return False
-    if user.delete_at is None or user.delete_at > clock.now():
-        db.session.rollback()
-        return False
-    _delete(user_id, user.email)
+    log.info("account %s was deleted", user_id)
     return True
 
 
-def _delete(user_id: UUID, email: str) -> None:
-    # These name an address and no account.
+def _delete(user: User) -> None:
+    # These requests have an address, but no account.
     db.session.execute(
         delete_rows(PasswordResetRequest).where(
-            func.lower(PasswordResetRequest.email) == email.lower()
+            func.lower(PasswordResetRequest.email) == user.email.lower()
         )
     )
-    if not delete_user(user_id):
+    if not delete_user(user.id):
         raise NotFound("no such account")
-    db.session.commit()
-    log.info("account %s was deleted", user_id)
 
 
 def _require_closing(user: User | None) -> datetime:
-    """Return when an account will be deleted; raises TokenInvalid for one that will not be."""
+    """Return when an account will be deleted; raises TokenInvalid if it will not be."""
     closes = user is not None and not user.disabled_at and not user.frozen_at
     if user is None or not closes or user.delete_at is None or user.delete_at <= clock.now():
-        db.session.rollback()
-        raise TokenInvalid("nothing of this account will be deleted")
+        raise TokenInvalid("the account is not going to be deleted")
     return user.delete_at

@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, LargeBinary, select
 
 from authapp import clock
 from authapp.config import current_settings
+from authapp.domain import account_status, activity, security_notices
+from authapp.domain.client import Client
 from authapp.models import (
     Activity,
     ActivityEvent,
@@ -20,11 +22,10 @@ from authapp.models import (
     db,
 )
 from authapp.models.base import table_of
-from authapp.services import activity, notices, standing
-from authapp.services.origin import Origin
+from authapp.models.transaction import transaction
 
 SECRETS: Final = frozenset({"password_hash", "generation", "body", "html"})
-"""Columns that prove something to us, or bear links and codes. So do all that hold bytes."""
+"""Columns that hold proofs, links or codes, and are left out, like every column of bytes."""
 
 TABLES: Final[dict[str, type[Any]]] = {
     "account": User,
@@ -37,16 +38,16 @@ TABLES: Final[dict[str, type[Any]]] = {
 }
 
 
-def download_data(user_id: UUID, *, origin: Origin) -> dict[str, Any]:
-    """Return all that is kept about a person as plain values, note it, and mail them so."""
-    user = standing.require_standing(user_id)
-    activity.note(user_id, Activity.DATA_DOWNLOADED, origin)
-    notices.send(user, "data_downloaded", origin=origin)
-    db.session.flush()
-    collected = {name: _rows(model, user_id) for name, model in TABLES.items()}
-    db.session.commit()
+def download_data(user_id: UUID, *, client: Client) -> dict[str, Any]:
+    """Return everything stored about a user as plain values, and notify them by email."""
+    with transaction():
+        user = account_status.require_active(user_id)
+        activity.note(user_id, Activity.DATA_DOWNLOADED, client)
+        security_notices.send(user, "data_downloaded", client=client)
+        db.session.flush()
+        collected = {name: _rows(model, user_id) for name, model in TABLES.items()}
     return {
-        "from": current_settings().public_url,
+        "from": current_settings().deployment.public_url,
         "made_at": clock.now().isoformat(),
         **collected,
         "account": collected["account"][0],

@@ -1,4 +1,4 @@
-"""What a token of any kind is, for an operator: whose, whether it stands, and why it does not."""
+"""What a token of any kind is, for an operator: its owner, its status and the reason."""
 
 import re
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from authapp import clock
 from authapp.config import current_settings
+from authapp.domain import sessions
+from authapp.domain.api_token_rules import end_reason
 from authapp.errors import NotFound, TokenExpired, TokenInvalid
 from authapp.models import JWTKey, KeyState, RefreshToken, Token, TokenUse, VerificationToken, db
 from authapp.security import jwt
 from authapp.security.keyring import parse_public
 from authapp.security.opaque_tokens import matches, parse_api_token, parse_link_token
-from authapp.services import sessions
-from authapp.services.api_token_rules import why_over
 from authapp.token_cache import token_cache
 
 EXPIRED: Final = "expired"
@@ -44,13 +44,13 @@ class Explained:
 def explain(text: str) -> Explained:
     """Explain a value, the id of a row, or the kid of a signing key.
 
-    Asks the database alone. Raises NotFound for what is none of ours.
+    Reads only the database. Raises NotFound for anything that is not one of our tokens.
     """
     for look in (_by_id, _by_kid, _by_api_token, _by_link, _by_refresh_token, _by_access_token):
         found = look(text)
         if found is not None:
             return found
-    raise NotFound("this is no token of ours, nor the id of one")
+    raise NotFound("not a token of this site, nor the id of one")
 
 
 def _by_id(text: str) -> Explained | None:
@@ -71,7 +71,7 @@ def _by_kid(text: str) -> Explained | None:
 
 
 def _by_api_token(text: str) -> Explained | None:
-    claim = parse_api_token(current_settings().api_token_prefix, text)
+    claim = parse_api_token(current_settings().tokens.api_token_prefix, text)
     token = db.session.get(Token, claim.id) if claim else None
     if claim is None or token is None:
         return None
@@ -91,7 +91,7 @@ def _by_refresh_token(text: str) -> Explained | None:
     session = db.session.get(RefreshToken, claim.session_id) if claim else None
     if claim is None or session is None:
         return None
-    over = sessions.why_over(session)
+    over = sessions.end_reason(session)
     if over is None and claim.generation != session.generation:
         over = f"generation {claim.generation} was rotated"
     return replace(_session(session), kind="refresh token", over=over)
@@ -109,7 +109,7 @@ def _by_access_token(text: str) -> Explained | None:
     return replace(
         _session(session),
         kind="access token",
-        over=_why_refused(text, key) or sessions.why_over(session),
+        over=_why_refused(text, key) or sessions.end_reason(session),
         facts={"key": key.kid, "key state": key.state, **_session(session).facts},
     )
 
@@ -121,9 +121,9 @@ def _why_refused(value: str, key: JWTKey) -> str | None:
             value,
             key=parse_public(key.public_jwk),
             algorithm=key.algorithm,
-            issuer=settings.jwt_issuer,
-            audience=settings.jwt_audience,
-            clock_skew=settings.clock_skew,
+            issuer=settings.tokens.jwt_issuer,
+            audience=settings.tokens.jwt_audience,
+            clock_skew=settings.tokens.clock_skew,
         )
     except TokenExpired:
         return EXPIRED
@@ -148,7 +148,7 @@ def _api_token(token: Token) -> Explained:
         "API token",
         token.id,
         token.user_id,
-        why_over(token),
+        end_reason(token),
         {
             "name": token.name,
             "last four": token.last_four,
@@ -168,7 +168,7 @@ def _session(session: RefreshToken) -> Explained:
         "session",
         session.id,
         session.user_id,
-        sessions.why_over(session),
+        sessions.end_reason(session),
         {
             "generation": str(session.generation),
             "signed in": session.created_at,

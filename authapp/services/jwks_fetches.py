@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import clock
 from authapp.models import JWKSFetch, db
+from authapp.models.transaction import transaction
 from authapp.token_cache.records import JWTKeyRecord
 
 log = logging.getLogger(__name__)
@@ -46,15 +47,14 @@ def note(consumer: str, address: str, newest_kid: str) -> None:
     if not _is_news(name, address, newest_kid):
         return
     try:
-        _write(name, address, newest_kid, clock.now())
-        db.session.commit()
+        with transaction():
+            _write(name, address, newest_kid, clock.now())
     except SQLAlchemyError as error:
-        db.session.rollback()
         log.warning("a fetch of the keys was not noted: %s", type(error).__name__)
 
 
 def consumers() -> list[JWKSFetch]:
-    """Return the programs that fetch the keys, whoever came last first."""
+    """Return the programs that fetch the keys, the latest first."""
     return list(db.session.scalars(select(JWKSFetch).order_by(JWKSFetch.last_at.desc())))
 
 
@@ -70,7 +70,7 @@ def unaware_of(kid: str) -> list[JWKSFetch]:
 
 
 def _is_news(consumer: str, address: str, newest_kid: str) -> bool:
-    """Tell whether a fetch is worth a write; a flood of names is cut off here."""
+    """Return whether a fetch is worth a write; a flood of names is cut off here."""
     with _lock:
         noted = _noted.setdefault(db.engine, _new_memory())
         noted.expire()
@@ -93,7 +93,7 @@ def _write(consumer: str, address: str, newest_kid: str, now: datetime) -> None:
     insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     values = {"newest_kid": newest_kid, "last_at": now}
     new = insert(JWKSFetch).values(consumer=consumer, address=address, first_at=now, **values)
-    # Another process may have noted the same program meanwhile.
+    # Another process may have noted the same program already.
     _rows(new.on_conflict_do_update(index_elements=["consumer", "address"], set_=values))
 
 

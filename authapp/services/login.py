@@ -1,19 +1,33 @@
-"""Signing in with an e-mail address and a password."""
+"""Signing in with an email address and a password."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import exists, select
 
 from authapp import clock
+from authapp.domain import (
+    activity,
+    known_devices,
+    security_notices,
+    sessions,
+    sign_in_limits,
+    signing_keys,
+)
+from authapp.domain.account_status import require_active
+from authapp.domain.activity import KEPT as ACTIVITY_KEPT
+from authapp.domain.client import Client
+from authapp.domain.email_addresses import find_owner
+from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import CredentialsRefused, DomainError
 from authapp.models import Activity, ActivityEvent, EndReason, User, db
+from authapp.models.transaction import release_connection, transaction
 from authapp.security.passwords import hash_password, needs_rehash, verify_password
-from authapp.services import activity, known_devices, notices, sessions, sign_in_limits
-from authapp.services.email_addresses import find_owner
-from authapp.services.origin import Origin
-from authapp.services.purge import ACTIVITY_KEPT
-from authapp.services.sessions import Identity, SignedIn
-from authapp.services.standing import require_standing
+
+
+class _Credentials(NamedTuple):
+    user_id: UUID | None
+    password_hash: str | None
 
 
 def sign_in(
@@ -21,47 +35,67 @@ def sign_in(
     password: str,
     *,
     remember: bool,
-    origin: Origin,
+    client: Client,
     device: str = "",
     instead_of: Identity | None = None,
 ) -> SignedIn:
-    """Begin a session, and end the one that it takes the place of.
+    """Start a session and end the one that it replaces.
 
-    `device` is what the client keeps of `known_devices`; its owner is mailed where it is not
-    known. Raises CredentialsRefused for a wrong password, an unknown address and a disabled account
-    alike, in the same time (ASVS 6.3.8); AccountFrozen and AccountClosing to whoever knows the
-    password; and TooManyAttempts.
+    `device` is the client's device cookie (`known_devices`); the user gets an email if it is
+    unknown. Raises CredentialsRefused for a wrong password, an unknown address and a disabled
+    account alike, after the same time (ASVS 6.3.8); AccountFrozen and AccountClosing only if the
+    password is correct; and TooManyAttempts.
     """
-    attempt = sign_in_limits.spend(email, device, origin)
-    user = _require_password(email, password, origin)
-    sign_in_limits.forgive(attempt)
-    if not known_devices.knows(device, user.id) and not _is_first_sign_in(user):
-        notices.send(user, "new_device", origin=origin)
-    activity.note(user.id, Activity.SIGNED_IN, origin)
-    if instead_of is not None:
-        # One client has one session: the former one would live on unseen.
-        sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
-    return sessions.begin(user.id, remember=remember, origin=origin)
-
-
-def _require_password(email: str, password: str, origin: Origin) -> User:
-    """Take the account if the password is its own."""
-    user = find_owner(email)
-    kept = user.password_hash if user is not None else None
-    if not verify_password(kept, password) or user is None or not _opens(user):
-        # Noted for an unknown address too, which must take no less time.
-        _note_refusal(user.id if user else None, origin)
+    attempt = sign_in_limits.spend(email, device, client)
+    user_id, password_hash = _credentials(email)
+    # Verifying a password is slow, and needs no database.
+    release_connection()
+    if not verify_password(password_hash, password) or user_id is None or password_hash is None:
+        # Recorded for an unknown address too, which must not be refused sooner.
+        _note_refusal(user_id, client)
         raise CredentialsRefused("the address or the password is wrong")
-    rehashed = hash_password(password) if needs_rehash(user.password_hash) else None
-    user = _take(user.id, user.password_hash, origin)
-    user.password_hash = rehashed or user.password_hash
+    new_hash = hash_password(password) if needs_rehash(password_hash) else password_hash
+    signer = signing_keys.signer()
+    try:
+        with transaction():
+            user = _require_unchanged(user_id, password_hash)
+            user.password_hash = new_hash
+            sign_in_limits.forgive(attempt)
+            if not known_devices.knows(device, user.id) and not _is_first_sign_in(user):
+                security_notices.send(user, "new_device", client=client)
+            activity.note(user.id, Activity.SIGNED_IN, client)
+            if instead_of is not None:
+                # A client has one session: the replaced one would stay active unseen.
+                sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
+            session = sessions.begin(user.id, remember=remember, client=client)
+    except DomainError:
+        _note_refusal(user_id, client)
+        raise
+    return sessions.tokens_of(session, signer)
+
+
+def _credentials(email: str) -> _Credentials:
+    """Return the account at an address, with its password if it can be signed in to."""
+    user = find_owner(email)
+    if user is None:
+        return _Credentials(None, None)
+    is_deleted = user.delete_at is not None and user.delete_at <= clock.now()
+    may_sign_in = user.disabled_at is None and not is_deleted
+    return _Credentials(user.id, user.password_hash if may_sign_in else None)
+
+
+def _require_unchanged(user_id: UUID, password_hash: str) -> User:
+    """Lock the account; it may have been closed, or its password changed, in the meantime."""
+    user = require_active(user_id)
+    if user.password_hash != password_hash:
+        raise CredentialsRefused("the password was changed in the meantime")
     return user
 
 
 def _is_first_sign_in(user: User) -> bool:
-    """Tell whether nobody has signed in to a new account yet.
+    """Return whether no one has signed in to a new account yet.
 
-    What is noted is not kept for ever: an old account, long unused, is no new one.
+    Activity is deleted in the end, so an old account that was not used for long is not new.
     """
     signed_in = exists().where(
         ActivityEvent.user_id == user.id, ActivityEvent.activity == Activity.SIGNED_IN
@@ -70,25 +104,6 @@ def _is_first_sign_in(user: User) -> bool:
     return is_new and not db.session.scalar(select(signed_in))
 
 
-def _opens(user: User) -> bool:
-    """Tell whether an account is neither disabled nor about to go."""
-    is_over = user.delete_at is not None and user.delete_at <= clock.now()
-    return user.disabled_at is None and not is_over
-
-
-def _take(user_id: UUID, password_hash: str, origin: Origin) -> User:
-    """Take the account, unless it was closed or its password changed while ours was checked."""
-    try:
-        user = require_standing(user_id)
-        if user.password_hash != password_hash:
-            raise CredentialsRefused("the password has just been changed")
-    except DomainError:
-        db.session.rollback()
-        _note_refusal(user_id, origin)
-        raise
-    return user
-
-
-def _note_refusal(user_id: UUID | None, origin: Origin) -> None:
-    activity.note(user_id, Activity.SIGN_IN_REFUSED, origin)
-    db.session.commit()
+def _note_refusal(user_id: UUID | None, client: Client) -> None:
+    with transaction():
+        activity.note(user_id, Activity.SIGN_IN_REFUSED, client)

@@ -9,6 +9,20 @@ from sqlalchemy import delete, select
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
+from authapp.domain import (
+    account_status,
+    activity,
+    api_tokens,
+    one_time_tokens,
+    passwords,
+    rate_limits,
+    sessions,
+    sign_in_limits,
+)
+from authapp.domain.client import Client
+from authapp.domain.devices import device
+from authapp.domain.email_addresses import email_key, find_owner, parse_email
+from authapp.domain.rate_limits import Limit
 from authapp.errors import TokenInvalid, TooManyAttempts
 from authapp.models import (
     Activity,
@@ -19,48 +33,37 @@ from authapp.models import (
     VerificationType,
     db,
 )
-from authapp.services import (
-    activity,
-    api_tokens,
-    attempts,
-    passwords,
-    sessions,
-    sign_in_limits,
-    standing,
-    verification,
-)
-from authapp.services.attempts import Limit
-from authapp.services.devices import device
-from authapp.services.email_addresses import email_key, find_owner, parse_email
-from authapp.services.origin import Origin
+from authapp.models.transaction import release_connection, transaction
 from authapp.token_cache.records import VerificationTokenRecord
 
 BY_CLIENT: Final = Limit("password_reset_by_client", most=20, within=timedelta(hours=1))
 BY_ADDRESS: Final = Limit("password_reset_by_address", most=3, within=timedelta(hours=1))
 
 
-def request(email: str, *, origin: Origin) -> None:
-    """Note that somebody asks for a link; a worker mails it if the address has an account.
+def request(email: str, *, client: Client) -> None:
+    """Record a request for a link; a worker emails it if the address has an account.
 
-    Nothing here looks for the account, so that neither the answer nor the time that it takes
-    depends on there being one (ASVS 6.3.8). Raises InputRefused for what is no address, and
-    TooManyAttempts for a client that asks too often.
+    This function does not look for the account, so neither the response nor its time depends on
+    there being one (ASVS 6.3.8). Raises InputRefused for an invalid address, and TooManyAttempts
+    for a client that asks too often.
     """
     address = parse_email(email)
-    attempts.spend(BY_CLIENT, origin.network)
+    rate_limits.spend(BY_CLIENT, client.network)
     try:
-        attempts.spend(BY_ADDRESS, email_key(address))
+        rate_limits.spend(BY_ADDRESS, email_key(address))
     except TooManyAttempts:
-        # The links that were mailed still work; whoever floods a mailbox is not told that it ends.
+        # The links sent so far still work, and someone who floods a mailbox is not told.
         return
-    db.session.add(
-        PasswordResetRequest(email=address, address=origin.address, user_agent=origin.user_agent)
-    )
-    db.session.commit()
+    with transaction():
+        db.session.add(
+            PasswordResetRequest(
+                email=address, address=client.address, user_agent=client.user_agent
+            )
+        )
 
 
 def answer_requests() -> int:
-    """Mail a link for every request whose address has an account; returns how many requests."""
+    """Email a link for every request whose address has an account; return how many there were."""
     answered = 0
     while _answer_oldest():
         answered += 1
@@ -68,49 +71,48 @@ def answer_requests() -> int:
 
 
 def check(value: str) -> VerificationTokenRecord:
-    """Return the link, and use nothing up: a GET changes nothing.
+    """Return the link without consuming it.
 
-    Raises what `reset` raises of the link.
+    Raises TokenInvalid if the account is disabled or its address has changed, and what
+    `one_time_tokens.require` raises.
     """
-    record = verification.require(value, VerificationType.PASSWORD_RESET)
+    record = one_time_tokens.require(value, VerificationType.PASSWORD_RESET)
     _require_receiver(db.session.get(User, record.user_id), record)
     return record
 
 
-def reset(value: str, new_password: str, *, origin: Origin) -> UUID:
-    """Use the link up, set the password, end every session, and return whose they were.
+def reset(link: VerificationTokenRecord, new_password: str, *, client: Client) -> UUID:
+    """Consume the link, set the password, end every session, and return the user's id.
 
-    API tokens go on, unless nobody had shown that the address is theirs when they were made.
+    `link` comes from `check`. API tokens stay active, unless the account's address had never been
+    verified when they were created.
 
-    Raises InputRefused for a password that is not acceptable, which leaves the link as it was;
-    TokenInvalid for an account that is disabled or has another address by now; and what
-    `verification.claim` raises.
+    Raises InputRefused for an unacceptable password, which does not consume the link; TokenInvalid
+    if the account is disabled or its address has changed; and what `one_time_tokens.claim` raises.
     """
-    link = check(value)
     hashed = passwords.hash_new_password(new_password, field="new_password", context=[link.target])
-    # Whoever signs in with the old password at this moment comes before us, or is refused.
-    user = _require_receiver(standing.take(link.user_id), link)
-    verification.claim(value, VerificationType.PASSWORD_RESET)
-    # A new password is what a frozen account waits for.
-    user.frozen_at = None
-    passwords.replace(user, hashed, Activity.PASSWORD_RESET, origin=origin)
-    sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
-    sign_in_limits.forgive_strangers(user.email)
-    if user.email_verified_at is None:
-        # Whoever made them had not shown that the mailbox is theirs, and may be somebody else.
-        api_tokens.revoke_all(user.id, RevokeReason.ADDRESS_PROVEN)
-    # Whoever had the link reads the mailbox.
-    user.email_verified_at = user.email_verified_at or clock.now()
-    user_id = user.id
-    db.session.commit()
-    return user_id
+    with transaction():
+        # A sign-in with the old password that runs at the same time finishes first, or is refused.
+        user = _require_receiver(account_status.lock(link.user_id), link)
+        one_time_tokens.claim(link)
+        # A frozen account is usable again once it has a new password.
+        user.frozen_at = None
+        passwords.replace(user, hashed, Activity.PASSWORD_RESET, client=client)
+        sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
+        sign_in_limits.forgive_strangers(user.email)
+        if user.email_verified_at is None:
+            # Their creator had not proved that the mailbox is theirs, and may be someone else.
+            api_tokens.revoke_all(user.id, RevokeReason.ADDRESS_PROVEN)
+        # The link proves access to the mailbox.
+        user.email_verified_at = user.email_verified_at or clock.now()
+    return link.user_id
 
 
 def _answer_oldest() -> bool:
     """Answer one request; deleting it is what claims it, so that no two workers answer it."""
-    # Most of the time there is none, and a DELETE would make SQLite's other writers wait.
+    # Usually there is none, and a DELETE would make SQLite's other writers wait.
     if db.session.scalar(select(PasswordResetRequest.id).limit(1)) is None:
-        db.session.rollback()
+        release_connection()
         return False
     waiting = select(PasswordResetRequest.id).order_by(PasswordResetRequest.created_at)
     oldest = waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery()
@@ -124,24 +126,23 @@ def _answer_oldest() -> bool:
         )
         .execution_options(synchronize_session=False)
     )
-    row = db.session.execute(claimed).one_or_none()
-    if row is not None:
-        user = find_owner(row.email)
-        if user is not None and user.disabled_at is None:
-            _send(user, origin=Origin(row.address, row.user_agent))
-    db.session.commit()
+    with transaction():
+        row = db.session.execute(claimed).one_or_none()
+        user = find_owner(row.email) if row is not None else None
+        if row is not None and user is not None and user.disabled_at is None:
+            _send(user, client=Client(row.address, row.user_agent))
     return row is not None
 
 
-def _send(user: User, *, origin: Origin) -> None:
-    """Add a link and the mail that carries it to the transaction.
+def _send(user: User, *, client: Client) -> None:
+    """Add a link and its email to the transaction.
 
-    Earlier links stand until one is used: nobody can take away the one that its owner holds by
-    asking for more.
+    Earlier links stay valid until one is used, so that no one can invalidate an owner's link by
+    requesting another.
     """
     settings = current_settings()
-    lifetime = settings.password_reset_lifetime
-    value = verification.add(
+    lifetime = settings.accounts.password_reset_lifetime
+    value = one_time_tokens.add(
         user, VerificationType.PASSWORD_RESET, target=user.email, lifetime=lifetime
     )
     mail.enqueue(
@@ -150,18 +151,17 @@ def _send(user: User, *, origin: Origin) -> None:
         user_id=user.id,
         lifetime=lifetime,
         email=user.email,
-        link=f"{settings.public_url}/password/reset/{value}",
+        link=f"{settings.deployment.public_url}/password/reset/{value}",
         expires_minutes=int(lifetime.total_seconds() // 60),
         asked_at=clock.now(),
-        address=origin.address,
-        device=device(origin.user_agent),
+        address=client.address,
+        device=device(client.user_agent),
     )
-    activity.note(user.id, Activity.PASSWORD_RESET_ASKED, origin)
+    activity.note(user.id, Activity.PASSWORD_RESET_ASKED, client)
 
 
 def _require_receiver(user: User | None, record: VerificationTokenRecord) -> User:
-    """Return the account if it may be used, and still has the address that the link went to."""
+    """Return the account if it is enabled and still has the address that the link was sent to."""
     if user is None or user.disabled_at is not None or user.email_key != email_key(record.target):
-        db.session.rollback()
-        raise TokenInvalid("the account is disabled, or has another address by now")
+        raise TokenInvalid("the account is disabled, or its address has changed")
     return user

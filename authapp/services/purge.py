@@ -1,4 +1,4 @@
-"""Deleting rows that have been over for a while, a little at a time."""
+"""Deleting old rows in small batches."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -8,41 +8,48 @@ from sqlalchemy import ColumnElement, delete, or_, select
 
 from authapp import clock
 from authapp.delivery import outbox
+from authapp.domain import rate_limits
+from authapp.domain.activity import KEPT as ACTIVITY_KEPT
 from authapp.models import ActivityEvent, RefreshToken, Token, VerificationToken, db
 from authapp.models.changes import delete_where
-from authapp.services import attempts
+from authapp.models.transaction import transaction
+from authapp.token_cache import token_cache
 
 KEPT: Final = timedelta(days=30)
-"""How long a row that is over stays, so that its owner can be told why it stopped working."""
-
-ACTIVITY_KEPT: Final = timedelta(days=400)
-"""A year and a month: whoever looks once a year still finds what happened since."""
+"""How long an expired or revoked row is kept, so that its owner can see why it stopped working."""
 
 BATCH: Final = 500
 _MODELS: Final[tuple[type[Any], ...]] = (VerificationToken, RefreshToken, Token)
 
 
 def purge() -> Iterator[int]:
-    """Delete what is over, a batch a transaction; yields how many each batch had."""
+    """Delete old rows in batches, one transaction each; yields the size of each batch."""
     before = clock.now() - KEPT
     for model in _MODELS:
-        while ids := _first(model.id, _is_over(model, before)):
-            delete_where(model, model.id.in_(ids))
-            db.session.commit()
+        while ids := _first(model.id, _has_ended(model, before)):
+            with transaction():
+                delete_where(model, model.id.in_(ids), have_expired=True)
             yield len(ids)
     while ids := _first(ActivityEvent.id, ActivityEvent.created_at < clock.now() - ACTIVITY_KEPT):
-        db.session.execute(delete(ActivityEvent).where(ActivityEvent.id.in_(ids)))
-        db.session.commit()
+        with transaction():
+            db.session.execute(delete(ActivityEvent).where(ActivityEvent.id.in_(ids)))
         yield len(ids)
     while number := outbox.delete_older(before, BATCH):
         yield number
-    while number := attempts.forget_spent(BATCH):
+    while number := _forget_attempts():
+        yield number
+    while number := token_cache.forget_expired_tombstones(BATCH):
         yield number
 
 
-def _is_over(model: type[Any], before: datetime) -> ColumnElement[bool]:
+def _forget_attempts() -> int:
+    with transaction():
+        return rate_limits.forget_spent(BATCH)
+
+
+def _has_ended(model: type[Any], before: datetime) -> ColumnElement[bool]:
     is_too_old: ColumnElement[bool] = model.expires_at < before
-    # One that never expires is over once it was revoked.
+    # A token that never expires ends when it is revoked.
     return or_(is_too_old, Token.revoked_at < before) if model is Token else is_too_old
 
 

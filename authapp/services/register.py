@@ -1,4 +1,4 @@
-"""Making an account."""
+"""Creating an account."""
 
 from datetime import timedelta
 from typing import Final
@@ -7,40 +7,44 @@ from sqlalchemy.exc import IntegrityError
 
 from authapp.config import current_settings
 from authapp.delivery import mail
+from authapp.domain import activity, rate_limits
+from authapp.domain.client import Client
+from authapp.domain.email_addresses import email_key, find_owner, parse_email
+from authapp.domain.passwords import hash_new_password, strength
+from authapp.domain.rate_limits import Limit
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.models import Activity, User, db
-from authapp.services import activity, attempts, verify_email
-from authapp.services.attempts import Limit
-from authapp.services.email_addresses import email_key, find_owner, parse_email
-from authapp.services.origin import Origin
-from authapp.services.passwords import hash_new_password, strength
+from authapp.models.transaction import transaction
+from authapp.services import verify_email
 
 BY_CLIENT: Final = Limit("register_by_client", most=20, within=timedelta(hours=1))
 BY_ADDRESS: Final = Limit("register_by_address", most=3, within=timedelta(hours=1))
-"""Mails that tell an owner; whoever goes on from many clients is not told that they end."""
+"""Emails to one address; a client that exceeds it is not told."""
 
 
-def register(email: str, password: str, *, origin: Origin, browser: str | None = None) -> None:
-    """Make an account and mail the link that verifies its address.
+def register(email: str, password: str, *, client: Client, browser: str | None = None) -> None:
+    """Create an account and email a link that verifies its address.
 
-    `browser` is the secret of the browser that registers, in which the link needs no code.
-    Says nothing of whether the address had an account before: its owner is told by mail, and the
+    `browser` is the secret of the browser that registers; there the link needs no code. The result
+    does not reveal whether the address already had an account: its owner is told by email, and the
     password is hashed either way, so that both take the same time (ASVS 6.3.8). Raises
-    InputRefused for an address or a password that is not acceptable, and TooManyAttempts for a
-    client that registers too often.
+    InputRefused for an unacceptable address or password, and TooManyAttempts for a client that
+    registers too often.
     """
     address = parse_email(email)
-    attempts.spend(BY_CLIENT, origin.network)
+    rate_limits.spend(BY_CLIENT, client.network)
     password_hash = hash_new_password(password, field="password", context=[address])
     is_flooded = _is_flooded(address)
-    owner = find_owner(address) or _make(address, password_hash, origin, browser)
-    if owner is not None and not is_flooded:
-        _tell(owner, origin)
-    db.session.commit()
+    if find_owner(address) is None and _is_created(address, password_hash, client, browser):
+        return
+    with transaction():
+        owner = find_owner(address)
+        if owner is not None and not is_flooded:
+            _notify(owner, client)
 
 
 def refusals(email: str, password: str) -> list[InputRefused]:
-    """Return all that `register` would refuse of what somebody typed, to be told at once."""
+    """Return every fault that `register` would find in the input, to show all of them at once."""
     try:
         refused, context = [], [parse_email(email)]
     except InputRefused as refusal:
@@ -49,31 +53,31 @@ def refusals(email: str, password: str) -> list[InputRefused]:
     return [*refused, weighed.refusal] if weighed.refusal else refused
 
 
-def _make(address: str, password_hash: str, origin: Origin, browser: str | None) -> User | None:
-    """Make the account; return the owner of an account that was made at the same moment."""
+def _is_created(address: str, password_hash: str, client: Client, browser: str | None) -> bool:
+    """Create the account; return False if another request just created one at this address."""
     user = User(email=address, email_key=email_key(address), password_hash=password_hash)
-    db.session.add(user)
     try:
-        db.session.flush()
+        with transaction():
+            db.session.add(user)
+            db.session.flush()
+            activity.note(user.id, Activity.REGISTERED, client)
+            verify_email.send(user, browser=browser)
     except IntegrityError:
-        db.session.rollback()
-        return find_owner(address)
-    activity.note(user.id, Activity.REGISTERED, origin)
-    verify_email.send(user, browser=browser)
-    return None
+        return False
+    return True
 
 
 def _is_flooded(address: str) -> bool:
     try:
-        attempts.spend(BY_ADDRESS, email_key(address))
+        rate_limits.spend(BY_ADDRESS, email_key(address))
     except TooManyAttempts:
         return True
     return False
 
 
-def _tell(owner: User, origin: Origin) -> None:
-    activity.note(owner.id, Activity.REGISTERED_AGAIN, origin)
-    public_url = current_settings().public_url
+def _notify(owner: User, client: Client) -> None:
+    activity.note(owner.id, Activity.REGISTERED_AGAIN, client)
+    public_url = current_settings().deployment.public_url
     mail.enqueue(
         "address_exists",
         to=owner.email,

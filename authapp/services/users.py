@@ -1,4 +1,4 @@
-"""Accounts as an operator sees to them."""
+"""Accounts as an operator manages them."""
 
 import secrets
 from dataclasses import dataclass
@@ -11,6 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
+from authapp.domain import account_status, activity, one_time_tokens, sessions
+from authapp.domain.email_addresses import email_key, find_owner, parse_email
+from authapp.domain.revoke_all import revoke_all
 from authapp.errors import Conflict, NotFound
 from authapp.models import (
     Activity,
@@ -22,9 +25,9 @@ from authapp.models import (
     VerificationType,
     db,
 )
+from authapp.models.transaction import transaction
 from authapp.security.passwords import hash_password
-from authapp.services import activity, endings, sessions, standing, verification
-from authapp.services.email_addresses import email_key, find_owner, parse_email
+from authapp.services.activity import list_recent
 
 SHOWN: Final = 10
 """How many of the latest sessions, tokens and events are shown."""
@@ -32,7 +35,7 @@ SHOWN: Final = 10
 
 @dataclass(frozen=True)
 class Description:
-    """An account and the latest of what belongs to it, newest first."""
+    """An account with its latest sessions, tokens and events, newest first."""
 
     user: User
     sessions: list[RefreshToken]
@@ -41,36 +44,34 @@ class Description:
 
 
 def find(named: str) -> User:
-    """Return the account of an e-mail address or an id; raises NotFound."""
+    """Return the account with an email address or an id; raises NotFound."""
     try:
         user = db.session.get(User, UUID(named))
     except ValueError:
         user = find_owner(named)
     if user is None:
-        raise NotFound(f"there is no account {named[:80]!a}")
+        raise NotFound(f"no such account: {named[:80]!a}")
     return user
 
 
 def create(email: str) -> UUID:
-    """Make an account, and mail a link with which its owner chooses the password.
+    """Create an account, and email its owner a link to choose the password.
 
-    Raises InputRefused for what is no address, and Conflict for one that has an account. Source:
-    ASVS 6.4.6, no operator chooses or learns a password.
+    Raises InputRefused for an invalid address, and Conflict if it already has an account. Source:
+    ASVS 6.4.6, operators neither choose nor learn a password.
     """
     address = parse_email(email)
-    nobody_knows = hash_password(secrets.token_urlsafe(32))
-    user = User(email=address, email_key=email_key(address), password_hash=nobody_knows)
-    db.session.add(user)
-    try:
-        db.session.flush()
-    except IntegrityError as error:
-        db.session.rollback()
-        raise Conflict(f"{address} has an account already") from error
-    activity.note(user.id, Activity.REGISTERED, None)
-    _invite(user)
-    user_id = user.id
-    db.session.commit()
-    return user_id
+    random_hash = hash_password(secrets.token_urlsafe(32))
+    user = User(email=address, email_key=email_key(address), password_hash=random_hash)
+    with transaction():
+        db.session.add(user)
+        try:
+            db.session.flush()
+        except IntegrityError as error:
+            raise Conflict(f"{address} already has an account") from error
+        activity.note(user.id, Activity.REGISTERED, None)
+        _invite(user)
+        return user.id
 
 
 def describe(user_id: UUID) -> Description:
@@ -82,39 +83,39 @@ def describe(user_id: UUID) -> Description:
         user=user,
         sessions=_latest(RefreshToken, user_id, RefreshToken.last_used_at),
         tokens=_latest(Token, user_id, Token.created_at),
-        events=activity.list_recent(user_id)[:SHOWN],
+        events=list_recent(user_id)[:SHOWN],
     )
 
 
 def disable(user_id: UUID) -> None:
-    """Let nobody in any more, and end at once all that is in use."""
-    user = standing.take(user_id)
-    user.disabled_at = user.disabled_at or clock.now()
-    endings.end_everything(user_id, EndReason.DISABLED)
-    activity.note(user_id, Activity.ACCOUNT_DISABLED, None)
-    db.session.commit()
+    """Disable the account, and revoke its sessions, tokens and links at once."""
+    with transaction():
+        user = account_status.lock(user_id)
+        user.disabled_at = user.disabled_at or clock.now()
+        revoke_all(user_id, EndReason.DISABLED)
+        activity.note(user_id, Activity.ACCOUNT_DISABLED, None)
 
 
 def enable(user_id: UUID) -> None:
-    """Let its owner in again; what was ended stays so."""
-    standing.take(user_id).disabled_at = None
-    activity.note(user_id, Activity.ACCOUNT_ENABLED, None)
-    db.session.commit()
+    """Allow the user to sign in again; what was revoked stays revoked."""
+    with transaction():
+        account_status.lock(user_id).disabled_at = None
+        activity.note(user_id, Activity.ACCOUNT_ENABLED, None)
 
 
 def sign_out(user_id: UUID) -> int:
-    """End every session, and return how many there were; API tokens go on."""
-    standing.take(user_id)
-    ended = sessions.end_all(user_id, EndReason.SIGNED_OUT_BY_OPERATOR)
-    activity.note(user_id, Activity.SIGNED_OUT_BY_OPERATOR, None)
-    db.session.commit()
+    """End every session, and return how many; API tokens stay active."""
+    with transaction():
+        account_status.lock(user_id)
+        ended = sessions.end_all(user_id, EndReason.SIGNED_OUT_BY_OPERATOR)
+        activity.note(user_id, Activity.SIGNED_OUT_BY_OPERATOR, None)
     return ended
 
 
 def _invite(user: User) -> None:
     settings = current_settings()
-    lifetime = settings.invitation_lifetime
-    value = verification.add(
+    lifetime = settings.accounts.invitation_lifetime
+    value = one_time_tokens.add(
         user, VerificationType.PASSWORD_RESET, target=user.email, lifetime=lifetime
     )
     mail.enqueue(
@@ -123,7 +124,7 @@ def _invite(user: User) -> None:
         user_id=user.id,
         lifetime=lifetime,
         email=user.email,
-        link=f"{settings.public_url}/password/reset/{value}",
+        link=f"{settings.deployment.public_url}/password/reset/{value}",
         expires_at=clock.now() + lifetime,
     )
 

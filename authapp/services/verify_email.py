@@ -1,4 +1,4 @@
-"""Verifying an e-mail address by a mailed link, or by the code of the same mail."""
+"""Verifying an email address by an emailed link, or by the code in the same email."""
 
 from datetime import timedelta
 from typing import Final
@@ -7,90 +7,95 @@ from uuid import UUID
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
+from authapp.domain import activity, emailed_links, one_time_tokens, rate_limits
+from authapp.domain.client import Client
+from authapp.domain.email_addresses import email_key, find_owner, key_of
+from authapp.domain.emailed_links import Visitor
+from authapp.domain.rate_limits import Limit
 from authapp.errors import Conflict, NotFound, TokenInvalid
 from authapp.models import Activity, User, VerificationType, db
-from authapp.services import activity, attempts, openings, verification
-from authapp.services.attempts import Limit
-from authapp.services.email_addresses import email_key, find_owner, key_of
-from authapp.services.openings import Claimed, Opener
-from authapp.services.origin import Origin
+from authapp.models.transaction import transaction
+from authapp.token_cache.records import VerificationTokenRecord
 
 PAUSE: Final = Limit("verify_email_pause", most=1, within=timedelta(seconds=30))
 RESENDS: Final = Limit("verify_email", most=5, within=timedelta(hours=1))
 
-_TYPE: Final = VerificationType.EMAIL_VERIFICATION
+TYPE: Final = VerificationType.EMAIL_VERIFICATION
 
 
 def send(user: User, *, browser: str | None) -> None:
-    """Add a link and the mail that carries it, with its code, to the transaction.
+    """Add a link, and an email with the link and its code, to the caller's transaction.
 
     `browser` is the secret of the browser in which the link needs no code.
     """
     settings = current_settings()
-    lifetime = settings.email_verification_lifetime
-    value = verification.issue(user, _TYPE, target=user.email, lifetime=lifetime, browser=browser)
+    lifetime = settings.accounts.email_verification_lifetime
+    value = one_time_tokens.issue(user, TYPE, target=user.email, lifetime=lifetime, browser=browser)
     mail.enqueue(
         "verify_email",
         to=user.email,
         user_id=user.id,
         lifetime=lifetime,
-        link=f"{settings.public_url}/verify/email/{value}",
-        code=openings.code_of(value),
+        link=f"{settings.deployment.public_url}/verify/email/{value}",
+        code=emailed_links.code_of(value),
         expires_minutes=int(lifetime.total_seconds() // 60),
         email=user.email,
     )
 
 
 def send_again(user_id: UUID, *, browser: str | None) -> None:
-    """Send another link, which voids the earlier one.
+    """Send another link, which revokes the earlier one.
 
-    Raises Conflict if the address is verified already, and TooManyAttempts so soon after another.
+    Raises Conflict if the address is already verified, and TooManyAttempts.
     """
-    user = db.session.get(User, user_id)
-    if user is None:
-        raise NotFound("no such account")
-    if user.email_verified_at is not None:
-        raise Conflict("the address is verified already")
+    if _require_user(user_id).email_verified_at is not None:
+        raise Conflict("the address is already verified")
     for limit in (PAUSE, RESENDS):
-        attempts.spend(limit, str(user_id))
-    send(user, browser=browser)
-    db.session.commit()
+        rate_limits.spend(limit, str(user_id))
+    with transaction():
+        send(_require_user(user_id), browser=browser)
 
 
-def open_link(value: str, opener: Opener, *, origin: Origin) -> bool:
-    """Tell whether the link does its work without the code, as `openings.open_link` does."""
-    return openings.open_link(value, _TYPE, opener, origin=origin)
+def claim(value: str, visitor: Visitor, code: str, *, client: Client) -> UUID:
+    """Consume the link, mark the address as verified, and return its user's id.
 
-
-def claim(value: str, opener: Opener, code: str, *, origin: Origin) -> UUID:
-    """Use the link up, mark the address as verified, and return its account's id.
-
-    Raises TokenInvalid if the account has another address by now, and what `openings.claim` raises.
+    Raises TokenInvalid if the account's address has changed, and what `emailed_links.require` and
+    `emailed_links.claim` raise.
     """
-    return _verify(openings.claim(value, _TYPE, opener, code), origin)
+    link = emailed_links.require(value, TYPE, visitor, code)
+    with transaction():
+        _verify(link, client)
+    return link.user_id
 
 
-def claim_by_code(opener: Opener, email: str, code: str, *, origin: Origin) -> UUID:
-    """Mark an address as verified by the code alone, where the link was asked for.
+def claim_by_code(visitor: Visitor, email: str, code: str, *, client: Client) -> UUID:
+    """Mark an address as verified by the code alone, in the browser that asked for it.
 
-    `email` is what was typed there, and may be nobody's: that looks like a wrong code. Raises what
-    `openings.claim_by_code` raises, and TokenInvalid.
+    `email` is what the visitor typed; an unknown address looks like a wrong code. Raises
+    TokenInvalid, and what `emailed_links.require_by_code` and `emailed_links.claim` raise.
     """
-    user_id = opener.user_id
+    user_id = visitor.user_id
     if user_id is None:
         owner = find_owner(email)
         user_id = owner.id if owner else None
-    claimed = openings.claim_by_code(user_id, _TYPE, opener, code, sent_to=key_of(email) or "")
-    return _verify(claimed, origin)
+    asked = emailed_links.find_asked(user_id, TYPE, visitor) if user_id else None
+    link = emailed_links.require_by_code(asked, visitor, code, sent_to=key_of(email) or "")
+    with transaction():
+        _verify(link, client)
+    return link.user_id
 
 
-def _verify(claimed: Claimed, origin: Origin) -> UUID:
-    user = claimed.user
-    if user.email_key != email_key(claimed.link.target):
-        db.session.rollback()
-        raise TokenInvalid("the account has another address by now")
+def _verify(link: VerificationTokenRecord, client: Client) -> None:
+    user = emailed_links.claim(link)
+    if user.email_key != email_key(link.target):
+        raise TokenInvalid("the account's address has changed")
     user.email_verified_at = user.email_verified_at or clock.now()
-    verification.void(user.id, _TYPE)
-    activity.note(user.id, Activity.EMAIL_VERIFIED, origin)
-    db.session.commit()
-    return claimed.link.user_id
+    one_time_tokens.void(user.id, TYPE)
+    activity.note(user.id, Activity.EMAIL_VERIFIED, client)
+
+
+def _require_user(user_id: UUID) -> User:
+    user = db.session.get(User, user_id)
+    if user is None:
+        raise NotFound("no such account")
+    return user

@@ -1,7 +1,7 @@
 """Verifying a phone number by a texted code.
 
-Whether another account has the number makes no difference until the code has proved that it is the
-visitor's: not to what is said or sent, nor to how long it takes.
+Whether another account has the number makes no difference, in messages or in time, until the code
+has proved that the number is the visitor's.
 """
 
 from datetime import timedelta
@@ -15,120 +15,123 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import sms
+from authapp.domain import account_status, one_time_tokens, phone_codes, rate_limits, text_limits
+from authapp.domain.client import Client
+from authapp.domain.phone_codes import LIFETIME, get_pending
+from authapp.domain.phone_numbers import parse_phone
+from authapp.domain.rate_limits import Limit
 from authapp.errors import Conflict, InputRefused, TokenExpired, TooManyAttempts
 from authapp.models import User, db
+from authapp.models.transaction import transaction
 from authapp.security.codes import read_code
-from authapp.services import attempts, phone, phone_codes, standing, text_limits, verification
-from authapp.services.attempts import Limit
-from authapp.services.origin import Origin
-from authapp.services.phone_codes import LIFETIME, get_pending
-from authapp.services.phone_numbers import parse_phone
+from authapp.services import phone
 from authapp.token_cache.records import VerificationTokenRecord
 
 WRONG_CODES: Final = Limit("phone_wrong_codes", most=5, within=timedelta(hours=5))
-"""Of one account, over all its codes: another one does not begin them afresh (NIST SP 800-63B-4,
-section 3.1.3.2)."""
+"""Per account, over all its codes; a new code does not reset them.
+
+Source: NIST SP 800-63B-4, section 3.1.3.2.
+"""
 
 WRONG_CODES_OF_NUMBER: Final = Limit("phone_wrong_codes_of_number", 20, timedelta(days=1))
-"""Of one number, over all accounts that claim to have it."""
+"""Per number, over all accounts that try to verify it."""
 
-_NEARLY_OVER: Final = timedelta(minutes=2)
+_EXPIRES_SOON: Final = timedelta(minutes=2)
 
 
 def is_available() -> bool:
-    """Tell whether numbers can be verified here at all."""
+    """Return whether this server can verify phone numbers."""
     return sms.can_send()
 
 
-def begin(user_id: UUID, raw: str, region: str, *, origin: Origin, replaces: bool) -> None:
-    """Text a code to a number. `replaces` says that an account's number may be changed by it.
+def begin(user_id: UUID, raw: str, region: str, *, client: Client, replaces: bool) -> None:
+    """Text a code to a number; with `replaces`, the number may replace the account's current one.
 
-    Raises InputRefused for a number that cannot be verified, TooManyAttempts, and Conflict where
-    no text can be sent, or the account has a number that must not be replaced.
+    Raises InputRefused for a number that cannot be verified, TooManyAttempts, and Conflict if no
+    text can be sent, or if the account has a number and `replaces` is False.
     """
     number = parse_phone(raw, region)
-    user = standing.require_standing(user_id)
-    present = user.phone
-    # The limits below have connections of their own.
-    db.session.rollback()
-    if not is_available() or (present is not None and not replaces):
+    with transaction():
+        current = account_status.require_active(user_id).phone
+    if not is_available() or (current is not None and not replaces):
         raise Conflict("no number can be verified now")
-    if number == present:
+    if number == current:
         raise InputRefused("phone", "verified_already")
     pending = get_pending(user_id)
     repeats = pending is not None and pending.target == number
     try:
-        attempts.spend(text_limits.PAUSE, str(user_id))
+        rate_limits.spend(text_limits.PAUSE, str(user_id))
     except TooManyAttempts:
         if repeats:
-            # A press too many: the code is on its way.
+            # The button was pressed twice: the code is already on its way.
             return
         raise
-    _text(user_id, number, pending if repeats else None, origin)
+    text_limits.spend(user_id, number, client=client)
+    with transaction():
+        _text(user_id, number, pending if repeats else None)
 
 
-def send_again(user_id: UUID, *, origin: Origin) -> None:
-    """Text the code once more; the same one, so that a late message works too.
+def send_again(pending: VerificationTokenRecord, *, client: Client) -> None:
+    """Text the same code again, so that a message that arrives late works too.
 
-    Raises TokenExpired if no code stands, and TooManyAttempts.
+    Raises TooManyAttempts.
     """
-    pending = require_pending(user_id)
-    attempts.spend(text_limits.PAUSE, str(user_id))
-    _text(user_id, pending.target, pending, origin)
+    rate_limits.spend(text_limits.PAUSE, str(pending.user_id))
+    text_limits.spend(pending.user_id, pending.target, client=client)
+    with transaction():
+        _text(pending.user_id, pending.target, pending)
 
 
 def require_pending(user_id: UUID) -> VerificationTokenRecord:
-    """Return the code that stands; raises TokenExpired if there is none."""
+    """Return the active code; raises TokenExpired if there is none."""
     pending = get_pending(user_id)
     if pending is None:
-        raise TokenExpired("no code stands")
+        raise TokenExpired("there is no active code")
     return pending
 
 
-def claim(user_id: UUID, typed: str, *, origin: Origin) -> None:
-    """Use the code up, and put its number in place.
+def claim(pending: VerificationTokenRecord, typed: str, *, client: Client) -> None:
+    """Consume the code that `require_pending` returned, and set its number.
 
-    Raises InputRefused for a wrong code, TooManyAttempts after five, TokenExpired or TokenUsed if
-    no code stands, and Conflict if another account has the number.
+    Raises InputRefused for a wrong code, TooManyAttempts after five, Conflict if another account
+    has the number, and what `one_time_tokens.claim` raises.
     """
-    pending = require_pending(user_id)
+    subject = str(pending.user_id)
     code = read_code(typed)
     if code is None:
         raise InputRefused("code", "not_a_code")
-    attempts.spend(WRONG_CODES, str(user_id))
-    attempts.spend(WRONG_CODES_OF_NUMBER, pending.target)
+    rate_limits.spend(WRONG_CODES, subject)
+    rate_limits.spend(WRONG_CODES_OF_NUMBER, pending.target)
     if not phone_codes.is_right(pending, code):
         raise InputRefused("code", "wrong")
-    user = standing.require_standing(user_id)
-    verification.claim_found(pending)
-    attempts.forgive(WRONG_CODES, str(user_id))
-    attempts.forgive(WRONG_CODES_OF_NUMBER, pending.target)
-    _put(user, pending.target, origin)
-
-
-def _put(user: User, number: str, origin: Origin) -> None:
-    taken = select(User.id).where(User.phone == number, User.phone_verified_at.is_not(None))
-    if db.session.scalar(taken.where(User.id != user.id)) is not None:
-        # The code has done its work, though it did not help.
-        db.session.commit()
-        raise Conflict("another account has this number")
     try:
-        phone.put(user, number, origin=origin)
-        db.session.commit()
+        with transaction():
+            user = account_status.require_active(pending.user_id)
+            one_time_tokens.claim(pending)
+            rate_limits.forgive(WRONG_CODES, subject)
+            rate_limits.forgive(WRONG_CODES_OF_NUMBER, pending.target)
+            # The code is consumed even if it proves the number of another account.
+            is_taken = _has_other_owner(pending.target, user.id)
+            if not is_taken:
+                phone.set_phone(user, pending.target, client=client)
+                db.session.flush()
     except IntegrityError as error:
-        db.session.rollback()
-        raise Conflict("another account has this number by now") from error
+        raise Conflict("another account has just verified this number") from error
+    if is_taken:
+        raise Conflict("another account has this number")
 
 
-def _text(
-    user_id: UUID, number: str, pending: VerificationTokenRecord | None, origin: Origin
-) -> None:
-    """Write the message into the outbox; with the pending code, unless that is nearly over."""
-    text_limits.spend(user_id, number, origin=origin)
+def _has_other_owner(number: str, user_id: UUID) -> bool:
+    owner = select(User.id).where(User.phone == number, User.phone_verified_at.is_not(None))
+    return db.session.scalar(owner.where(User.id != user_id)) is not None
+
+
+def _text(user_id: UUID, number: str, pending: VerificationTokenRecord | None) -> None:
+    """Add the message to the transaction; with the pending code, unless that expires soon."""
     now = clock.now()
     code = None
-    if pending is not None and pending.expires_at - now > _NEARLY_OVER:
-        code, expires_at = phone_codes.tell_again(pending), pending.expires_at
+    if pending is not None and pending.expires_at - now > _EXPIRES_SOON:
+        code, expires_at = phone_codes.code_of(pending), pending.expires_at
     if code is None:
         code, expires_at = phone_codes.add(user_id, number), now + LIFETIME
     sms.enqueue(
@@ -137,7 +140,6 @@ def _text(
         user_id=user_id,
         lifetime=expires_at - now,
         code=code,
-        host=urlsplit(current_settings().public_url).hostname,
+        host=urlsplit(current_settings().deployment.public_url).hostname,
         minutes=int((expires_at - now).total_seconds() // 60),
     )
-    db.session.commit()

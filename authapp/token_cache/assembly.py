@@ -10,7 +10,7 @@ from authapp.token_cache.coherence.reader import Reader
 from authapp.token_cache.coherence.writer import Writer
 from authapp.token_cache.counters import Counters
 from authapp.token_cache.last_used import LastUsed
-from authapp.token_cache.verified import VerifiedTokens
+from authapp.token_cache.verdicts import Verdicts
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Assembly:
     database: CacheDatabase
     counters: Counters
     last_used: LastUsed
-    verified: VerifiedTokens
     backend: TokenCacheBackend
     reader: Reader
     writer: Writer
+    verdicts: Verdicts
 
     def close(self) -> None:
         """Store what was counted and close every connection."""
@@ -41,14 +41,15 @@ def assemble(settings: Settings) -> Assembly:
     database = CacheDatabase(settings)
     counters = Counters(database.housekeeping)
     backend = TokenCacheBackend(settings, database, counters)
-    local = LocalTier(backend, settings)
+    local = LocalTier(backend, counters, settings)
+    reader = Reader(backend, local, database, counters)
     return Assembly(
         settings,
         database,
         counters,
         last_used=LastUsed(settings, backend),
-        verified=VerifiedTokens(),
         backend=backend,
-        reader=Reader(backend, local, database, counters),
+        reader=reader,
         writer=Writer(backend, database, counters),
+        verdicts=Verdicts(reader),
     )

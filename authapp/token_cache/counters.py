@@ -30,6 +30,7 @@ class Event:
     JOURNAL: Final = "journal"
     REPLAY: Final = "replay"
     BROKEN_SEAL: Final = "broken_seal"
+    ENDED_COPY: Final = "ended_copy"  # a value from before its row ended, which was refused
     UNKNOWN: Final = "unknown"
     DATABASE: Final = "database"
 

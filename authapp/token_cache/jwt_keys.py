@@ -1,22 +1,12 @@
 """Signing keys through the cache, and the one read that checks an access token."""
 
-from typing import NamedTuple
 from uuid import UUID
 
 from cachetools import LRUCache
 
-from authapp.security.jwt import AccessClaims
 from authapp.token_cache.entries import RowEntry
 from authapp.token_cache.operations import Operations, unexpired
 from authapp.token_cache.records import JWT_KEY, REFRESH_TOKEN, JWTKeyRecord, RefreshTokenRecord
-
-
-class VerifiedAccessToken(NamedTuple):
-    """An access token whose signature was verified, and the entries that must still back it."""
-
-    claims: AccessClaims
-    session: RowEntry
-    key: RowEntry
 
 
 class JWTKeyOperations(Operations):
@@ -46,22 +36,9 @@ class JWTKeyOperations(Operations):
         id = self._id_of(key_id)
         if id is None:
             return None, None
-        return self._read_both(RowEntry(REFRESH_TOKEN, session_id), RowEntry(JWT_KEY, id))
-
-    def recall_access_token(
-        self, value: str
-    ) -> tuple[AccessClaims, RefreshTokenRecord | None, JWTKeyRecord | None] | None:
-        """Return a verified token's claims with the session and key behind it, in one read.
-
-        None for a value that this process has not verified.
-        """
-        known: VerifiedAccessToken | None = self.assembly.verified.get(value)
-        return known and (known.claims, *self._read_both(known.session, known.key))
-
-    def remember_access_token(self, value: str, claims: AccessClaims, key_id: UUID) -> None:
-        """Remember that a key, by its row's id, verified a token."""
-        session, key = RowEntry(REFRESH_TOKEN, claims.session_id), RowEntry(JWT_KEY, key_id)
-        self.assembly.verified.put(value, VerifiedAccessToken(claims, session, key))
+        entries = (RowEntry(REFRESH_TOKEN, session_id), RowEntry(JWT_KEY, id))
+        session, key = self.assembly.reader.read(entries)
+        return unexpired(session), unexpired(key)
 
     def cache_jwt_key(self, id: UUID) -> None:
         """Make sure that a key is cached, as it is committed."""
@@ -74,12 +51,6 @@ class JWTKeyOperations(Operations):
     def invalidate_all_jwt_keys(self) -> None:
         """Remove the entries of all keys, and their list."""
         self._invalidate_all(JWT_KEY)
-
-    def _read_both(
-        self, session: RowEntry, key: RowEntry
-    ) -> tuple[RefreshTokenRecord | None, JWTKeyRecord | None]:
-        records = self.assembly.reader.read((session, key))
-        return unexpired(records[0]), unexpired(records[1])
 
     def _id_of(self, key_id: str) -> UUID | None:
         """Return the row id of a kid; a kid that is not in the list belongs to no trusted key."""

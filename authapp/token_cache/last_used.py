@@ -49,7 +49,7 @@ class LastUsed:
         self._backend = backend
         # Opened for each write: once a minute is too rare to keep a connection for.
         self._engine = create_engine(
-            settings.database_url,
+            settings.database.url,
             poolclass=NullPool,
             connect_args=engine_options(settings)["connect_args"],
         )
@@ -64,7 +64,9 @@ class LastUsed:
         with self._lock:
             # The latest use goes last, so that the oldest are dropped first.
             self._waiting.pop(token_id, None)
-            self._wait({token_id: Use(clock.now(), address)})
+            self._waiting[token_id] = Use(clock.now(), address)
+            if self._timer is None or len(self._waiting) > MOST:
+                self._bound()
 
     def write(self) -> None:
         """Write the uses that it is this process's turn to write; the others wait."""
@@ -89,8 +91,8 @@ class LastUsed:
     def _put_back(self, uses: dict[UUID, Use]) -> None:
         if uses:
             with self._lock:
-                newer, self._waiting = self._waiting, uses
-                self._wait(newer)
+                self._waiting = {**uses, **self._waiting}
+                self._bound()
 
     def _is_my_turn(self, id: UUID) -> bool:
         """Return whether no other process wrote this token's use in the last minute.
@@ -115,8 +117,8 @@ class LastUsed:
             log.warning("uses of tokens could not be stored: %s", type(error).__name__)
             self._put_back(uses)
 
-    def _wait(self, uses: dict[UUID, Use]) -> None:
-        self._waiting.update(uses)
+    def _bound(self) -> None:
+        """Drop the oldest uses if there are too many, and have the others written in time."""
         while len(self._waiting) > MOST:
             del self._waiting[next(iter(self._waiting))]
         if self._timer is None:

@@ -1,14 +1,17 @@
 """What the operations on every kind of token share."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from datetime import datetime
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from flask import current_app
 
 from authapp.token_cache.assembly import Assembly
 from authapp.token_cache.entries import ListEntry, RowEntry
-from authapp.token_cache.records import Kind, R, is_active, is_unexpired
+from authapp.token_cache.records import Kind, R, Record, is_active, is_unexpired
+
+C = TypeVar("C")
 
 
 class Operations:
@@ -18,6 +21,21 @@ class Operations:
     def assembly(self) -> Assembly:
         """The parts that serve the current application."""
         return cast(Assembly, current_app.extensions["token_cache"])
+
+    def recall_verdict(self, value: str, type: type[C]) -> C | None:
+        """Return what a token was found to prove, unless a row behind it has changed since."""
+        return self.assembly.verdicts.recall(value, type)
+
+    def remember_verdict(
+        self,
+        value: str,
+        conclusion: Any,
+        records: Sequence[Record],
+        *,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Remember what a token proves, for as long as these records stay as they are."""
+        self.assembly.verdicts.remember(value, conclusion, records, expires_at=expires_at)
 
     def _get(self, kind: Kind[R], id: UUID) -> R | None:
         """Return a row's record; None if there is none or it has expired."""

@@ -193,3 +193,10 @@ JWT_KEY: Final = Kind(
 KINDS: Final[dict[str, Kind[Any]]] = {
     kind.table.name: kind for kind in (TOKEN, VERIFICATION_TOKEN, REFRESH_TOKEN, JWT_KEY)
 }
+
+_KINDS_BY_RECORD: Final = {kind.record: kind for kind in KINDS.values()}
+
+
+def kind_of(record: Record) -> Kind[Any]:
+    """Return a record's kind."""
+    return _KINDS_BY_RECORD[type(record)]

@@ -26,14 +26,13 @@ class RefreshTokenOperations(Operations):
 
     def proven_refresh_claim(self, value: str) -> RefreshClaim | None:
         """Return what a refresh token says if it was issued here; reads no store."""
-        verified = self.assembly.verified
-        known: RefreshClaim | None = verified.get(value)
+        known = self.recall_verdict(value, RefreshClaim)
         if known is not None:
             return known
         claim = parse_refresh_token(value)
         if claim is None or not proves(claim, self._refresh_keys()):
             return None
-        verified.put(value, claim)
+        self.remember_verdict(value, claim, records=[])
         return claim
 
     def get_refresh_tokens_by_user(self, user_id: UUID) -> list[RefreshTokenRecord]:
@@ -54,5 +53,5 @@ class RefreshTokenOperations(Operations):
 
     def _refresh_keys(self) -> list[bytes]:
         settings = self.assembly.settings
-        secrets = [settings.secret_key, *settings.secret_key_fallbacks]
+        secrets = [settings.secrets.secret_key, *settings.secrets.secret_key_fallbacks]
         return [derive_key(secret, "refresh token") for secret in secrets]

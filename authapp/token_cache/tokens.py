@@ -1,20 +1,10 @@
 """API tokens through the cache."""
 
-from hmac import compare_digest
-from typing import NamedTuple
 from uuid import UUID
 
-from authapp.security.opaque_tokens import digest, parse_api_token
-from authapp.token_cache.entries import RowEntry
-from authapp.token_cache.operations import Operations, unexpired
+from authapp.security.opaque_tokens import matches, parse_api_token
+from authapp.token_cache.operations import Operations
 from authapp.token_cache.records import TOKEN, TokenRecord
-
-
-class ParsedAPIToken(NamedTuple):
-    """What an API token's value says: its row's entry, and the digest that the row must have."""
-
-    entry: RowEntry
-    digest: bytes
 
 
 class TokenOperations(Operations):
@@ -30,17 +20,9 @@ class TokenOperations(Operations):
         A value of the wrong shape or checksum costs no look-up. The record says whether the token
         was revoked.
         """
-        assembly = self.assembly
-        known: ParsedAPIToken | None = assembly.verified.get(value)
-        parsed = known or _parse(assembly.settings.api_token_prefix, value)
-        if parsed is None:
-            return None
-        record: TokenRecord | None = unexpired(assembly.reader.read((parsed.entry,))[0])
-        if record is None or not compare_digest(parsed.digest, record.digest):
-            return None
-        if known is None:
-            assembly.verified.put(value, parsed)
-        return record
+        claim = parse_api_token(self.assembly.settings.tokens.api_token_prefix, value)
+        record = self._get(TOKEN, claim.id) if claim else None
+        return record if claim and record and matches(claim.secret, record.digest) else None
 
     def get_tokens_by_user(self, user_id: UUID) -> list[TokenRecord]:
         """Return a user's active tokens, oldest first."""
@@ -61,8 +43,3 @@ class TokenOperations(Operations):
     def invalidate_user_tokens(self, user_id: UUID) -> None:
         """Remove the entries of all of a user's tokens, and their list."""
         self._invalidate_all(TOKEN, user_id)
-
-
-def _parse(prefix: str, value: str) -> ParsedAPIToken | None:
-    claim = parse_api_token(prefix, value)
-    return ParsedAPIToken(RowEntry(TOKEN, claim.id), digest(claim.secret)) if claim else None

@@ -2,12 +2,12 @@
 
 from typing import Any, Final, NamedTuple
 
-from flask import Blueprint, g, render_template, request, url_for
+from flask import Blueprint, g, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import lazy_gettext as _l
 
 from authapp.services import account as service
 from authapp.services import verify_phone
+from authapp.web.catalogue import lazy_gettext as _l
 
 
 class Section(NamedTuple):
@@ -25,6 +25,7 @@ class Section(NamedTuple):
 SECTIONS: Final[list[Section]] = []
 
 _TOP: Final = Section("account.show", _l("Your account"), "")
+_BELOW: Final = "/account/"
 
 # Pages of the account whose address says something else.
 _ELSEWHERE: Final = ("verify_phone",)
@@ -37,30 +38,33 @@ def sections() -> list[Section]:
     """Return the pages of the account, in order."""
 
     def place(section: Section) -> int:
-        feature = section.endpoint.partition(".")[0]
+        feature = _feature(section)
         return _ORDER.index(feature) if feature in _ORDER else len(_ORDER)
 
     return sorted(SECTIONS, key=place)
 
 
+def _feature(section: Section) -> str:
+    return section.endpoint.partition(".")[0]
+
+
 def trail_to_here() -> list[Section]:
-    """Return the pages that lead to the page at hand, if it is a page of the account."""
+    """Return the pages that lead to the current page, if it is an account page."""
     if g.identity is None:
         return []
-    paths = {url_for(section.endpoint): section for section in SECTIONS}
-    top = url_for(_TOP.endpoint)
-    is_below = request.path.startswith(f"{top}/") or request.blueprint in _ELSEWHERE
-    if request.path not in paths and not is_below:
+    above = [section for section in SECTIONS if _feature(section) == request.blueprint]
+    is_below = request.path.startswith(_BELOW) or request.blueprint in _ELSEWHERE
+    if not above and not is_below:
         return []
-    return [_TOP, *(paths[path] for path in paths if request.path.startswith(f"{path}/"))]
+    return [_TOP, *(section for section in above if section.endpoint != request.endpoint)]
 
 
-account = Blueprint("account", __name__, url_prefix="/account")
+blueprint = Blueprint("account", __name__, url_prefix="/account")
 
 
-@account.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Show the account of whoever is signed in."""
+    """Show the signed-in user's account."""
     return render_template(
         "account/show.html",
         account=service.get_account(g.identity.user_id),

@@ -1,85 +1,85 @@
-"""What happened to the account of whoever is signed in, in plain words."""
+"""The signed-in user's activity, in plain words."""
 
 from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, g, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 
+from authapp.domain.devices import Device
 from authapp.errors import NotFound
 from authapp.models import Activity, ActivityEvent, VerificationType
 from authapp.services import activity as service
-from authapp.services.devices import Device
 from authapp.web.account import SECTIONS, Section
-from authapp.web.words import for_device
+from authapp.web.catalogue import lazy_gettext as _l
+from authapp.web.messages import for_device
 
-activity = Blueprint("activity", __name__, url_prefix="/account/activity")
+blueprint = Blueprint("activity", __name__, url_prefix="/account/activity")
 
 SECTIONS.append(
     Section(
         "activity.show",
-        _l("What happened lately"),
-        _l("Sign-ins and changes: when, from where, and on which device."),
+        _l("Recent activity"),
+        _l("Sign-ins and changes to your account: when, where and on which device."),
     )
 )
 
 WORDS: Final[dict[Activity, LazyString]] = {
-    Activity.REGISTERED: _l("The account was made"),
-    Activity.REGISTERED_AGAIN: _l("Somebody tried to register with your address"),
-    Activity.EMAIL_VERIFIED: _l("The e-mail address was verified"),
-    Activity.EMAIL_CHANGE_ASKED: _l("Another e-mail address was asked for"),
-    Activity.EMAIL_CHANGED: _l("The e-mail address was changed"),
-    Activity.EMAIL_RESTORED: _l("The account was given back to a former address"),
-    Activity.LINK_OPENED_ELSEWHERE: _l("A link from our mail was opened, and nothing came of it"),
+    Activity.REGISTERED: _l("Account created"),
+    Activity.REGISTERED_AGAIN: _l("Someone tried to register with your email address"),
+    Activity.EMAIL_VERIFIED: _l("Email address confirmed"),
+    Activity.EMAIL_CHANGE_ASKED: _l("Change of email address requested"),
+    Activity.EMAIL_CHANGED: _l("Email address changed"),
+    Activity.EMAIL_RESTORED: _l("Previous email address restored"),
+    Activity.LINK_OPENED_ELSEWHERE: _l("A link from our email was opened, but not used"),
     Activity.SIGNED_IN: _l("Signed in"),
-    Activity.SIGN_IN_REFUSED: _l("A sign-in was refused"),
-    Activity.PASSWORD_CONFIRMED: _l("The password was entered once more"),
+    Activity.SIGN_IN_REFUSED: _l("Sign-in failed"),
+    Activity.PASSWORD_CONFIRMED: _l("Password confirmed"),
     Activity.SIGNED_OUT: _l("Signed out"),
-    Activity.SIGNED_OUT_ELSEWHERE: _l("Another device was signed out"),
-    Activity.SIGNED_OUT_BY_OPERATOR: _l("Signed out everywhere by whoever runs this site"),
-    Activity.ACCOUNT_DISABLED: _l("Account disabled by whoever runs this site"),
-    Activity.ACCOUNT_ENABLED: _l("Account enabled by whoever runs this site"),
-    Activity.REUSE_SEEN: _l("A copy of a session turned up, so the session was ended"),
-    Activity.ACCOUNT_FROZEN: _l("The account was frozen"),
-    Activity.ACCOUNT_CLOSED: _l("The account was closed, to be deleted"),
-    Activity.ACCOUNT_KEPT: _l("The account was kept after all"),
-    Activity.DATA_DOWNLOADED: _l("The data of the account was downloaded"),
-    Activity.API_TOKEN_MADE: _l("An API token was made"),
-    Activity.API_TOKEN_ROTATED: _l("An API token was replaced by a new one"),
-    Activity.API_TOKEN_REVOKED: _l("An API token was revoked"),
-    Activity.API_TOKEN_LEAKED: _l("An API token had leaked and was revoked"),
-    Activity.PASSWORD_CHANGED: _l("The password was changed"),
-    Activity.PASSWORD_RESET_ASKED: _l("A link to choose a new password was asked for"),
-    Activity.PASSWORD_RESET: _l("A new password was chosen by a mailed link"),
-    Activity.PHONE_VERIFIED: _l("A phone number was added"),
-    Activity.PHONE_CHANGED: _l("The phone number was changed"),
-    Activity.PHONE_REMOVED: _l("The phone number was removed"),
+    Activity.SIGNED_OUT_ELSEWHERE: _l("Another device signed out"),
+    Activity.SIGNED_OUT_BY_OPERATOR: _l("All devices signed out by an administrator"),
+    Activity.ACCOUNT_DISABLED: _l("Account disabled by an administrator"),
+    Activity.ACCOUNT_ENABLED: _l("Account enabled by an administrator"),
+    Activity.REUSE_SEEN: _l("Session ended because a copy of it was used"),
+    Activity.ACCOUNT_FROZEN: _l("Account frozen"),
+    Activity.ACCOUNT_CLOSED: _l("Account closed and scheduled for deletion"),
+    Activity.ACCOUNT_KEPT: _l("Account deletion canceled"),
+    Activity.DATA_DOWNLOADED: _l("Account data downloaded"),
+    Activity.API_TOKEN_MADE: _l("API token created"),
+    Activity.API_TOKEN_ROTATED: _l("API token rotated"),
+    Activity.API_TOKEN_REVOKED: _l("API token revoked"),
+    Activity.API_TOKEN_LEAKED: _l("Leaked API token revoked"),
+    Activity.PASSWORD_CHANGED: _l("Password changed"),
+    Activity.PASSWORD_RESET_ASKED: _l("Password reset requested"),
+    Activity.PASSWORD_RESET: _l("Password reset with an emailed link"),
+    Activity.PHONE_VERIFIED: _l("Phone number added"),
+    Activity.PHONE_CHANGED: _l("Phone number changed"),
+    Activity.PHONE_REMOVED: _l("Phone number removed"),
 }
 """Every activity has words, even one that is noted no more: old events stand for a year."""
 
 DETAILS: Final[dict[str, LazyString]] = {
     "name": _l("Name"),
-    "email": _l("E-mail address"),
+    "email": _l("Email address"),
     "phone": _l("Phone number"),
-    "instead_of": _l("Instead of"),
-    "purpose": _l("The link was"),
-    "program": _l("The other device's browser"),
-    "system": _l("Its system"),
+    "instead_of": _l("Previously"),
+    "purpose": _l("Purpose of the link"),
+    "program": _l("Browser of the other device"),
+    "system": _l("System of the other device"),
 }
 
 PURPOSES: Final[dict[str, LazyString]] = {
-    VerificationType.EMAIL_VERIFICATION: _l("to verify an e-mail address"),
-    VerificationType.PHONE_VERIFICATION: _l("to verify a phone number"),
-    VerificationType.EMAIL_CHANGE: _l("to verify a new e-mail address"),
-    VerificationType.PASSWORD_RESET: _l("to choose a new password"),
-    VerificationType.NOT_ME: _l("to freeze the account"),
-    VerificationType.KEEP_ACCOUNT: _l("to keep the account"),
+    VerificationType.EMAIL_VERIFICATION: _l("confirm an email address"),
+    VerificationType.PHONE_VERIFICATION: _l("confirm a phone number"),
+    VerificationType.EMAIL_CHANGE: _l("confirm a new email address"),
+    VerificationType.PASSWORD_RESET: _l("reset the password"),
+    VerificationType.NOT_ME: _l("freeze the account"),
+    VerificationType.KEEP_ACCOUNT: _l("keep the account"),
 }
 
 
-@activity.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
     """List what happened, newest first, a page at a time."""
     before = _id(request.args.get("before"))

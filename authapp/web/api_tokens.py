@@ -8,7 +8,6 @@ from uuid import UUID
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from wtforms import (
     DateField,
     HiddenField,
@@ -22,22 +21,21 @@ from wtforms.widgets import CheckboxInput
 
 from authapp import clock
 from authapp.config import current_settings
+from authapp.domain.api_token_rules import NAME_CHARACTERS
 from authapp.errors import Conflict, InputRefused, LimitReached
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import api_tokens as service
-from authapp.services.api_token_rules import NAME_CHARACTERS
 from authapp.services.api_tokens import NewToken
-from authapp.web import words
+from authapp.web import messages
 from authapp.web.account import SECTIONS, Section
+from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.forms import Form, show_refusal
 
 SECTIONS.append(
-    Section(
-        "api_tokens.show", _l("API tokens"), _l("Let programs act in your name, and stop them.")
-    )
+    Section("api_tokens.show", _l("API tokens"), _l("Let programs act on your behalf."))
 )
 
-api_tokens = Blueprint("api_tokens", __name__, url_prefix="/account/tokens")
+blueprint = Blueprint("api_tokens", __name__, url_prefix="/account/tokens")
 
 _ON_A_DATE: Final = "date"
 _NEVER: Final = "never"
@@ -53,7 +51,7 @@ _OVERLAPS: Final = {
 def _name_field(enter: str) -> StringField:
     return StringField(
         _l("Name"),
-        validators=[InputRequired(_l("Give it a name that tells you later what it is for."))],
+        validators=[InputRequired(_l("Enter a name that says what the token is for."))],
         render_kw={"maxlength": NAME_CHARACTERS, "autocomplete": "off", "enterkeyhint": enter},
     )
 
@@ -65,28 +63,28 @@ class NewTokenForm(Form):
     key = HiddenField(default=lambda: secrets.token_urlsafe(16))
     name = _name_field("next")
     scopes = SelectMultipleField(
-        _l("What it may do"),
-        validators=[InputRequired(_l("Choose at least one thing that the token may do."))],
-        choices=[SelectChoice(scope, text) for scope, text in words.SCOPES.items()],
+        _l("Permissions"),
+        validators=[InputRequired(_l("Choose at least one permission."))],
+        choices=[SelectChoice(scope, text) for scope, text in messages.SCOPES.items()],
         # Which are ours is the service's to say.
         validate_choice=False,
         option_widget=CheckboxInput(),
     )
     expiry = RadioField(
-        _l("How long it works"),
+        _l("Expiration"),
         choices=[
-            SelectChoice("30", _l("30 days")),
-            SelectChoice("90", _l("90 days")),
-            SelectChoice("365", _l("One year")),
-            SelectChoice(_ON_A_DATE, _l("Until a date of your choice")),
-            SelectChoice(_NEVER, _l("For ever")),
+            SelectChoice("30", _l("In 30 days")),
+            SelectChoice("90", _l("In 90 days")),
+            SelectChoice("365", _l("In 1 year")),
+            SelectChoice(_ON_A_DATE, _l("On a date you choose")),
+            SelectChoice(_NEVER, _l("Never")),
         ],
         default="90",
     )
     expires_at = DateField(
-        _l("Last day"),
+        _l("Expiration date"),
         validators=[Optional()],
-        invalid_value_message=_l("Enter a date, like 2027-01-31."),
+        invalid_value_message=_l("Enter a date in the format 2027-01-31."),
         render_kw={"autocomplete": "off", "enterkeyhint": "go"},
     )
 
@@ -111,23 +109,23 @@ class RotateForm(Form):
     """How long the old value goes on working."""
 
     overlap = RadioField(
-        _l("The old token works for"),
+        _l("When should the old token stop working?"),
         choices=[
-            SelectChoice("0", _l("no longer: it stops at once")),
-            SelectChoice("1h", _l("one more hour")),
-            SelectChoice("1d", _l("one more day")),
-            SelectChoice("7d", _l("one more week")),
+            SelectChoice("0", _l("Immediately")),
+            SelectChoice("1h", _l("In 1 hour")),
+            SelectChoice("1d", _l("In 1 day")),
+            SelectChoice("7d", _l("In 1 week")),
         ],
         default="1d",
     )
 
 
-@api_tokens.context_processor
+@blueprint.context_processor
 def _words_of_tokens() -> dict[str, object]:
-    return {"prefix": current_settings().api_token_prefix, "scopes": words.SCOPES}
+    return {"prefix": current_settings().tokens.api_token_prefix, "scopes": messages.SCOPES}
 
 
-@api_tokens.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
     """List the tokens that work."""
     return render_template(
@@ -137,13 +135,13 @@ def show() -> ResponseReturnValue:
     )
 
 
-@api_tokens.get("/new")
+@blueprint.get("/new")
 def new() -> ResponseReturnValue:
     """Show the form."""
     return _render_new(NewTokenForm())
 
 
-@api_tokens.post("/new")
+@blueprint.post("/new")
 def create() -> ResponseReturnValue:
     """Make a token and show its value, this once; a form sent twice makes no second one."""
     form = NewTokenForm()
@@ -155,7 +153,7 @@ def create() -> ResponseReturnValue:
             name=form.name.data,
             scopes=form.scopes.data,
             expires_at=form.read_expiry(),
-            origin=origin(),
+            client=client(),
             key=form.key.data,
         )
     except InputRefused as refusal:
@@ -163,24 +161,27 @@ def create() -> ResponseReturnValue:
         return _render_new(form), 422
     except LimitReached as limit:
         flash(
-            _("You have %(most)s tokens, and that is the most. Revoke one first.", most=limit.most)
+            _("You have %(most)s tokens, which is the maximum. Revoke one first.", most=limit.most)
         )
         return _to_list()
     except Conflict:
         flash(
-            _("This token was made already. What it is was shown once; revoke it if you missed it.")
+            _(
+                "This token was already created. If you didn't copy it, revoke it and "
+                "create another."
+            )
         )
         return _to_list()
     return _render_made(made)
 
 
-@api_tokens.get("/<uuid:id>/name")
+@blueprint.get("/<uuid:id>/name")
 def name(id: UUID) -> ResponseReturnValue:
     """Show the form for another name."""
     return _render_one("rename", id, RenameForm())
 
 
-@api_tokens.post("/<uuid:id>/name")
+@blueprint.post("/<uuid:id>/name")
 def rename(id: UUID) -> ResponseReturnValue:
     """Give the token another name."""
     form = RenameForm()
@@ -191,17 +192,17 @@ def rename(id: UUID) -> ResponseReturnValue:
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render_one("rename", id, form), 422
-    flash(_("The token has its new name."))
+    flash(_("Token renamed."))
     return _to_list()
 
 
-@api_tokens.get("/<uuid:id>/rotate")
+@blueprint.get("/<uuid:id>/rotate")
 def choose_overlap(id: UUID) -> ResponseReturnValue:
     """Ask how long the old value shall go on working."""
     return _render_one("rotate", id, RotateForm())
 
 
-@api_tokens.post("/<uuid:id>/rotate")
+@blueprint.post("/<uuid:id>/rotate")
 def rotate(id: UUID) -> ResponseReturnValue:
     """Replace the token, and show the value of the new one, this once."""
     form = RotateForm()
@@ -209,24 +210,26 @@ def rotate(id: UUID) -> ResponseReturnValue:
         return _render_one("rotate", id, form), 422
     overlap = _OVERLAPS[form.overlap.data]
     try:
-        made = service.rotate(g.identity.user_id, id, overlap=overlap, origin=origin())
+        made = service.rotate(g.identity.user_id, id, overlap=overlap, client=client())
     except Conflict:
-        flash(_("This token was replaced already. Rotate the new one if you missed what it is."))
+        flash(
+            _("This token was already replaced. If you didn't copy the new one, rotate that one.")
+        )
         return _to_list()
     return _render_made(made)
 
 
-@api_tokens.get("/<uuid:id>/revoke")
+@blueprint.get("/<uuid:id>/revoke")
 def ask(id: UUID) -> ResponseReturnValue:
     """Ask whether the token shall really stop."""
     return _render_one("revoke", id, Form())
 
 
-@api_tokens.post("/<uuid:id>/revoke")
+@blueprint.post("/<uuid:id>/revoke")
 def revoke(id: UUID) -> ResponseReturnValue:
     """Refuse the token from its next use on."""
-    service.revoke(g.identity.user_id, id, origin=origin())
-    flash(_("The token is revoked. Whoever has it can do nothing with it any more."))
+    service.revoke(g.identity.user_id, id, client=client())
+    flash(_("Token revoked. It no longer works."))
     return _to_list()
 
 

@@ -16,20 +16,21 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from authapp import clock
+from authapp.domain import known_devices, sessions
+from authapp.domain.account_status import may_do_everything
+from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import TokenRefused
+from authapp.http.client import client
 from authapp.http.credentials import ACCESS, DEVICE, REFRESH, bearer, cookie, cookie_name, is_secure
-from authapp.http.origin import origin
-from authapp.services import known_devices, refresh, sessions
+from authapp.services import refresh
 from authapp.services.confirm_password import is_fresh
-from authapp.services.sessions import Identity, SignedIn
-from authapp.services.standing import may_do_everything
 from authapp.web.access import Access, rule
 from authapp.web.navigation import page_at_hand
 
 
 def init_app(app: Flask) -> None:
     """Configure the attributes of the session cookie."""
-    secure = app.extensions["settings"].public_url.startswith("https://")
+    secure = app.extensions["settings"].deployment.public_url.startswith("https://")
     app.config.update(
         SESSION_COOKIE_NAME="__Host-session" if secure else "session",
         SESSION_COOKIE_SECURE=secure,
@@ -61,25 +62,25 @@ def login_required() -> BaseResponse | None:
     if g.identity is None:
         return redirect(url_for("login.show", next=page_at_hand()), 303)
     if Access.VERIFIED in needed and not may_do_everything(g.identity.user_id):
-        flash(_("That takes a verified address."))
+        flash(_("Confirm your email address to continue."))
         return redirect(url_for("verify_email.show"), 303)
     if Access.FRESH in needed and not is_fresh(g.identity):
         return redirect(url_for("confirm_password.show", next=page_at_hand()), 303)
     return None
 
 
-def keep(signed_in: SignedIn) -> None:
+def set_session_cookies(signed_in: SignedIn) -> None:
     """Give the browser a session's tokens with the current response."""
     g.identity = signed_in.identity
     _send(tokens=signed_in)
 
 
-def keep_device(value: str) -> None:
+def set_device_cookie(value: str) -> None:
     """Give the browser, with the current response, what identifies it the next time."""
     _send(device=value)
 
 
-def forget() -> None:
+def clear_session_cookies() -> None:
     """Delete the tokens in the browser with the current response."""
     g.identity = None
     _send(tokens=None)
@@ -107,7 +108,7 @@ def _renewed() -> Identity | None:
     if not value:
         return None
     try:
-        signed_in = refresh.renew(value, origin=origin())
+        signed_in = refresh.renew(value, client=client())
     except TokenRefused as refusal:
         current_app.logger.info("a session was not renewed: %s", refusal)
         g.refusal = refusal

@@ -7,15 +7,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request
+from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 
 from authapp.config import Settings
 from authapp.errors import ConfigError
-from authapp.web import mark, palette
+from authapp.web import logo, palette
 from authapp.web.palette import Palette
 
-brand = Blueprint("brand", __name__)
+blueprint = Blueprint("brand", __name__)
 
 _LOGO_TYPES: Final = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 _LARGEST_LOGO_BYTES: Final = 16 * 1024
@@ -49,11 +49,11 @@ class Brand:
 
     @cached_property
     def tile(self) -> str:
-        return mark.tile(self.name)
+        return logo.tile(self.name)
 
     @cached_property
     def blade(self) -> str:
-        return mark.blade(self.name)
+        return logo.blade(self.name)
 
     @cached_property
     def support_url(self) -> str:
@@ -77,32 +77,32 @@ def init_app(app: Flask) -> None:
     """Give templates the brand; raises ConfigError if a file or a colour of it will not do."""
     settings: Settings = app.extensions["settings"]
     chosen = Brand(
-        name=settings.app_name,
-        light=palette.light(settings.accent_color),
-        dark=palette.dark(settings.accent_color),
-        logo=_read_logo(settings.logo_file),
-        support=settings.support_address,
-        terms_url=settings.terms_url,
-        privacy_url=settings.privacy_url,
+        name=settings.brand.app_name,
+        light=palette.light(settings.brand.accent_color),
+        dark=palette.dark(settings.brand.accent_color),
+        logo=_read_logo(settings.brand.logo_file),
+        support=settings.brand.support_address,
+        terms_url=settings.brand.terms_url,
+        privacy_url=settings.brand.privacy_url,
     )
     app.extensions["brand"] = chosen
     app.jinja_env.globals.update(app_name=chosen.name, brand=chosen)
-    if settings.template_folder:
-        _override_templates(app, Path(settings.template_folder))
+    if settings.brand.template_folder:
+        _override_templates(app, Path(settings.brand.template_folder))
 
 
-@brand.get("/icon.svg")
+@blueprint.get("/icon.svg")
 def icon() -> Response:
     """Draw the mark for a browser's tab."""
     return _kept(Response(render_template("brand/icon.svg"), mimetype="image/svg+xml"))
 
 
-@brand.get("/logo")
-def logo() -> Response:
+@blueprint.get("/logo", endpoint="logo")
+def logo_file() -> Response:
     """Return the logo."""
     chosen: Brand = current_app.extensions["brand"]
     if chosen.logo is None:
-        return Response(status=404)
+        abort(404)
     return _kept(Response(chosen.logo.content, mimetype=chosen.logo.type))
 
 

@@ -1,11 +1,11 @@
-"""The browser at hand, known again by a secret in its own signed cookie until it is closed."""
+"""The current browser, recognized by a secret in its session cookie."""
 
 import secrets
 from typing import cast
 
 from flask import g, session
 
-from authapp.services.openings import Opener
+from authapp.domain.emailed_links import Visitor
 
 
 def browser_secret() -> str:
@@ -13,7 +13,7 @@ def browser_secret() -> str:
     return cast(str, session.setdefault("browser", secrets.token_urlsafe(32)))
 
 
-def opener() -> Opener:
+def visitor() -> Visitor:
     """Return who opens a mailed link."""
     user_id = g.identity.user_id if g.identity else None
-    return Opener(user_id=user_id, browser=session.get("browser"))
+    return Visitor(user_id=user_id, browser=session.get("browser"))

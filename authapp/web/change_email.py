@@ -3,86 +3,94 @@
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from authapp.errors import Conflict, InputRefused, TokenRefused, TokenUsed
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import account
 from authapp.services import change_email as service
-from authapp.web import words
+from authapp.services.open_link import open_link
+from authapp.token_cache.records import VerificationTokenRecord
+from authapp.web import flows, messages
 from authapp.web.account import SECTIONS, Section
-from authapp.web.browser import browser_secret, opener
+from authapp.web.browser import browser_secret, visitor
+from authapp.web.catalogue import lazy_gettext as _l
+from authapp.web.flows import Flow
 from authapp.web.forms import CodeForm, Form, email_field, show_refusal
 
-change_email = Blueprint("change_email", __name__, url_prefix="/account/email")
+blueprint = Blueprint("change_email", __name__, url_prefix="/account/email")
 
 SECTIONS.append(
-    Section("change_email.show", _l("E-mail address"), _l("Change where our mail goes."))
+    Section(
+        "change_email.show", _l("Email address"), _l("Change the email address of your account.")
+    )
 )
 
 
 class ChangeEmailForm(Form):
     """The new address."""
 
-    email = email_field("send", _l("New e-mail address"))
+    email = email_field("send", _l("New email address"))
 
 
-@change_email.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Show the form, and where a change stands."""
-    return _render(ChangeEmailForm(), CodeForm())
+    """Show the form, and the status of a pending change."""
+    return _render(ChangeEmailForm(), CodeForm(), _pending())
 
 
-@change_email.post("")
+@blueprint.post("")
 def submit() -> ResponseReturnValue:
     """Ask for the change; the answer is the same whether or not somebody has the address."""
     form = ChangeEmailForm()
     if not form.validate():
-        return _render(form, CodeForm(formdata=None)), 422
+        return _render(form, CodeForm(formdata=None), _pending()), 422
     try:
         service.request(
-            g.identity.user_id, form.email.data, browser=browser_secret(), origin=origin()
+            g.identity.user_id, form.email.data, browser=browser_secret(), client=client()
         )
     except InputRefused as refusal:
         show_refusal(form, refusal)
-        return _render(form, CodeForm(formdata=None)), 422
-    flash(_("A message is on its way."))
+        return _render(form, CodeForm(formdata=None), _pending()), 422
+    flash(_("Email sent."))
     return redirect(url_for("change_email.show"), 303)
 
 
-@change_email.post("/code")
+@blueprint.post("/code")
 def claim_by_code() -> ResponseReturnValue:
-    """Put the new address in place by the code, for whoever is signed in."""
-    form = CodeForm()
+    """Replace the signed-in user's address by the code."""
+    form, pending = CodeForm(), _pending()
+    if pending is None:
+        raise flows.PageOutOfDate(url_for("change_email.show"))
+    flows.require_named(_flow(pending), again=url_for("change_email.show"))
     try:
         if form.validate():
-            service.claim_by_code(opener(), form.code.data, origin=origin())
+            service.claim_by_code(pending, visitor(), form.code.data, client=client())
             return render_template("change_email/done.html")
     except (TokenRefused, Conflict) as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
-    return _render(ChangeEmailForm(formdata=None), form), 422
+    return _render(ChangeEmailForm(formdata=None), form, pending), 422
 
 
-@change_email.get("/<value>")
+@blueprint.get("/<value>")
 def confirm(value: str) -> ResponseReturnValue:
     """Show the button, or elsewhere ask for the code; neither changes the account."""
     try:
-        is_at_home = service.open_link(value, opener(), origin=origin())
+        is_recognized = open_link(value, service.TYPE, visitor(), client=client())
     except TokenRefused as refusal:
         return _refused(refusal)
-    if is_at_home:
+    if is_recognized:
         return render_template("change_email/confirm.html")
     return render_template("change_email/elsewhere.html", form=CodeForm())
 
 
-@change_email.post("/<value>")
+@blueprint.post("/<value>")
 def claim(value: str) -> ResponseReturnValue:
     """Put the new address in place, once."""
     form = CodeForm()
     try:
-        service.claim(value, opener(), form.code.data or "", origin=origin())
+        service.claim(value, visitor(), form.code.data or "", client=client())
     except (TokenRefused, Conflict) as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
@@ -91,13 +99,24 @@ def claim(value: str) -> ResponseReturnValue:
     return render_template("change_email/done.html")
 
 
-def _render(form: ChangeEmailForm, code_form: CodeForm) -> str:
+def _pending() -> VerificationTokenRecord | None:
+    return service.get_pending(g.identity.user_id)
+
+
+def _flow(pending: VerificationTokenRecord) -> Flow:
+    return flows.of_account(pending.user_id, "change_email", pending.target)
+
+
+def _render(
+    form: ChangeEmailForm, code_form: CodeForm, pending: VerificationTokenRecord | None
+) -> str:
     return render_template(
         "change_email/show.html",
         form=form,
         code_form=code_form,
         account=account.get_account(g.identity.user_id),
-        pending=service.pending(g.identity.user_id),
+        pending=pending.target if pending else None,
+        flow=_flow(pending) if pending else None,
     )
 
 
@@ -105,7 +124,9 @@ def _refused(refusal: TokenRefused | Conflict) -> ResponseReturnValue:
     is_taken = isinstance(refusal, Conflict)
     page = render_template(
         "change_email/refused.html",
-        text=words.ADDRESS_TAKEN if isinstance(refusal, Conflict) else words.for_link(refusal),
+        text=messages.ADDRESS_TAKEN
+        if isinstance(refusal, Conflict)
+        else messages.for_link(refusal),
         was_used=isinstance(refusal, TokenUsed),
     )
     return page, 409 if is_taken else 410

@@ -3,25 +3,25 @@
 from flask import Blueprint, flash, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField
 
 from authapp.config import current_settings
 from authapp.errors import CredentialsRefused, InputRefused
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import account
 from authapp.services import change_password as service
 from authapp.web import authn
 from authapp.web.account import SECTIONS, Section
+from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.forms import Form, password_field, show_refusal
 
-change_password = Blueprint("change_password", __name__, url_prefix="/password/change")
+blueprint = Blueprint("change_password", __name__, url_prefix="/password/change")
 
 SECTIONS.append(
     Section(
         "change_password.show",
         _l("Password"),
-        _l("Choose another one, and sign out everywhere else."),
+        _l("Change your password and sign out your other devices."),
     )
 )
 
@@ -31,16 +31,16 @@ class ChangePasswordForm(Form):
 
     current_password = password_field("current-password", "next", _l("Current password"))
     new_password = password_field("new-password", label=_l("New password"))
-    end_others = BooleanField(_l("Sign out on all other devices"), default=True)
+    end_others = BooleanField(_l("Sign out all other devices"), default=True)
 
 
-@change_password.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
     """Show the form."""
     return _render(ChangePasswordForm())
 
 
-@change_password.post("")
+@blueprint.post("")
 def submit() -> ResponseReturnValue:
     """Change the password, and go on in a new session."""
     form = ChangePasswordForm()
@@ -52,18 +52,18 @@ def submit() -> ResponseReturnValue:
             form.current_password.data,
             form.new_password.data,
             end_others=form.end_others.data,
-            origin=origin(),
+            client=client(),
         )
     except CredentialsRefused:
-        form.current_password.errors = [_("This is not your password.")]
+        form.current_password.errors = [_("Current password is incorrect.")]
         return _render(form), 422
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render(form), 422
     # Whoever could read the form's key before must not know the next one.
     session.clear()
-    authn.keep(signed_in)
-    flash(_("Your password is changed."))
+    authn.set_session_cookies(signed_in)
+    flash(_("Your password has been changed."))
     return redirect(url_for("account.show"), 303)
 
 
@@ -72,5 +72,5 @@ def _render(form: ChangePasswordForm) -> str:
         "change_password/show.html",
         form=form,
         account=account.get_account(g.identity.user_id),
-        least=current_settings().password_min_length,
+        least=current_settings().accounts.password_min_length,
     )

@@ -5,23 +5,23 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.errors import CredentialsRefused
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import account
 from authapp.services import confirm_password as service
 from authapp.web import authn
 from authapp.web.forms import Form, password_field
 from authapp.web.navigation import local_path
 
-confirm_password = Blueprint("confirm_password", __name__, url_prefix="/account/confirm")
+blueprint = Blueprint("confirm_password", __name__, url_prefix="/account/confirm")
 
 
 class ConfirmPasswordForm(Form):
-    """The password of whoever is signed in."""
+    """The signed-in user's password."""
 
     password = password_field("current-password")
 
 
-@confirm_password.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
     """Show the form."""
     if service.is_fresh(g.identity):
@@ -29,18 +29,18 @@ def show() -> ResponseReturnValue:
     return _render(ConfirmPasswordForm())
 
 
-@confirm_password.post("")
+@blueprint.post("")
 def submit() -> ResponseReturnValue:
     """Check the password, and go where the visitor was going."""
     form = ConfirmPasswordForm()
     if not form.validate():
         return _render(form), 422
     try:
-        confirmed = service.confirm_password(g.identity, form.password.data, origin=origin())
+        confirmed = service.confirm_password(g.identity, form.password.data, client=client())
     except CredentialsRefused:
-        form.password.errors = [_("This is not your password.")]
+        form.password.errors = [_("Incorrect password.")]
         return _render(form), 422
-    authn.keep(confirmed)
+    authn.set_session_cookies(confirmed)
     return redirect(_next(), 303)
 
 

@@ -1,91 +1,99 @@
 """Deleting one's account, and keeping it after all."""
 
+from datetime import datetime
+from typing import Final
+
 from flask import Blueprint, flash, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from authapp.config import current_settings
 from authapp.errors import CredentialsRefused, TokenRefused
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import account
 from authapp.services import delete_account as service
-from authapp.web import authn
+from authapp.web import authn, flows
 from authapp.web.account import SECTIONS, Section
+from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.forms import Form, password_field
 
-delete_account = Blueprint("delete_account", __name__, url_prefix="/account/delete")
+blueprint = Blueprint("delete_account", __name__, url_prefix="/account/delete")
+
+_CLOSED: Final = "account_closed"
 
 SECTIONS.append(
     Section(
         "delete_account.show",
-        _l("Delete the account"),
-        _l("Everything that we keep about you goes with it."),
+        _l("Delete your account"),
+        _l("Permanently delete your account and data."),
         is_leaving=True,
     )
 )
 
 
 class DeleteAccountForm(Form):
-    """The password of whoever wants to go."""
+    """The password of a user who deletes their account."""
 
     password = password_field("current-password")
 
 
-@delete_account.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
     """Say what would happen."""
     return _render(DeleteAccountForm())
 
 
-@delete_account.post("")
+@blueprint.post("")
 def close() -> ResponseReturnValue:
     """Close the account, to be deleted once the grace is over."""
     form = DeleteAccountForm()
     if not form.validate():
         return _render(form), 422
     try:
-        delete_at = service.close(g.identity, form.password.data, origin=origin())
+        delete_at = service.close(g.identity, form.password.data, client=client())
     except CredentialsRefused:
-        form.password.errors = [_("This is not your password.")]
+        form.password.errors = [_("Incorrect password.")]
         return _render(form), 422
-    authn.forget()
+    authn.clear_session_cookies()
     session.clear()
-    session["delete_at"] = delete_at
-    return redirect(url_for("delete_account.done"), 303)
+    flow = flows.start(_CLOSED, delete_at.isoformat())
+    return redirect(url_for("delete_account.done", flow=flow), 303)
 
 
-@delete_account.get("/done")
+@blueprint.get("/done")
 def done() -> ResponseReturnValue:
     """Say that the account is closed, and until when it can be kept."""
+    closed = flows.opened(_CLOSED)
     return render_template(
         "delete_account/done.html",
-        delete_at=session.get("delete_at"),
-        grace=current_settings().account_deletion_grace,
+        delete_at=datetime.fromisoformat(closed.subject) if closed else None,
+        grace=current_settings().accounts.deletion_grace,
     )
 
 
-@delete_account.get("/keep")
+@blueprint.get("/keep")
 def offer() -> ResponseReturnValue:
-    """Offer whoever has just entered the password to keep the account."""
+    """Offer to keep the account to a user who has just entered the password."""
+    offered = flows.opened(flows.KEEP_ACCOUNT)
     try:
-        delete_at = service.check_offer(session.get("keep_account", ""))
+        delete_at = service.check_offer(offered.subject if offered else "")
     except TokenRefused:
         return redirect(url_for("login.show"))
-    return render_template("delete_account/keep.html", delete_at=delete_at)
+    return render_template("delete_account/keep.html", delete_at=delete_at, flow=offered)
 
 
-@delete_account.post("/keep")
+@blueprint.post("/keep")
 def keep() -> ResponseReturnValue:
     """Keep the account, and sign in."""
+    offered = flows.opened(flows.KEEP_ACCOUNT)
     try:
-        signed_in = service.keep(session.get("keep_account", ""), origin=origin())
+        signed_in = service.keep(offered.subject if offered else "", client=client())
     except TokenRefused:
         # Signing in says how things stand: kept already, in another tab, or gone.
         return redirect(url_for("login.show"), 303)
     session.clear()
-    authn.keep(signed_in)
-    flash(_("Your account stays."))
+    authn.set_session_cookies(signed_in)
+    flash(_("Your account will not be deleted."))
     return redirect(url_for("account.show"), 303)
 
 
@@ -94,5 +102,5 @@ def _render(form: DeleteAccountForm) -> str:
         "delete_account/show.html",
         form=form,
         account=account.get_account(g.identity.user_id),
-        grace=current_settings().account_deletion_grace,
+        grace=current_settings().accounts.deletion_grace,
     )

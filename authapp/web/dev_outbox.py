@@ -7,19 +7,19 @@ from flask.typing import ResponseReturnValue
 
 from authapp.delivery import outbox
 
-dev_outbox = Blueprint("dev_outbox", __name__, url_prefix="/dev")
+blueprint = Blueprint("dev_outbox", __name__, url_prefix="/dev")
 
 # A mail brings its styles with it; everything else that it might bring stays shut.
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-popups"
 
 
-@dev_outbox.get("/outbox")
+@blueprint.get("/outbox")
 def show() -> ResponseReturnValue:
     """Show every message, newest first."""
     return render_template("dev_outbox/show.html", messages=outbox.list_recent())
 
 
-@dev_outbox.get("/outbox.json")
+@blueprint.get("/outbox.json")
 def show_json() -> ResponseReturnValue:
     """Give every message to a program, newest first."""
     return jsonify(
@@ -37,7 +37,7 @@ def show_json() -> ResponseReturnValue:
     )
 
 
-@dev_outbox.get("/outbox/<uuid:id>.html")
+@blueprint.get("/outbox/<uuid:id>.html")
 def show_mail(id: UUID) -> ResponseReturnValue:
     """Show a mail as a mail program would."""
     html = next((message.html for message in outbox.list_recent() if message.id == id), None)

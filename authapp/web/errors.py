@@ -11,9 +11,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from authapp.errors import DomainError, TooManyAttempts, Unavailable
-from authapp.http import problems
+from authapp.http import problem_types, problems
 from authapp.models import db
-from authapp.web import authn, words
+from authapp.web import authn, messages
+from authapp.web.flows import PageOutOfDate
 from authapp.web.navigation import page_at_hand
 
 # What may go better a moment later, where the same page is worth another try.
@@ -27,6 +28,7 @@ _PASSING = (
 def init_app(app: Flask) -> None:
     """Answer every error in the product's look, or in a program's language."""
     app.register_error_handler(CSRFError, _form_not_ours)
+    app.register_error_handler(PageOutOfDate, _page_out_of_date)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(DomainError, _domain_error)
     for outage in (OperationalError, InterfaceError, PoolTimeout):
@@ -39,7 +41,11 @@ def _form_not_ours(error: CSRFError) -> Response:
     if request.endpoint == "login.sign_out" and g.get("identity") is None:
         # Signed out in another tab already: what was asked for is done.
         return make_response("", HTTPStatus.SEE_OTHER, {"Location": url_for("login.show")})
-    return _page(HTTPStatus.BAD_REQUEST, words.FORM_NOT_OURS, again=page_at_hand())
+    return _page(HTTPStatus.BAD_REQUEST, messages.FORM_NOT_OURS, again=page_at_hand())
+
+
+def _page_out_of_date(error: PageOutOfDate) -> Response:
+    return _page(HTTPStatus.GONE, messages.PAGE_OUT_OF_DATE, again=error.again)
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -68,7 +74,7 @@ def _no_such_page(status: HTTPStatus) -> Response:
 def _domain_error(error: DomainError) -> Response:
     wait = error.retry_after if isinstance(error, (Unavailable, TooManyAttempts)) else None
     if not problems.is_for_program():
-        return _answer(problems.kind_of(error).status, wait=wait)
+        return _answer(problem_types.of_error(error).status, wait=wait)
     response = problems.for_refusal(error)
     if wait is not None:
         response.headers["Retry-After"] = problems.retry_after(wait)
@@ -76,7 +82,7 @@ def _domain_error(error: DomainError) -> Response:
 
 
 def _database_away(error: Exception) -> Response:
-    current_app.logger.error("the database does not answer: %s", type(error).__name__)
+    current_app.logger.error("the database is not available: %s", type(error).__name__)
     db.session.rollback()
     return _domain_error(Unavailable())
 
@@ -86,16 +92,15 @@ def _unexpected(error: Exception) -> Response:
     reference = str(uuid4())
     current_app.logger.error("unexpected error %s", reference, exc_info=error)
     db.session.rollback()
+    if problems.is_for_program():
+        return problems.for_fault(reference)
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, reference=reference)
 
 
 def _answer(status: HTTPStatus, *, wait: timedelta | None = None, reference: str = "") -> Response:
-    if problems.is_for_program():
-        response = problems.for_status(status, **({"reference": reference} if reference else {}))
-    else:
-        again = page_at_hand() if status in _PASSING else None
-        text = words.for_status(status)
-        response = _page(status, text, wait=wait, reference=reference, again=again)
+    again = page_at_hand() if status in _PASSING else None
+    text = messages.for_status(status)
+    response = _page(status, text, wait=wait, reference=reference, again=again)
     if wait is not None:
         response.headers["Retry-After"] = problems.retry_after(wait)
     return response
@@ -103,7 +108,7 @@ def _answer(status: HTTPStatus, *, wait: timedelta | None = None, reference: str
 
 def _page(
     status: HTTPStatus,
-    text: words.Explanation,
+    text: messages.Explanation,
     *,
     wait: timedelta | None = None,
     reference: str = "",
@@ -114,7 +119,7 @@ def _page(
         "errors/error.html",
         status=status.value,
         text=text,
-        wait=words.for_wait(wait) if status is HTTPStatus.TOO_MANY_REQUESTS else "",
+        wait=messages.for_wait(wait) if status is HTTPStatus.TOO_MANY_REQUESTS else "",
         reference=reference,
         again=again,
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import request
 from flask.typing import ResponseReturnValue
-from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, Field, PasswordField, StringField
@@ -14,7 +13,8 @@ from wtforms.validators import InputRequired
 
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.http.problems import retry_after
-from authapp.web import words
+from authapp.web import messages
+from authapp.web.catalogue import lazy_gettext as _l
 
 
 class Form(FlaskForm):  # type: ignore[misc]
@@ -28,8 +28,8 @@ class Form(FlaskForm):  # type: ignore[misc]
 def email_field(enter: str = "next", label: LazyString | None = None) -> Field:
     """Return a field for an e-mail address; whether it is one is the service's to say."""
     return EmailField(
-        label or _l("E-mail address"),
-        validators=[InputRequired(_l("Enter your e-mail address."))],
+        label or _l("Email address"),
+        validators=[InputRequired(_l("Enter your email address."))],
         render_kw={
             # What a password manager files the password under.
             "autocomplete": "username",
@@ -59,7 +59,7 @@ def code_field() -> Field:
     """Return a field for a six-digit code, which may be pasted with spaces."""
     return StringField(
         _l("Code"),
-        validators=[InputRequired(_l("Enter the six digits that stand in the message."))],
+        validators=[InputRequired(_l("Enter the six-digit code from the message."))],
         render_kw={
             "autocomplete": "one-time-code",
             "inputmode": "numeric",
@@ -95,14 +95,14 @@ class LoginForm(Form):
 def show_refusal(form: Any, refusal: InputRefused) -> None:
     """Put a service's refusal beside its field."""
     field = form[refusal.field]
-    field.errors = [*field.errors, words.for_input(refusal)]
+    field.errors = [*field.errors, messages.for_input(refusal)]
 
 
 def refused_for_now(
     form: Any, refusal: TooManyAttempts, render: Callable[[Any], str]
 ) -> ResponseReturnValue:
     """Show a form once more with when to try again, so that what was typed is not lost."""
-    form.form_errors.append(words.for_too_many(refusal))
+    form.form_errors.append(messages.for_too_many(refusal))
     return render(form), *for_now(refusal)
 
 

@@ -3,10 +3,10 @@
 from flask import Blueprint, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-home = Blueprint("home", __name__)
+blueprint = Blueprint("home", __name__)
 
 
-@home.get("/")
+@blueprint.get("/")
 def show() -> ResponseReturnValue:
     """Show the way in, or to the account."""
     if g.identity:

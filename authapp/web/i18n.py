@@ -1,9 +1,9 @@
 """Languages: English, and those in authapp/translations."""
 
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from babel import Locale
 from flask import Flask, current_app, request
@@ -13,16 +13,24 @@ from flask_babel import (
     format_datetime,
     format_timedelta,
     get_locale,
-    get_translations,
 )
 from jinja2 import Environment
 
 from authapp import clock
-from authapp.services.devices import device
-from authapp.services.phone_numbers import show_phone
-from authapp.web import words
+from authapp.domain.devices import device
+from authapp.domain.phone_numbers import show_phone
+from authapp.web import messages
+from authapp.web.catalogue import catalogue
 
 babel = Babel()
+
+# Each with the least number of it that is said in it.
+_UNITS: Final = (
+    ("day", timedelta(days=1), 2),
+    ("hour", timedelta(hours=1), 1),
+    ("minute", timedelta(minutes=1), 1),
+    ("second", timedelta(microseconds=1), 0),
+)
 
 
 def init_app(app: Flask) -> None:
@@ -36,23 +44,20 @@ def init_app(app: Flask) -> None:
         datetimeformat=_datetime,
         ago=_ago,
         period=_period,
+        minutes=_minutes,
         device=device,
-        devicename=words.for_device,
+        devicename=messages.for_device,
         phonenumber=_phone,
     )
     app.jinja_env.globals.update(get_locale=get_locale)
 
 
 def _install_gettext(templates: Environment) -> None:
-    """Replace Flask-Babel's functions, which look for the language three times for each string."""
-
-    @cache
-    def load(_language: Locale) -> Any:
-        return get_translations()
+    """Replace Flask-Babel's functions, which look up the language three times for each string."""
 
     def method(name: str) -> Callable[..., str]:
         def translate(*texts: Any) -> str:
-            text: str = getattr(load(get_locale()), name)(*texts)
+            text: str = getattr(catalogue(), name)(*texts)
             return text
 
         return translate
@@ -83,7 +88,13 @@ def _ago(value: datetime) -> str:
 
 
 def _period(value: timedelta) -> str:
-    return str(format_timedelta(value))
+    """Return a duration in the largest unit of which it is a whole number; a day is 24 hours."""
+    unit = next(name for name, one, least in _UNITS if value >= least * one and not value % one)
+    return str(format_timedelta(value, granularity=unit, threshold=math.inf))
+
+
+def _minutes(value: int) -> timedelta:
+    return timedelta(minutes=value)
 
 
 def _datetime(value: datetime, width: str) -> str:

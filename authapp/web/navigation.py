@@ -27,4 +27,7 @@ def page_at_hand() -> str | None:
         opens = False
     if not opens:
         return None
-    return local_path(request.full_path.rstrip("?"), url_for("home.show"))
+    # Unlike `full_path`, this decodes every byte; an address that is not ASCII leads home.
+    query = request.query_string.decode("latin-1")
+    address = f"{request.path}?{query}" if query else request.path
+    return local_path(address, url_for("home.show"))

@@ -6,28 +6,25 @@ from flask import Blueprint, g, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from authapp.domain import passwords as service
 from authapp.services import account
-from authapp.services import passwords as service
-from authapp.web import words
+from authapp.web import messages
 
-passwords = Blueprint("passwords", __name__, url_prefix="/password")
+blueprint = Blueprint("passwords", __name__, url_prefix="/password")
 
 _REFUSED_SCORE: Final = 1
 
 
-@passwords.post("/strength")
+@blueprint.post("/strength")
 def strength() -> ResponseReturnValue:
-    """Weigh the password of the form at hand; nothing of it is kept."""
+    """Score the form's password; nothing of it is stored."""
     typed = request.form.get("password", "")
     if g.identity:
         context = [account.get_account(g.identity.user_id).email]
     else:
         context = [request.form.get("email", "")[:320]]
     weighed = service.strength(typed, field="password", context=context)
-    if weighed.refusal is None:
-        text = _("This password is hard to guess.")
-    else:
-        text = words.for_input(weighed.refusal)
+    text = messages.for_input(weighed.refusal) if weighed.refusal else _("Strong password.")
     # What will be refused never looks strong.
     shown = min(weighed.score, _REFUSED_SCORE) if weighed.refusal else weighed.score
     return jsonify(score=shown, text=text)

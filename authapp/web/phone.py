@@ -5,22 +5,24 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.errors import Conflict, InputRefused, TooManyAttempts
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import account, verify_phone
 from authapp.services import phone as service
+from authapp.web import flows
+from authapp.web.flows import Flow
 from authapp.web.forms import for_now, show_refusal
 from authapp.web.phone_form import PhoneForm, refuse_more
 
-phone = Blueprint("phone", __name__, url_prefix="/account/phone")
+blueprint = Blueprint("phone", __name__, url_prefix="/account/phone")
 
 
-@phone.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
     """Show the number, and what can be done with it."""
     return _render(PhoneForm(), 200)
 
 
-@phone.post("")
+@blueprint.post("")
 def change() -> ResponseReturnValue:
     """Text a code to the new number; the present one stays until the code has come back."""
     form = PhoneForm()
@@ -28,7 +30,7 @@ def change() -> ResponseReturnValue:
         return _render(form, 422)
     try:
         verify_phone.begin(
-            g.identity.user_id, form.phone.data, form.region.data, origin=origin(), replaces=True
+            g.identity.user_id, form.phone.data, form.region.data, client=client(), replaces=True
         )
     except InputRefused as refusal:
         show_refusal(form, refusal)
@@ -39,16 +41,23 @@ def change() -> ResponseReturnValue:
     return redirect(url_for("verify_phone.enter"), 303)
 
 
-@phone.post("/remove")
+@blueprint.post("/remove")
 def remove() -> ResponseReturnValue:
     """Take the number away."""
+    number = account.get_account(g.identity.user_id).phone
+    if number is not None:
+        flows.require_named(_flow(number), again=url_for("phone.show"))
     try:
-        service.remove(g.identity.user_id, origin=origin())
+        service.remove(g.identity.user_id, client=client())
     except Conflict:
-        flash(_("There is no number any more."))
+        flash(_("Phone number removed."))
     else:
-        flash(_("Your number is removed."))
+        flash(_("Phone number removed."))
     return redirect(url_for("account.show"), 303)
+
+
+def _flow(number: str) -> Flow:
+    return flows.of_account(g.identity.user_id, "phone", number)
 
 
 def _render(
@@ -58,6 +67,10 @@ def _render(
     if number is None:
         return redirect(url_for("verify_phone.show"))
     page = render_template(
-        "phone/show.html", form=form, phone=number, can_change=verify_phone.is_available()
+        "phone/show.html",
+        form=form,
+        phone=number,
+        can_change=verify_phone.is_available(),
+        flow=_flow(number),
     )
     return page, status, headers or {}

@@ -5,14 +5,14 @@ from typing import Any
 
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from wtforms import SelectField, TelField
 from wtforms.validators import InputRequired
 
 from authapp.config import current_settings
+from authapp.domain.phone_numbers import calling_code, served_regions
 from authapp.errors import TooManyAttempts
-from authapp.services.phone_numbers import calling_code, served_regions
-from authapp.web import words
+from authapp.web import messages
+from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.forms import Form
 
 
@@ -32,15 +32,13 @@ class PhoneForm(Form):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.region.choices = _countries()
-        self.region.data = self.region.data or current_settings().phone_default_region
+        self.region.data = self.region.data or current_settings().sms.default_region
 
 
 def refuse_more(form: Form, refusal: TooManyAttempts) -> None:
     """Say that no more messages are sent for now, and until when."""
     form.form_errors.append(
-        _("That is as many messages as we may send for now.")
-        + " "
-        + words.for_wait(refusal.retry_after)
+        _("You've requested too many codes.") + " " + messages.for_wait(refusal.retry_after)
     )
 
 

@@ -1,19 +1,20 @@
 """The registration page."""
 
-from flask import Blueprint, g, redirect, render_template, session, url_for
+from flask import Blueprint, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from authapp.config import current_settings
 from authapp.errors import InputRefused, TooManyAttempts
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import register as service
+from authapp.web import flows
 from authapp.web.browser import browser_secret
 from authapp.web.forms import RegisterForm, refused_for_now, show_refusal
 
-register = Blueprint("register", __name__, url_prefix="/register")
+blueprint = Blueprint("register", __name__, url_prefix="/register")
 
 
-@register.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
     """Show the form."""
     if g.identity:
@@ -21,7 +22,7 @@ def show() -> ResponseReturnValue:
     return _render(RegisterForm())
 
 
-@register.post("")
+@blueprint.post("")
 def submit() -> ResponseReturnValue:
     """Register; the answer is the same whether or not the address had an account."""
     form = RegisterForm()
@@ -29,7 +30,7 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     try:
         service.register(
-            form.email.data, form.password.data, origin=origin(), browser=browser_secret()
+            form.email.data, form.password.data, client=client(), browser=browser_secret()
         )
     except InputRefused:
         for refusal in service.refusals(form.email.data, form.password.data):
@@ -37,10 +38,10 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, _render)
-    session["registered_email"] = form.email.data.strip()
-    return redirect(url_for("verify_email.show"), 303)
+    flow = flows.start(flows.REGISTERED, form.email.data.strip())
+    return redirect(url_for("verify_email.show", flow=flow), 303)
 
 
 def _render(form: RegisterForm) -> str:
-    least = current_settings().password_min_length
+    least = current_settings().accounts.password_min_length
     return render_template("register/show.html", form=form, least=least)

@@ -1,75 +1,79 @@
 """Verifying an e-mail address."""
 
-from flask import Blueprint, flash, g, redirect, render_template, session, url_for
+from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.errors import Conflict, InputRefused, TokenRefused, TokenUsed, TooManyAttempts
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import account
 from authapp.services import verify_email as service
-from authapp.web import words
-from authapp.web.browser import browser_secret, opener
+from authapp.services.account import Account
+from authapp.services.open_link import open_link
+from authapp.web import flows, messages
+from authapp.web.browser import browser_secret, visitor
+from authapp.web.flows import Flow
 from authapp.web.forms import CodeForm, show_refusal
 
-verify_email = Blueprint("verify_email", __name__, url_prefix="/verify/email")
+blueprint = Blueprint("verify_email", __name__, url_prefix="/verify/email")
 
 
-@verify_email.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Show where the verification stands, and take the code."""
-    return _render_standing(CodeForm())
+    """Show the status of the verification, and a form for the code."""
+    shown = _account()
+    return _render_standing(CodeForm(), shown, _flow(shown))
 
 
-@verify_email.post("")
+@blueprint.post("")
 def send_again() -> ResponseReturnValue:
-    """Send another link to whoever is signed in."""
+    """Send another link to the signed-in user."""
     try:
         service.send_again(g.identity.user_id, browser=browser_secret())
     except Conflict:
-        flash(_("Your address is verified already."))
+        flash(_("Your email address is already confirmed."))
     except TooManyAttempts as refusal:
-        flash(_("We have sent one already.") + " " + words.for_wait(refusal.retry_after))
+        flash(_("We've just sent you an email.") + " " + messages.for_wait(refusal.retry_after))
     else:
-        flash(_("Another message is on its way."))
+        flash(_("Email sent."))
     return redirect(url_for("verify_email.show"), 303)
 
 
-@verify_email.post("/code")
+@blueprint.post("/code")
 def claim_by_code() -> ResponseReturnValue:
     """Verify the address by the code, where it was asked for."""
-    form = CodeForm()
+    form, shown = CodeForm(), _account()
+    flow = flows.require_named(_flow(shown), again=url_for("verify_email.show"))
     if not form.validate():
-        return _render_standing(form), 422
-    email = session.get("registered_email", "")
+        return _render_standing(form, shown, flow), 422
     try:
-        service.claim_by_code(opener(), email, form.code.data, origin=origin())
+        service.claim_by_code(visitor(), flow.subject, form.code.data, client=client())
     except TokenRefused as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
-        return _render_standing(form), 422
+        return _render_standing(form, shown, flow), 422
     return render_template("verify_email/done.html")
 
 
-@verify_email.get("/<value>")
+@blueprint.get("/<value>")
 def confirm(value: str) -> ResponseReturnValue:
     """Show the button, or elsewhere ask for the code; neither changes the account."""
     try:
-        is_at_home = service.open_link(value, opener(), origin=origin())
+        is_recognized = open_link(value, service.TYPE, visitor(), client=client())
     except TokenRefused as refusal:
         return _refused(refusal)
-    if is_at_home:
+    if is_recognized:
         return render_template("verify_email/confirm.html")
     return _render_elsewhere(CodeForm())
 
 
-@verify_email.post("/<value>")
+@blueprint.post("/<value>")
 def claim(value: str) -> ResponseReturnValue:
     """Verify the address, once."""
     form = CodeForm()
     try:
-        service.claim(value, opener(), form.code.data or "", origin=origin())
+        service.claim(value, visitor(), form.code.data or "", client=client())
     except TokenRefused as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
@@ -78,13 +82,22 @@ def claim(value: str) -> ResponseReturnValue:
     return render_template("verify_email/done.html")
 
 
-def _render_standing(form: CodeForm) -> str:
-    if g.identity is None:
-        email = session.get("registered_email")
-        return render_template("verify_email/sent.html", form=form, email=email)
-    return render_template(
-        "verify_email/show.html", form=form, account=account.get_account(g.identity.user_id)
-    )
+def _account() -> Account | None:
+    return account.get_account(g.identity.user_id) if g.identity else None
+
+
+def _flow(shown: Account | None) -> Flow | None:
+    """Return the flow whose subject is the address that a code was mailed to."""
+    if shown is None:
+        return flows.opened(flows.REGISTERED)
+    return flows.of_account(shown.id, "verify_email", shown.email)
+
+
+def _render_standing(form: CodeForm, shown: Account | None, flow: Flow | None) -> str:
+    if shown is None:
+        email = flow.subject if flow else None
+        return render_template("verify_email/sent.html", form=form, email=email, flow=flow)
+    return render_template("verify_email/show.html", form=form, account=shown, flow=flow)
 
 
 def _render_elsewhere(form: CodeForm) -> str:
@@ -94,7 +107,7 @@ def _render_elsewhere(form: CodeForm) -> str:
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
     page = render_template(
         "verify_email/refused.html",
-        text=words.for_link(refusal),
+        text=messages.for_link(refusal),
         was_used=isinstance(refusal, TokenUsed),
     )
     return page, 410

@@ -4,19 +4,21 @@ from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from authapp.domain.phone_codes import LIFETIME
 from authapp.errors import Conflict, InputRefused, TokenRefused, TooManyAttempts
-from authapp.http.origin import origin
+from authapp.http.client import client
 from authapp.services import account
 from authapp.services import verify_phone as service
-from authapp.services.phone_codes import LIFETIME
-from authapp.web import words
+from authapp.token_cache.records import VerificationTokenRecord
+from authapp.web import flows, messages
+from authapp.web.flows import Flow
 from authapp.web.forms import CodeForm, for_now, show_refusal
 from authapp.web.phone_form import PhoneForm, refuse_more
 
-verify_phone = Blueprint("verify_phone", __name__, url_prefix="/verify/phone")
+blueprint = Blueprint("verify_phone", __name__, url_prefix="/verify/phone")
 
 
-@verify_phone.get("")
+@blueprint.get("")
 def show() -> ResponseReturnValue:
     """Ask for the number, or say that it is verified."""
     if account.get_account(g.identity.user_id).phone:
@@ -24,7 +26,7 @@ def show() -> ResponseReturnValue:
     return _render(PhoneForm())
 
 
-@verify_phone.post("")
+@blueprint.post("")
 def submit() -> ResponseReturnValue:
     """Text a code to the number; the answer is the same for one that another account has."""
     form = PhoneForm()
@@ -32,7 +34,7 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     try:
         service.begin(
-            g.identity.user_id, form.phone.data, form.region.data, origin=origin(), replaces=False
+            g.identity.user_id, form.phone.data, form.region.data, client=client(), replaces=False
         )
     except InputRefused as refusal:
         show_refusal(form, refusal)
@@ -43,47 +45,54 @@ def submit() -> ResponseReturnValue:
     return redirect(url_for("verify_phone.enter"), 303)
 
 
-@verify_phone.get("/code")
+@blueprint.get("/code")
 def enter() -> ResponseReturnValue:
     """Take the code."""
-    return _render_code(CodeForm())
+    try:
+        pending = service.require_pending(g.identity.user_id)
+    except TokenRefused:
+        return _begin_again()
+    return _render_code(CodeForm(), pending)
 
 
-@verify_phone.post("/code")
+@blueprint.post("/code")
 def claim() -> ResponseReturnValue:
     """Verify the number by the code, once."""
     form = CodeForm()
-    if not form.validate():
-        return _render_code(form, 422)
     try:
-        service.claim(g.identity.user_id, form.code.data, origin=origin())
+        pending = _require_shown()
+        if not form.validate():
+            return _render_code(form, pending, 422)
+        service.claim(pending, form.code.data, client=client())
     except InputRefused as refusal:
         show_refusal(form, refusal)
-        return _render_code(form, 422)
+        return _render_code(form, pending, 422)
     except TooManyAttempts as refusal:
         form.code.errors = [
-            _("That was wrong too often.") + " " + words.for_wait(refusal.retry_after)
+            _("Too many incorrect codes.") + " " + messages.for_wait(refusal.retry_after)
         ]
-        return _render_code(form, *for_now(refusal))
+        return _render_code(form, pending, *for_now(refusal))
     except TokenRefused:
         return _begin_again()
     except Conflict:
         return render_template("verify_phone/taken.html"), 409
-    flash(_("Your number is verified."))
+    flash(_("Your phone number is confirmed."))
     return redirect(url_for("account.show"), 303)
 
 
-@verify_phone.post("/code/again")
+@blueprint.post("/code/again")
 def send_again() -> ResponseReturnValue:
     """Text the same code once more."""
     try:
-        service.send_again(g.identity.user_id, origin=origin())
+        service.send_again(_require_shown(), client=client())
     except TooManyAttempts as refusal:
-        flash(_("We have sent one already.") + " " + words.for_wait(refusal.retry_after))
+        flash(
+            _("We've just sent you a text message.") + " " + messages.for_wait(refusal.retry_after)
+        )
     except TokenRefused:
         return _begin_again()
     else:
-        flash(_("Another message is on its way."))
+        flash(_("Text message sent."))
     return redirect(url_for("verify_phone.enter"), 303)
 
 
@@ -93,20 +102,34 @@ def _render(form: PhoneForm) -> str:
     return render_template("verify_phone/show.html", form=form)
 
 
+def _require_shown() -> VerificationTokenRecord:
+    """Return the pending code; raises TokenExpired, and PageOutOfDate if it is another number's."""
+    pending = service.require_pending(g.identity.user_id)
+    flows.require_named(_flow(pending), again=url_for("verify_phone.enter"))
+    return pending
+
+
+def _flow(pending: VerificationTokenRecord) -> Flow:
+    return flows.of_account(pending.user_id, "verify_phone", pending.target)
+
+
 def _render_code(
-    form: CodeForm, status: int = 200, headers: dict[str, str] | None = None
+    form: CodeForm,
+    pending: VerificationTokenRecord,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
 ) -> ResponseReturnValue:
-    try:
-        pending = service.require_pending(g.identity.user_id)
-    except TokenRefused:
-        return _begin_again()
     page = render_template(
-        "verify_phone/code.html", form=form, phone=pending.target, lifetime=LIFETIME
+        "verify_phone/code.html",
+        form=form,
+        phone=pending.target,
+        lifetime=LIFETIME,
+        flow=_flow(pending),
     )
     return page, status, headers or {}
 
 
 def _begin_again() -> ResponseReturnValue:
     """Send whoever has no code that stands to where they get one, or see that it is done."""
-    flash(_("No code stands: it was used, or is too old. Ask for another one."))
+    flash(_("That code has expired or was already used. Request a new one."))
     return redirect(url_for("verify_phone.show"), 303)

@@ -3,27 +3,27 @@
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authapp.domain.client import Client
+from authapp.domain.sessions import SignedIn
 from authapp.models import Scope, User
 from authapp.services import api_tokens, login
-from authapp.services.origin import Origin
-from authapp.services.sessions import SignedIn
 from tests.conftest import PASSWORD
 
-PROGRAM = Origin("192.0.2.7", "program/1.0")
+PROGRAM = Client("192.0.2.7", "program/1.0")
 
 
 def new_token(app: Flask, user: User, *scopes: Scope, name: str = "program") -> str:
     """Make an API token and return its value."""
     with app.app_context():
         return api_tokens.create(
-            user.id, name=name, scopes=scopes, expires_at=None, origin=PROGRAM
+            user.id, name=name, scopes=scopes, expires_at=None, client=PROGRAM
         ).value
 
 
 def begin(app: Flask, user: User, *, remember: bool = True) -> SignedIn:
     """Begin a session as a program would."""
     with app.app_context():
-        return login.sign_in(user.email, PASSWORD, remember=remember, origin=PROGRAM)
+        return login.sign_in(user.email, PASSWORD, remember=remember, client=PROGRAM)
 
 
 def bearing(token: str) -> dict[str, str]:

@@ -8,8 +8,8 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from authapp import clock
+from authapp.domain import security_notices
 from authapp.models import OutboxMessage, User, db
-from authapp.services import notices
 from authapp.token_cache import token_cache
 from tests.servers import RedisServer
 from tests.token_cache.rows import add_session
@@ -56,7 +56,7 @@ def test_what_another_process_counted_is_told_here(
 def test_the_outbox_is_told_by_where_messages_stand(app: Flask, user: User) -> None:
     with app.test_request_context():
         for _ in range(2):
-            notices.send(db.session.get(User, user.id), "new_device", origin=None)
+            security_notices.send(db.session.get(User, user.id), "new_device", client=None)
         db.session.commit()
         waiting, dead = db.session.scalars(db.select(OutboxMessage))
         waiting.created_at = clock.now() - timedelta(minutes=2)

@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authapp.domain.signing_keys import signer
 from authapp.models import Scope, User
 from authapp.services import api_tokens, refresh
-from authapp.services.keys import signer
 from tests.api.calling import PROGRAM, bearing, begin, new_token, without_cookies
 from tests.cli.test_keys import run
 from tests.servers import RedisServer
@@ -62,7 +62,7 @@ def test_a_refresh_token_is_told_apart_from_what_opens_anything(
 ) -> None:
     first = begin(app, user).refresh_token
     with app.app_context():
-        second = refresh.renew(first, origin=PROGRAM).refresh_token
+        second = refresh.renew(first, client=PROGRAM).refresh_token
 
     told = ask(second)
 
@@ -191,7 +191,7 @@ def test_revoking_any_token_of_a_session_ends_all_of_them(app: Flask, user: User
 def test_an_older_refresh_token_of_its_session_is_proof_enough(app: Flask, user: User) -> None:
     first = begin(app, user)
     with app.app_context():
-        second = refresh.renew(first.refresh_token, origin=PROGRAM)
+        second = refresh.renew(first.refresh_token, client=PROGRAM)
     client = without_cookies(app)
 
     assert revoke(client, first.refresh_token) == 200

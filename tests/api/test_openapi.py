@@ -12,8 +12,9 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from authapp.models import Scope, User
-from authapp.services import api_tokens, sessions
+from authapp.services import api_tokens
 from tests.api.calling import PROGRAM, bearing, new_token, without_cookies
+from tests.support.accounts import start_session
 
 EXAMPLES = 25
 
@@ -70,7 +71,7 @@ class Caller:
         """Return a header that bears this caller's token; a session of its own each time."""
         if self.kind == "session":
             with self.app.app_context():
-                begun = sessions.begin(self.user.id, remember=True, origin=PROGRAM)
+                begun = start_session(self.user.id, remember=True, client=PROGRAM)
                 return bearing(begun.access_token)
         return {"token": bearing(self.token), "nobody": {}, "liar": bearing("aut_x")}[self.kind]
 
@@ -78,7 +79,7 @@ class Caller:
         """Return the id of a session, or of a token other than the caller's own, that works."""
         with self.app.app_context():
             if "sessions" in path:
-                begun = sessions.begin(self.user.id, remember=True, origin=PROGRAM)
+                begun = start_session(self.user.id, remember=True, client=PROGRAM)
                 return str(begun.identity.session_id)
             _, *others = api_tokens.list_tokens(self.user.id)
             return str(others[-1].token.id) if others else new_id(self.app, self.user)

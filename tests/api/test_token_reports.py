@@ -7,9 +7,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp.delivery import outbox
+from authapp.domain import api_tokens
 from authapp.errors import TokenRevoked
 from authapp.models import Activity, RevokeReason, Scope, User
-from authapp.services import activity, api_tokens, leaked_tokens
+from authapp.services import activity, leaked_tokens
 from tests.api.calling import new_token
 
 PATH = "/api/v1/tokens/report"

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from authapp import ROOT
+from authapp.domain import signing_keys
 from authapp.models import User, db
 from authapp.services import jwks_fetches, keys
 from tests.api.calling import begin
@@ -27,7 +28,7 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 def documented() -> tuple[str, str]:
     """Return the two halves of the example: what is made once, and what is done for each token."""
     text = (ROOT / "docs" / "api.md").read_text()
-    found = re.search(r"With\nPyJWT:\n\n((?:    .*\n)+)", text)
+    found = re.search(r"With\s+PyJWT:\n\n((?:    .*\n)+)", text)
     assert found is not None
     once, _, each = re.sub("^    ", "", found[1], flags=re.MULTILINE).partition("\n")
     return once, each
@@ -92,7 +93,7 @@ def test_a_revoked_key_is_refused_once_the_keys_are_fetched_again(app: Flask, us
         token = begin(app, user).access_token
         assert Program(port).account_of(token) == str(user.id)
         with app.app_context():
-            kid = keys.signer().kid
+            kid = signing_keys.signer().kid
         assert run(app, "revoke", kid)[0] == 0
 
         with pytest.raises(jwt.PyJWKClientError):
@@ -106,7 +107,7 @@ def test_a_token_of_ours_for_anything_else_is_refused(
 ) -> None:
     token = begin(app, user).access_token
     with app.app_context():
-        signer = keys.signer()
+        signer = signing_keys.signer()
         private = keys.keyring.parse_private(signer.private_der)
     claims = jwt.decode(token, options={"verify_signature": False})
     headers = {"kid": signer.kid, "typ": changes.get("typ", "at+jwt")}

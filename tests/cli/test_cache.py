@@ -51,6 +51,20 @@ def without_redis(make_app: Callable[..., Flask], redis_server: RedisServer) -> 
     return make_app(**HURRIED)
 
 
+def test_flush_of_a_pattern_removes_what_matches_and_nothing_else(
+    app: Flask, cached: None, redis_server: RedisServer
+) -> None:
+    code, output = run(app, "flush", "refresh_token:*")
+
+    assert (code, output) == (0, "entries removed: 3\n")
+    assert list(redis_server.client.scan_iter("refresh_token:*")) == []
+    assert list(redis_server.client.scan_iter("token:*")) != []
+
+
+def test_flush_of_a_pattern_needs_redis(without_redis: Flask) -> None:
+    refused(without_redis, "flush", "token:*")
+
+
 def test_stats_add_up_all_processes_by_kind(
     app: Flask, make_app: Callable[..., Flask], cached: None, user: User
 ) -> None:
@@ -91,13 +105,13 @@ def test_stats_say_that_redis_is_away(without_redis: Flask) -> None:
     code, output = run(without_redis, "stats")
 
     assert code == 0
-    assert "Redis       away" in output
+    assert "Redis       not connected" in output
 
 
 def test_a_right_cache_passes_the_check_and_a_wrong_entry_fails_it(
     app: Flask, cached: None, redis_server: RedisServer, user: User
 ) -> None:
-    assert run(app, "check") == (0, "compared 9, 0 differ\n")
+    assert run(app, "check") == (0, "entries compared: 9, different: 0\n")
     assert run(app, "check", "--sample", 1)[0] == 0
     with app.app_context():
         row = db.session.scalars(db.select(RefreshToken)).first()
@@ -111,7 +125,7 @@ def test_a_right_cache_passes_the_check_and_a_wrong_entry_fails_it(
 
     assert code == 1
     assert f"differs: {key}" in output
-    assert output.endswith("1 differ\n")
+    assert output.endswith("different: 1\n")
 
 
 def test_warming_fills_what_the_recently_active_need(
@@ -121,10 +135,10 @@ def test_warming_fills_what_the_recently_active_need(
         session_id = add_session(user.id, hours=100).id
         token_cache.flush()
 
-    assert run(app, "warm", "--hours", 1) == (0, "keys: 2\npeople: 1\n")
+    assert run(app, "warm", "--hours", 1) == (0, "keys: 2\nusers: 1\n")
     assert {f"refresh_token:{session_id}", f"tokens:user:{user.id}"} <= dump(redis_server).keys()
     with move_time(hours=2):
-        assert "people: 0" in run(app, "warm", "--hours", 1)[1]
+        assert "users: 0" in run(app, "warm", "--hours", 1)[1]
 
 
 def test_a_flush_removes_every_entry_and_begins_an_epoch(
@@ -132,10 +146,10 @@ def test_a_flush_removes_every_entry_and_begins_an_epoch(
 ) -> None:
     epoch = app.extensions["token_cache"].database.state().epoch
 
-    assert run(app, "flush") == (0, "began a new epoch and removed 9\n")
+    assert run(app, "flush") == (0, "started a new epoch; entries removed: 9\n")
     assert dump(redis_server) == {}
     assert app.extensions["token_cache"].database.state().epoch == epoch + 1
-    assert run(app, "check") == (0, "compared 0, 0 differ\n")
+    assert run(app, "check") == (0, "entries compared: 0, different: 0\n")
     assert broken_seals(app) == 0
 
 
@@ -149,7 +163,7 @@ def test_a_flush_without_redis_still_begins_an_epoch(without_redis: Flask) -> No
     code, output = run(without_redis, "flush")
 
     assert code == 0
-    assert "nothing could be removed" in output
+    assert "could not remove entries" in output
     assert without_redis.extensions["token_cache"].database.state().epoch == epoch + 1
 
 
@@ -159,11 +173,11 @@ def test_a_backup_is_brought_back_with_its_times(
     file = tmp_path / "backup"
     with redis_server.client as client:
         left = {name: client.pttl(name) for name in dump(redis_server)}
-    assert run(app, "backup", file) == (0, "wrote 9\n")
+    assert run(app, "backup", file) == (0, "entries saved: 9\n")
     assert str(user.email) not in file.read_text()
     run(app, "flush")
 
-    assert run(app, "restore", file) == (0, "read 9, filled 9\n")
+    assert run(app, "restore", file) == (0, "entries read: 9, restored: 9\n")
 
     with redis_server.client as client:
         assert dump(redis_server).keys() == left.keys()
@@ -184,7 +198,7 @@ def test_a_backup_from_before_a_change_brings_nothing_back_to_life(
 
     code, output = run(app, "restore", tmp_path / "backup")
 
-    assert (code, output) == (0, "read 9, filled 8\n")
+    assert (code, output) == (0, "entries read: 9, restored: 8\n")
     assert run(app, "check")[0] == 0
 
 
@@ -227,7 +241,7 @@ def test_damaged_lines_are_left_out(app: Flask, cached: None, tmp_path: Path) ->
     file.write_text("\n".join(lines))
     run(app, "flush")
 
-    assert run(app, "restore", file) == (0, "read 9, filled 6\n")
+    assert run(app, "restore", file) == (0, "entries read: 9, restored: 6\n")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -255,7 +269,7 @@ def test_without_redis_what_needs_it_says_so(
 ) -> None:
     file = [] if command == "check" else [tmp_path / "file"]
 
-    assert "Redis does not answer" in refused(without_redis, command, *file)
+    assert "Redis is not available" in refused(without_redis, command, *file)
     assert not (tmp_path / "file").exists()
 
 
@@ -268,7 +282,7 @@ def test_without_a_redis_url_the_setting_is_named(
     assert "REDIS_URL" in refused(app, "backup", tmp_path / "backup")
     assert run(app, "warm")[0] == 0
     assert run(app, "flush")[0] == 0
-    assert "away" in run(app, "stats")[1]
+    assert "not connected" in run(app, "stats")[1]
 
 
 @pytest.mark.parametrize("command", ["stats", "check", "warm", "flush"])

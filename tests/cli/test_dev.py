@@ -1,4 +1,4 @@
-"""The development launcher, run as `make run` runs it."""
+"""The development launchers, run as `make run` and `make serve` run them."""
 
 import os
 import re
@@ -25,9 +25,11 @@ def launch() -> Iterator[Launch]:
     """Start launchers, and end what a failed test left of them."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(instance: Path, port: int, **environ: str) -> "subprocess.Popen[str]":
+    def start(
+        instance: Path, port: int, *, module: str = "authapp.cli.dev", **environ: str
+    ) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-m", "authapp.cli.dev"],
+            [sys.executable, "-m", module],
             cwd=ROOT,
             env={**os.environ, "AUTHAPP_INSTANCE": str(instance), "PORT": str(port), **environ},
             stdout=subprocess.PIPE,
@@ -66,6 +68,51 @@ def test_it_serves_and_stops_without_a_trace(
     assert process.wait(10) == 0
     assert psutil.wait_procs(children, 5)[1] == []
     process.communicate()
+
+
+def read_until_served(process: "subprocess.Popen[str]") -> str:
+    """Return the line that names the address; the production server logs before it."""
+    for line in process.stdout:
+        if line.startswith("Serving at"):
+            return line
+    pytest.fail(process.stderr.read())
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_production_server_serves_and_stops_without_a_trace(
+    launch: Launch, tmp_path: Path, stop: signal.Signals
+) -> None:
+    port = free_port()
+    process = launch(tmp_path / "instance", port, module="authapp.cli.serve", SERVE_WORKERS="2")
+    said = read_until_served(process)
+    children = psutil.Process(process.pid).children(recursive=True)
+
+    assert f"http://127.0.0.1:{port}" in said
+    for path in ("/", "/healthz", "/readyz", "/register", "/.well-known/jwks.json"):
+        with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            assert answer.status == 200
+    assert "valkey-server" in [child.name() for child in children]
+    assert len(children) >= 4
+
+    process.send_signal(stop)
+
+    assert process.wait(10) == 0
+    assert psutil.wait_procs(children, 5)[1] == []
+    process.communicate()
+
+
+def test_the_production_server_dies_with_a_launcher_that_is_killed(
+    launch: Launch, tmp_path: Path
+) -> None:
+    process = launch(tmp_path, free_port(), module="authapp.cli.serve", SERVE_WORKERS="2")
+    read_until_served(process)
+    children = psutil.Process(process.pid).children(recursive=True)
+
+    process.kill()
+    process.communicate()
+
+    assert children
+    assert psutil.wait_procs(children, 10)[1] == []
 
 
 @pytest.mark.parametrize("after_seconds", [0.0, 0.2, 1.0])
@@ -170,7 +217,7 @@ def test_a_database_that_is_away_is_one_line(launch: Launch, tmp_path: Path) -> 
     _, errors = process.communicate(timeout=30)
 
     assert process.returncode == 1
-    assert errors.startswith("authapp does not start: the database does not answer")
+    assert errors.startswith("authapp does not start: the database is not available")
     assert errors.count("\n") == 1
 
 

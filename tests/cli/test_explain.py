@@ -5,6 +5,8 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
+from authapp.domain.api_tokens import find
+from authapp.domain.sessions import SignedIn
 from authapp.models import (
     JWTKey,
     RefreshToken,
@@ -16,7 +18,6 @@ from authapp.models import (
 )
 from authapp.security.opaque_tokens import make_api_token, make_link_token, new_secret
 from authapp.services import api_tokens, keys, sign_out
-from authapp.services.sessions import SignedIn
 from tests.api.calling import PROGRAM, begin, new_token
 from tests.token_cache.rows import add_link
 
@@ -44,7 +45,7 @@ def test_an_api_token_is_explained_by_value_and_by_id(app: Flask, user: User) ->
     said = explain(app, value)
 
     assert said["kind"] == "API token"
-    assert said["state"] == "stands"
+    assert said["state"] == "valid"
     assert said["account"] == str(user.id)
     assert (said["name"], said["scopes"], said["last four"]) == (
         "deploy", "tokens:read", value[-4:],
@@ -55,18 +56,18 @@ def test_an_api_token_is_explained_by_value_and_by_id(app: Flask, user: User) ->
 def test_a_token_that_was_revoked_says_why_and_when(app: Flask, user: User) -> None:
     value = new_token(app, user, "tokens:read")
     with app.app_context():
-        token = api_tokens.find(value)
-        api_tokens.revoke(user.id, token.id, origin=PROGRAM)
+        token = find(value)
+        api_tokens.revoke(user.id, token.id, client=PROGRAM)
 
     said = explain(app, value)
 
-    assert said["state"] == "over: revoked"
+    assert said["state"] == "invalid: revoked"
     assert said["revoked"]
 
 
 def test_a_right_id_with_a_wrong_secret_is_forged(app: Flask, user: User) -> None:
     with app.app_context():
-        token = api_tokens.find(new_token(app, user, "tokens:read"))
+        token = find(new_token(app, user, "tokens:read"))
         link = add_link(user.id)[0]
         ids = token.id, link.id
 
@@ -74,7 +75,7 @@ def test_a_right_id_with_a_wrong_secret_is_forged(app: Flask, user: User) -> Non
         make_api_token("aut", ids[0], new_secret()),
         make_link_token(ids[1], new_secret()),
     ):
-        assert explain(app, value)["state"] == "over: forged"
+        assert explain(app, value)["state"] == "invalid: forged"
 
 
 @pytest.fixture
@@ -89,13 +90,13 @@ def test_tokens_of_a_session_say_how_it_ended(app: Flask, session: SignedIn) -> 
         (session.refresh_token, "refresh token"),
     ):
         said = explain(app, value)
-        assert (said["kind"], said["state"]) == (kind, "stands")
+        assert (said["kind"], said["state"]) == (kind, "valid")
         assert (said["id"], said["account"]) == (str(identity.session_id), str(identity.user_id))
     with app.app_context():
-        sign_out.sign_out(identity, origin=PROGRAM)
+        sign_out.sign_out(identity, client=PROGRAM)
 
     for value in (session.access_token, session.refresh_token, str(identity.session_id)):
-        assert explain(app, value)["state"] == "over: signed_out"
+        assert explain(app, value)["state"] == "invalid: signed_out"
 
 
 def test_an_access_token_that_is_too_old_or_altered_says_so(
@@ -103,9 +104,9 @@ def test_an_access_token_that_is_too_old_or_altered_says_so(
 ) -> None:
     head, payload, _ = session.access_token.split(".")
 
-    assert explain(app, f"{head}.{payload}.AAAA")["state"] == "over: forged"
+    assert explain(app, f"{head}.{payload}.AAAA")["state"] == "invalid: forged"
     with move_time(minutes=20):
-        assert explain(app, session.access_token)["state"] == "over: expired"
+        assert explain(app, session.access_token)["state"] == "invalid: expired"
 
 
 def test_a_key_is_explained_by_its_kid_and_its_tokens_by_the_key(
@@ -117,8 +118,12 @@ def test_a_key_is_explained_by_its_kid_and_its_tokens_by_the_key(
 
     said = explain(app, kid)
 
-    assert (said["kind"], said["state"], said["account"]) == ("signing key", "over: revoked", "-")
-    assert explain(app, session.access_token)["state"] == "over: key revoked"
+    assert (said["kind"], said["state"], said["account"]) == (
+        "signing key",
+        "invalid: revoked",
+        "-",
+    )
+    assert explain(app, session.access_token)["state"] == "invalid: key revoked"
     assert explain(app, said["id"]) == said
 
 
@@ -129,10 +134,10 @@ def test_a_link_is_explained(app: Flask, user: User, move_time) -> None:
     said = explain(app, value)
 
     assert (said["kind"], said["state"], said["for"]) == (
-        "link or code", "stands", VerificationType.PASSWORD_RESET,
+        "link or code", "valid", VerificationType.PASSWORD_RESET,
     )  # fmt: skip
     with move_time(days=1):
-        assert explain(app, value)["state"] == "over: expired"
+        assert explain(app, value)["state"] == "invalid: expired"
 
 
 def test_a_token_can_be_piped_in(app: Flask, user: User) -> None:
@@ -151,7 +156,7 @@ def test_what_is_none_of_ours_is_told_in_one_line(app: Flask, text: str) -> None
     code, output = run(app, text)
 
     assert code == 1
-    assert output == "Error: this is no token of ours, nor the id of one\n"
+    assert output == "Error: not a token of this site, nor the id of one\n"
 
 
 def test_nothing_that_is_kept_of_a_secret_is_ever_told(

@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authapp.domain import signing_keys
 from authapp.models import User
-from authapp.services import keys
 from tests.cli.test_keys import run, states
 from tests.services.test_jwks_fetches import fetch
 from tests.web.browsing import cookie, is_signed_in, sign_in
@@ -28,7 +28,7 @@ def test_a_key_that_programs_may_not_know_yet_is_not_rotated_to(
     code, output = run(app, "rotate")
 
     assert code == 1
-    assert re.search(r"too new: .* for [1-9]\d{0,2} s more", output)
+    assert re.search(r"too new: .* for another [1-9]\d{0,2} s", output)
     assert states(app) == ["active", "next"]
     with move_time(minutes=6):
         assert run(app, "rotate")[0] == 0
@@ -95,7 +95,7 @@ def test_a_span_that_is_none_is_refused(app: Flask, span: str) -> None:
     code, output = run(app, "rotate", "--force", "--if-older-than", span)
 
     assert code == 2
-    assert "no span of time such as 30d" in output
+    assert "is not a duration, such as 30d" in output
     assert states(app) == ["active", "next"]
 
 
@@ -125,14 +125,14 @@ def test_a_compromised_key_has_a_successor_in_every_process_at_once(
     client = elsewhere.test_client()
     sign_in(client)
     with app.app_context():
-        kid = keys.signer().kid
+        kid = signing_keys.signer().kid
 
     assert run(app, "revoke", kid)[0] == 0
 
     assert live(app) == {"revoked": "0", "active": "0", "next": "0"}
     with elsewhere.app_context():
-        assert keys.signer().kid != kid
-        assert kid not in {key.kid for key in keys.published()}
+        assert signing_keys.signer().kid != kid
+        assert kid not in {key.kid for key in signing_keys.published()}
     before = cookie(client, "access_token")
     assert is_signed_in(client)
     assert cookie(client, "access_token") != before
@@ -147,8 +147,8 @@ def test_the_key_encryption_key_is_changed_without_anybody_noticing(
     sign_in(client)
 
     both = make_app(KEY_ENCRYPTION_KEYS=f"{new},{old}")
-    assert run(both, "rewrap") == (0, "rewrapped 2\n")
-    assert run(both, "rewrap") == (0, "rewrapped 0\n")
+    assert run(both, "rewrap") == (0, "keys rewrapped: 2\n")
+    assert run(both, "rewrap") == (0, "keys rewrapped: 0\n")
 
     # The old one is gone for good: what signs and what will sign open with the new one alone.
     only_new = make_app(KEY_ENCRYPTION_KEYS=new)
@@ -170,7 +170,7 @@ def test_a_key_encryption_key_that_opens_nothing_is_an_outage_and_one_line(
     page = lost.test_client().get("/login")
 
     assert code == 1
-    assert "opens with none of KEY_ENCRYPTION_KEYS" in output
+    assert "none of KEY_ENCRYPTION_KEYS decrypts" in output
     assert len(output.splitlines()) == 1
     assert page.status_code == 200
     assert states(lost) == ["active", "next"]

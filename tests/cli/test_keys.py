@@ -6,9 +6,10 @@ from flask.testing import FlaskClient
 from jwt import PyJWKClient
 from sqlalchemy import select
 
+from authapp.domain import key_encryption
 from authapp.models import JWTKey, KeyState, User, db
 from authapp.security import keyring
-from authapp.services import key_encryption, keys
+from authapp.services import keys
 from tests.api.calling import begin
 
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}

@@ -128,15 +128,15 @@ def test_a_worker_lives_through_an_outage_of_the_database_and_says_it_once(
         # No connection of this application's own may outlive it.
         db.engine.dispose()
     with working(mailing_app):
-        wait_until(lambda: "the database does not answer" in caplog.text)
+        wait_until(lambda: "the database is not available" in caplog.text)
         assert mail_server.messages == []
 
         file.rmdir()
         file.with_suffix(".away").rename(file)
 
-        wait_until(lambda: "the database answers again" in caplog.text)
+        wait_until(lambda: "the database is reachable again" in caplog.text)
         wait_until(lambda: len(mail_server.messages) == 1)
-    assert caplog.text.count("the database does not answer") == 1
+    assert caplog.text.count("the database is not available") == 1
 
 
 @pytest.mark.postgresql
@@ -147,7 +147,7 @@ def test_a_worker_outlives_its_database(
     with working(mailing_app) as worker:
         lose_database()
 
-        wait_until(lambda: "the database does not answer" in caplog.text)
+        wait_until(lambda: "the database is not available" in caplog.text)
 
         assert worker.is_alive()
 
@@ -223,10 +223,10 @@ def test_a_dead_message_is_tried_again(
     id = str(dead.id)
 
     assert id in run(mailing_app, "retry", id)
-    assert run(mailing_app, "run", "--once") == "tried 1, sent 1\n"
+    assert run(mailing_app, "run", "--once") == "messages tried: 1, sent: 1\n"
 
     assert mail_server.recipients == ["dead@example.org"]
-    assert "was sent" in refused(mailing_app, "retry", id)
+    assert "already sent" in refused(mailing_app, "retry", id)
 
 
 def test_all_that_died_is_tried_again_and_what_is_too_old_is_not(
@@ -242,8 +242,8 @@ def test_all_that_died_is_tried_again_and_what_is_too_old_is_not(
         mail_server.on_recipient = lambda _recipient: "250 known"
 
         with move_time(minutes=6):
-            assert run(mailing_app, "retry", "--all-dead") == "1 will be tried again\n"
-            assert "too old" in refused(mailing_app, "retry", str(old.id))
+            assert run(mailing_app, "retry", "--all-dead") == "messages to retry: 1\n"
+            assert "no longer useful" in refused(mailing_app, "retry", str(old.id))
             run(mailing_app, "run", "--once")
 
     assert mail_server.recipients == ["dead@example.org"]

@@ -8,10 +8,11 @@ from click.testing import Result
 from flask import Flask
 
 from authapp.delivery import outbox
+from authapp.domain.api_token_rules import end_reason
+from authapp.domain.api_tokens import find
 from authapp.models import RevokeReason, Scope, User
 from authapp.security.opaque_tokens import make_api_token, new_secret
 from authapp.services import api_tokens
-from authapp.services.api_token_rules import why_over
 from tests.api.calling import PROGRAM, new_token
 
 
@@ -29,7 +30,7 @@ def value(app: Flask, user: User) -> str:
 
 def id_of(app: Flask, value: str) -> str:
     with app.app_context():
-        return str(api_tokens.find(value).id)
+        return str(find(value).id)
 
 
 def test_a_live_token_is_told_with_its_place_and_never_itself(
@@ -55,7 +56,7 @@ def test_what_is_piped_in_is_read(app: Flask, value: str) -> None:
 def test_nothing_live_exits_with_0(app: Flask, user: User, value: str) -> None:
     id = UUID(id_of(app, value))
     with app.app_context():
-        api_tokens.revoke(user.id, id, origin=PROGRAM)
+        api_tokens.revoke(user.id, id, client=PROGRAM)
     stranger = make_api_token("aut", uuid4(), new_secret())
     forged = make_api_token("aut", id, new_secret())
 
@@ -73,7 +74,7 @@ def test_revoking_ends_what_is_live_and_mails_its_owner(app: Flask, value: str) 
     assert ended.exit_code == 1
     assert "live, now revoked" in ended.stdout
     with app.app_context():
-        assert why_over(api_tokens.find(value)) == RevokeReason.LEAK_FOUND
+        assert end_reason(find(value)) == RevokeReason.LEAK_FOUND
         mails = [mail for mail in outbox.list_recent() if mail.message == "api_token_leaked"]
     assert len(mails) == 1
     assert scan(app, input=value.encode()).exit_code == 0
@@ -100,7 +101,7 @@ def test_a_database_that_is_away_is_no_all_clear(app: Flask, value: str, lose_da
     ended = scan(app, input=value.encode())
 
     assert ended.exit_code == 2
-    assert "the database does not answer" in ended.output
+    assert "the database is not available" in ended.output
     assert value not in ended.output
 
 

@@ -10,8 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp.delivery import outbox
+from authapp.domain import activity
 from authapp.models import Activity, EndReason, OutboxMessage, Scope, User, db
-from authapp.services import activity, api_tokens
+from authapp.services import api_tokens
 from authapp.token_cache import token_cache
 from tests.conftest import HERE, PASSWORD
 from tests.web.browsing import is_signed_in, post, sign_in
@@ -106,7 +107,7 @@ def test_show_tells_the_state_and_why_sessions_ended(
     assert code == 0
     assert shown["id"] == str(user.id)
     assert shown["state"] == "active"
-    assert sorted(each["state"] for each in shown["sessions"]) == ["signed_out", "stands"]
+    assert sorted(each["state"] for each in shown["sessions"]) == ["active", "signed_out"]
     assert shown["activity"][0]["activity"] == Activity.SIGNED_OUT
     assert "password_hash" not in output
     assert "state=signed_out" in text
@@ -146,7 +147,7 @@ def test_disabling_ends_everything_at_once_and_enabling_lets_in_again(
     sign_in(client)
     with app.app_context():
         token = api_tokens.create(
-            user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, origin=HERE
+            user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE
         )
     operator = make_app()
 
@@ -174,9 +175,9 @@ def test_signing_out_says_how_many_and_who_did_it(
 
     code, output = run(app, "sign-out", EMAIL)
 
-    assert (code, output) == (0, "ended 2\n")
-    assert reason_told(client).startswith("You were signed out by whoever runs this site.")
-    assert run(app, "sign-out", EMAIL) == (0, "ended 0\n")
+    assert (code, output) == (0, "sessions ended: 2\n")
+    assert reason_told(client).startswith("You were signed out by an administrator.")
+    assert run(app, "sign-out", EMAIL) == (0, "sessions ended: 0\n")
 
 
 def test_deleting_asks_first_and_leaves_nothing(

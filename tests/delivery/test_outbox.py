@@ -24,7 +24,7 @@ def test_a_message_arrives_once_in_text_and_html(
     mailing_app: Flask, mail_server: MailServer
 ) -> None:
     with mailing_app.app_context():
-        register.register("new@example.org", PASSWORD, origin=HERE)
+        register.register("new@example.org", PASSWORD, client=HERE)
 
         assert deliver() == {Outcome.SENT: 1}
         assert deliver() == {}

@@ -60,7 +60,7 @@ def twilio(service: TextService, **changes: str) -> dict[str, str]:
 
 
 def add_text(**fields: object) -> OutboxMessage:
-    return add(channel="sms", recipient=NUMBER, body="123 456 is your code.", **fields)
+    return add(channel="sms", recipient=NUMBER, body="123 456 is your authapp code.", **fields)
 
 
 def test_the_webhook_is_asked_with_a_signature_over_id_time_and_body(
@@ -85,7 +85,7 @@ def test_the_webhook_is_asked_with_a_signature_over_id_time_and_body(
         "type": "sms.send",
         "id": id,
         "to": NUMBER,
-        "text": "123 456 is your code.",
+        "text": "123 456 is your authapp code.",
     }
 
 
@@ -103,7 +103,7 @@ def test_twilio_is_asked_as_its_api_wants(twilio_app: Flask, service: TextServic
     assert parse_qs(request.body.decode()) == {
         "To": [NUMBER],
         "From": ["+15005550006"],
-        "Body": ["123 456 is your code."],
+        "Body": ["123 456 is your authapp code."],
     }
 
 

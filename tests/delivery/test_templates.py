@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from flask import Flask, render_template
 
 from authapp import ROOT
 
@@ -42,3 +43,16 @@ def test_text_and_html_say_the_same(message: str) -> None:
 @pytest.mark.parametrize("file", sorted(FOLDER.rglob("*.html")), ids=lambda file: file.name)
 def test_mails_show_no_image_and_load_nothing(file: Path) -> None:
     assert not re.search(r"<img|<script|<link|url\(|src=|http[s]?:", file.read_text())
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [(1, "1 minute"), (90, "90 minutes"), (60, "1 hour"), (1440, "24 hours"), (10080, "7 days")],
+)
+def test_a_lifetime_is_told_in_its_largest_whole_unit(app: Flask, minutes: int, said: str) -> None:
+    context = {"email": "somebody@example.org", "link": "https://x.example", "code": "123456"}
+
+    with app.test_request_context():
+        text = render_template("email/verify_email/body.txt", expires_minutes=minutes, **context)
+
+    assert f"It expires in {said} and works once:" in text

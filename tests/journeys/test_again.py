@@ -28,7 +28,7 @@ def test_a_press_too_many_sends_nothing_twice(visit: Visit) -> None:
 
     visit.page.get_by_role("main").get_by_role("button", name="Register").dblclick()
 
-    expect(visit.page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="Check your email")).to_be_visible()
     with urlopen(f"{visit.server}/dev/outbox.json") as answer:
         assert len(json.load(answer)) == 1
 
@@ -45,7 +45,7 @@ def test_going_back_after_signing_in_leads_on(visit: Visit) -> None:
 def test_going_back_after_signing_out_shows_nothing_of_the_account(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
-    visit.page.get_by_role("button", name="Sign out").click()
+    visit.leave_by(visit.page.get_by_role("button", name="Sign out"))
 
     visit.page.go_back()
 
@@ -58,7 +58,7 @@ def test_going_back_to_a_form_keeps_what_was_typed_but_no_password(visit: Visit)
     visit.fill(email="nonsense", password=PASSWORD)
     visit.press("Register")
 
-    expect(visit.page.get_by_label("E-mail address")).to_have_value("nonsense")
+    expect(visit.page.get_by_label("Email address")).to_have_value("nonsense")
     expect(visit.page.get_by_label("Password", exact=True)).to_have_value("")
 
 
@@ -69,7 +69,7 @@ def test_a_session_that_ended_in_another_tab_is_told_kindly(visit: Visit) -> Non
     other.goto(f"{visit.server}/account")
     visit.page.get_by_role("button", name="Sign out").click()
 
-    other.get_by_role("link", name="What happened lately").click()
+    other.get_by_role("link", name="Recent activity").click()
 
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
 
@@ -82,12 +82,10 @@ def test_a_form_of_a_session_that_is_over_leads_back_to_signing_in(visit: Visit)
     other = visit.page.context.new_page()
     other.goto(f"{visit.server}/account")
     other.get_by_role("button", name="Sign out").click()
-    expect(other.get_by_text("You are signed out.")).to_be_visible()
+    expect(other.get_by_text("You have signed out.")).to_be_visible()
 
-    visit.press("Delete my account")
+    visit.press("Delete account")
 
-    expect(
-        visit.page.get_by_role("heading", name="This form can no longer be sent")
-    ).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="This form has expired")).to_be_visible()
     visit.page.get_by_role("link", name="Open the page again").click()
     expect(visit.page.get_by_role("heading", name="Sign in")).to_be_visible()

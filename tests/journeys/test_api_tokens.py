@@ -32,36 +32,36 @@ def make(visit: Visit, name: str = "backup") -> str:
     """Make a token from the account page on, and return its value."""
     visit.open("/account")
     visit.page.get_by_role("link", name="API tokens").click()
-    visit.page.get_by_role("link", name="Make a token").click()
+    visit.page.get_by_role("link", name="Create a token").click()
     visit.fill(name=name)
-    visit.page.get_by_label("See your account").check()
-    visit.press("Make the token")
+    visit.page.get_by_label("View your account").check()
+    visit.press("Create token")
     return shown(visit)
 
 
 def shown(visit: Visit) -> str:
-    expect(visit.page.get_by_role("heading", name="Here is your token")).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="Your new token")).to_be_visible()
     return visit.page.locator("#value").inner_text()
 
 
 def test_a_token_is_made_copied_rotated_and_revoked(visit: Visit) -> None:
     value = make(visit)
 
-    visit.press("Copy")
+    visit.page.get_by_role("button", name="Copy").click()
     expect(visit.page.get_by_role("button", name="Copied")).to_be_visible()
     assert visit.page.evaluate("navigator.clipboard.readText()") == value
 
-    visit.page.get_by_role("link", name="I have it").click()
+    visit.page.get_by_role("link", name="Done").click()
     expect(visit.page.get_by_role("heading", name="backup")).to_be_visible()
     visit.page.get_by_role("link", name="Rotate").click()
-    visit.page.get_by_label("no longer: it stops at once").check()
-    visit.press("Rotate it")
+    visit.page.get_by_label("Immediately").check()
+    visit.press("Rotate token")
     assert shown(visit) != value
 
-    visit.page.get_by_role("link", name="I have it").click()
+    visit.page.get_by_role("link", name="Done").click()
     visit.page.get_by_role("link", name="Revoke").click()
-    visit.press("Revoke it")
-    expect(visit.page.get_by_text("The token is revoked.")).to_be_visible()
+    visit.press("Revoke token")
+    expect(visit.page.get_by_text("Token revoked. It no longer works.")).to_be_visible()
     expect(visit.page.get_by_role("heading", name="backup")).to_have_count(0)
 
 
@@ -79,7 +79,7 @@ def test_back_does_not_show_a_value_again(visit: Visit) -> None:
     # The script has seen to it that going back asks for the list, and sends no form again.
     expect(visit.page).to_have_url(visit.server + PATH)
 
-    visit.page.get_by_role("link", name="I have it").click()
+    visit.leave_by(visit.page.get_by_role("link", name="Done"))
     visit.page.go_back()
 
     expect(visit.page.get_by_text(value)).to_have_count(0)
@@ -89,10 +89,10 @@ def test_back_does_not_show_a_value_again(visit: Visit) -> None:
 
 def test_the_date_is_asked_for_where_a_date_was_chosen(visit: Visit) -> None:
     visit.open(f"{PATH}/new")
-    date = visit.page.get_by_label("Last day")
+    date = visit.page.get_by_label("Expiration date")
     expect(date).to_be_hidden()
 
-    visit.page.get_by_label("Until a date of your choice").check()
+    visit.page.get_by_label("On a date you choose").check()
 
     expect(date).to_be_visible()
 
@@ -110,5 +110,5 @@ def test_without_a_script_everything_works_and_one_press_selects_the_value(
     assert style == "all"
     visit.page.reload()
     expect(visit.page.get_by_text(value)).to_have_count(0)
-    expect(visit.page.get_by_text("made already")).to_be_visible()
+    expect(visit.page.get_by_text("already created")).to_be_visible()
     expect(visit.page.get_by_role("heading", name="backup")).to_have_count(1)

@@ -17,10 +17,10 @@ OLD, NEW = "old@example.org", "new@example.org"
 def ask(visit: Visit) -> None:
     visit.verify()
     visit.sign_in()
-    visit.page.get_by_role("link", name="E-mail address").click()
+    visit.page.get_by_role("link", name="Email address").click()
     visit.fill(email=NEW)
-    visit.press("Send a message there")
-    expect(visit.page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    visit.press("Send confirmation email")
+    expect(visit.page.get_by_role("heading", name="Check your email")).to_be_visible()
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -32,8 +32,8 @@ def test_an_address_is_changed_by_link_and_undone(
     ask(old)
 
     new.follow_mail()
-    new.press("Verify my new address")
-    expect(page.get_by_role("heading", name="Your new address is in place")).to_be_visible()
+    new.press("Confirm new email address")
+    expect(page.get_by_role("heading", name="Your email address has been changed")).to_be_visible()
     page.get_by_role("link", name="Go to your account").click()
     expect(page.get_by_text(NEW)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -42,7 +42,7 @@ def test_an_address_is_changed_by_link_and_undone(
     assert undo
     page.goto(undo[0])
     old.fill(email=OLD)
-    old.press("Freeze my account")
+    old.press("Freeze account")
     expect(page.get_by_role("heading", name="Your account is frozen")).to_be_visible()
     assert "/password/reset/" in old.newest_mail()["body"]
 
@@ -57,7 +57,7 @@ def test_the_code_is_typed_by_keyboard_alone(
     page.keyboard.type(Visit(page, live_server, NEW).newest_code())
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("heading", name="Your new address is in place")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your email address has been changed")).to_be_visible()
 
 
 def test_the_mail_is_opened_in_another_browser_and_going_back_does_no_harm(
@@ -69,8 +69,8 @@ def test_the_mail_is_opened_in_another_browser_and_going_back_does_no_harm(
 
     elsewhere.follow_mail()
     elsewhere.fill(code=elsewhere.newest_code())
-    elsewhere.press("Verify my new address")
-    expect(page.get_by_role("heading", name="Your new address is in place")).to_be_visible()
+    elsewhere.press("Confirm new email address")
+    expect(page.get_by_role("heading", name="Your email address has been changed")).to_be_visible()
 
     page.go_back()
-    expect(page.get_by_role("heading", name="This link was used already")).to_be_visible()
+    expect(page.get_by_role("heading", name="This link was already used")).to_be_visible()

@@ -25,7 +25,7 @@ def test_the_file_is_downloaded(
     visit.page.get_by_role("link", name="Download your data").click()
 
     with visit.page.expect_download() as download:
-        visit.press("Download the file")
+        visit.page.get_by_role("button", name="Download data").click()
 
     assert download.value.suggested_filename == "my-data.json"
     data = json.loads(Path(download.value.path()).read_text())

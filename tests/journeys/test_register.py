@@ -33,14 +33,14 @@ def link_in(mail: dict[str, str]) -> str:
 def register(page: Page, server: str, email: str) -> None:
     page.goto(server)
     page.get_by_role("main").get_by_role("link", name="Register").click()
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Register").click()
 
 
 def sign_in(page: Page, server: str, email: str) -> None:
     page.goto(f"{server}/account")
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
@@ -50,21 +50,21 @@ def test_the_main_story(live_server: str, new_page: Callable[..., Page], screen:
     page = new_page(**SCREENS[screen])
 
     register(page, live_server, "new@example.org")
-    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    expect(page.get_by_role("heading", name="Check your email")).to_be_visible()
     expect(page.get_by_text("new@example.org")).to_be_visible()
 
     page.goto(link_in(newest_mail(live_server)))
-    page.get_by_role("button", name="Verify my address").click()
-    expect(page.get_by_role("heading", name="Your address is verified")).to_be_visible()
+    page.get_by_role("button", name="Confirm email address").click()
+    expect(page.get_by_role("heading", name="Your email address is confirmed")).to_be_visible()
 
     sign_in(page, live_server, "new@example.org")
     expect(page).to_have_url(f"{live_server}/account")
     expect(page.get_by_text("new@example.org")).to_be_visible()
-    expect(page.get_by_text("verified", exact=True)).to_be_visible()
+    expect(page.get_by_text("confirmed", exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    expect(page.get_by_text("You have signed out.")).to_be_visible()
     page.goto(f"{live_server}/account")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
@@ -77,7 +77,7 @@ def test_an_address_that_exists_looks_like_success(
 
     register(second, live_server, "Taken@Example.org")
 
-    expect(second.get_by_role("heading", name="Check your mail")).to_be_visible()
+    expect(second.get_by_role("heading", name="Check your email")).to_be_visible()
     assert "already" in newest_mail(live_server)["subject"]
 
 
@@ -91,4 +91,4 @@ def test_the_strength_of_a_password_is_said_as_one_types(
     expect(page.get_by_text("Use at least 15 characters.")).to_be_visible()
 
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    expect(page.get_by_text("This password is hard to guess.")).to_be_visible()
+    expect(page.get_by_text("Strong password.")).to_be_visible()

@@ -33,10 +33,10 @@ def test_a_device_is_signed_out_and_told_why(
     expect(card.get_by_text("in the last 10 minutes")).to_be_visible()
     card.get_by_role("button", name="Sign out").click()
 
-    expect(laptop.page.get_by_text("That device is signed out.")).to_be_visible()
+    expect(laptop.page.get_by_text("The device has been signed out.")).to_be_visible()
     expect(card).to_have_count(0)
     phone.open("/account")
-    expect(phone.page.get_by_text("from another of your devices")).to_be_visible()
+    expect(phone.page.get_by_text("from another device")).to_be_visible()
     phone.fill(email="visitor@example.org", password="four unrelated words together")
     phone.press("Sign in")
     expect(phone.page).to_have_url(f"{live_server}/account")

@@ -23,12 +23,12 @@ def test_the_mail_is_opened_in_another_browser(
     elsewhere = Visit(page, live_server, EMAIL)
 
     elsewhere.follow_mail()
-    elsewhere.press("Verify my address")
+    elsewhere.press("Confirm email address")
     expect(page.get_by_role("heading", name="There is a problem")).to_be_visible()
     elsewhere.fill(code=elsewhere.newest_code())
-    elsewhere.press("Verify my address")
+    elsewhere.press("Confirm email address")
 
-    expect(page.get_by_role("heading", name="Your address is verified")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your email address is confirmed")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -43,10 +43,10 @@ def test_the_code_is_typed_where_one_registered_by_keyboard_alone(
     page.keyboard.type(visit.newest_code())
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("heading", name="Your address is verified")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your email address is confirmed")).to_be_visible()
     page.go_back()
     page.goto(f"{live_server}/verify/email")
-    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    expect(page.get_by_role("heading", name="Check your email")).to_be_visible()
 
 
 def test_another_message_is_asked_for_and_the_page_says_when(
@@ -56,13 +56,13 @@ def test_another_message_is_asked_for_and_the_page_says_when(
     visit = Visit(page, live_server, EMAIL)
     visit.register()
     visit.sign_in()
-    page.get_by_role("link", name="Verify it").click()
+    page.get_by_role("link", name="Confirm email address").click()
 
-    visit.press("Send another message")
-    expect(page.get_by_text("Another message is on its way.")).to_be_visible()
-    visit.press("Send another message")
+    visit.press("Send a new email")
+    expect(page.get_by_text("Email sent.")).to_be_visible()
+    visit.press("Send a new email")
     expect(page.get_by_text(re.compile("Try again in .* seconds"))).to_be_visible()
 
     visit.follow_mail()
-    visit.press("Verify my address")
-    expect(page.get_by_role("heading", name="Your address is verified")).to_be_visible()
+    visit.press("Confirm email address")
+    expect(page.get_by_role("heading", name="Your email address is confirmed")).to_be_visible()

@@ -24,30 +24,30 @@ def test_a_number_is_added_changed_and_removed(
     visit = Visit(page, live_server, "new@example.org")
     visit.enter_verified()
 
-    page.get_by_role("link", name="Add a number").click()
+    page.get_by_role("link", name="Add a phone number").click()
     expect(page.get_by_label("Country")).to_have_value("GB")
     visit.fill(phone="07400 123456")
-    visit.press("Text me a code")
+    visit.press("Send code")
     expect(page.get_by_text("+44 7400 123456")).to_be_visible()
     code = visit.texted_code()
     visit.fill(code=f" {code[:3]} {code[3:]} ")
-    visit.press("Verify my number")
-    expect(page.get_by_text("Your number is verified.")).to_be_visible()
+    visit.press("Confirm phone number")
+    expect(page.get_by_text("Your phone number is confirmed.")).to_be_visible()
     expect(page.get_by_text("+44 7400 123456")).to_be_visible()
 
     with move_time(minutes=1):
         page.get_by_role("link", name="Change or remove").click()
         page.get_by_label("Country").select_option("DE")
         visit.fill(phone="01512 3456789")
-        visit.press("Text a code to it")
+        visit.press("Send code")
         visit.fill(code=visit.texted_code(OTHER_PHONE))
-        visit.press("Verify my number")
+        visit.press("Confirm phone number")
         expect(page.get_by_text("+49 1512 3456789")).to_be_visible()
 
         page.get_by_role("link", name="Change or remove").click()
-        visit.press("Remove my number")
-        expect(page.get_by_text("Your number is removed.")).to_be_visible()
-        expect(page.get_by_role("link", name="Add a number")).to_be_visible()
+        visit.press("Remove phone number")
+        expect(page.get_by_text("Phone number removed.")).to_be_visible()
+        expect(page.get_by_role("link", name="Add a phone number")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -61,7 +61,7 @@ def test_what_was_typed_survives_a_refusal_and_the_summary_leads_to_the_field(
 
     page.get_by_label("Country").select_option("DE")
     visit.fill(phone="030 123456")
-    visit.press("Text me a code")
+    visit.press("Send code")
 
     expect(page.get_by_role("alert")).to_be_focused()
     expect(page.get_by_label("Country")).to_have_value("DE")
@@ -89,7 +89,7 @@ def test_the_keyboard_alone_is_enough_and_a_code_can_be_filled_in_by_the_phone(
     page.keyboard.type(visit.texted_code())
     page.keyboard.press("Enter")
 
-    expect(page.get_by_text("Your number is verified.")).to_be_visible()
+    expect(page.get_by_text("Your phone number is confirmed.")).to_be_visible()
 
 
 def test_the_back_button_after_the_end_says_what_to_do(

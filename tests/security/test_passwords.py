@@ -10,6 +10,8 @@ from authapp.security.passwords import (
     weakness,
 )
 
+pytestmark = pytest.mark.real_passwords
+
 
 @pytest.mark.parametrize(
     ("password", "reason"),

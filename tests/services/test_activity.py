@@ -3,8 +3,9 @@
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authapp.domain import activity
 from authapp.models import Activity, ActivityEvent, User, db
-from authapp.services import activity
+from authapp.services.activity import list_recent
 from tests.conftest import HERE, PASSWORD
 from tests.web.browsing import post, sign_in
 
@@ -14,7 +15,7 @@ def test_what_is_rolled_back_did_not_happen(context: None, user: User) -> None:
     db.session.flush()
     db.session.rollback()
 
-    assert activity.list_recent(user.id) == []
+    assert list_recent(user.id) == []
 
 
 def test_signing_in_is_noted_and_so_is_a_refusal(
@@ -24,7 +25,7 @@ def test_signing_in_is_noted_and_so_is_a_refusal(
     sign_in(client)
 
     with app.app_context():
-        noted = activity.list_recent(user.id)
+        noted = list_recent(user.id)
 
     assert [event.activity for event in noted] == [Activity.SIGNED_IN, Activity.SIGN_IN_REFUSED]
     assert {event.address for event in noted} == {"127.0.0.1"}

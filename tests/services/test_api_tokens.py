@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from authapp import clock
+from authapp.domain.api_tokens import TokenIdentity, require_scope, revoke_all
 from authapp.errors import (
     Conflict,
     DomainError,
@@ -22,7 +23,7 @@ from authapp.errors import (
 )
 from authapp.models import RevokeReason, Scope, Token, User, db
 from authapp.security.opaque_tokens import make_api_token, parse_api_token
-from authapp.services import api_tokens
+from authapp.services import api_tokens, introspection
 from authapp.services.api_tokens import NewToken
 from tests.conftest import HERE, add_user
 
@@ -34,11 +35,13 @@ DAY = timedelta(days=1)
 def create(user: User, *scopes: str, name: str = "backup", days: float | None = 30) -> NewToken:
     expires_at = None if days is None else clock.now() + timedelta(days=days)
     wanted = scopes or (Scope.ACCOUNT_READ,)
-    return api_tokens.create(user.id, name=name, scopes=wanted, expires_at=expires_at, origin=HERE)
+    return api_tokens.create(user.id, name=name, scopes=wanted, expires_at=expires_at, client=HERE)
 
 
-def authenticate(token: NewToken) -> api_tokens.TokenIdentity:
-    return api_tokens.authenticate(token.value, origin=HERE)
+def authenticate(token: NewToken) -> TokenIdentity:
+    principal = introspection.authenticate(token.value, address=HERE.address)
+    assert isinstance(principal, TokenIdentity)
+    return principal
 
 
 def listed(user: User) -> list[api_tokens.ListedToken]:
@@ -53,9 +56,9 @@ def test_a_token_says_whose_it_is_and_what_it_may(user: User) -> None:
     assert identity.user_id == user.id
     assert identity.token_id == made.id
     assert identity.scopes == {Scope.ACCOUNT_READ, Scope.TOKENS_READ}
-    api_tokens.require_scope(identity, Scope.TOKENS_READ)
+    require_scope(identity, Scope.TOKENS_READ)
     with pytest.raises(ScopeMissing) as missing:
-        api_tokens.require_scope(identity, Scope.TOKENS_WRITE)
+        require_scope(identity, Scope.TOKENS_WRITE)
     assert missing.value.scope == "tokens:write"
 
 
@@ -72,7 +75,7 @@ def test_only_a_digest_of_its_secret_is_kept(user: User) -> None:
 @pytest.mark.parametrize("value", ["", "aut_", "x" * 75, "aut_" + "0" * 71, "\ud800", "é" * 75])
 def test_any_other_text_is_no_token(value: str) -> None:
     with pytest.raises(TokenInvalid):
-        api_tokens.authenticate(value, origin=HERE)
+        introspection.authenticate(value, address=HERE.address)
 
 
 def test_the_id_of_one_token_with_the_secret_of_another_proves_nothing(user: User) -> None:
@@ -81,7 +84,7 @@ def test_the_id_of_one_token_with_the_secret_of_another_proves_nothing(user: Use
     mixed = make_api_token("aut", first.id, secret)
 
     with pytest.raises(TokenInvalid):
-        api_tokens.authenticate(mixed, origin=HERE)
+        introspection.authenticate(mixed, address=HERE.address)
 
 
 def test_a_token_stops_when_it_expires(user: User, move_time) -> None:
@@ -105,14 +108,14 @@ def test_a_revoked_token_is_refused_and_leaves_the_list(user: User) -> None:
     made = create(user)
     authenticate(made)
 
-    api_tokens.revoke(user.id, made.id, origin=HERE)
+    api_tokens.revoke(user.id, made.id, client=HERE)
 
     with pytest.raises(TokenRevoked) as refused:
         authenticate(made)
     assert refused.value.reason == RevokeReason.REVOKED
     assert listed(user) == []
     with pytest.raises(NotFound):
-        api_tokens.revoke(user.id, made.id, origin=HERE)
+        api_tokens.revoke(user.id, made.id, client=HERE)
 
 
 def test_another_process_refuses_a_revoked_token_at_once(user: User, make_app) -> None:
@@ -121,7 +124,7 @@ def test_another_process_refuses_a_revoked_token_at_once(user: User, make_app) -
     with elsewhere.app_context():
         authenticate(made)
 
-    api_tokens.revoke(user.id, made.id, origin=HERE)
+    api_tokens.revoke(user.id, made.id, client=HERE)
 
     with elsewhere.app_context(), pytest.raises(TokenRevoked):
         authenticate(made)
@@ -130,7 +133,7 @@ def test_another_process_refuses_a_revoked_token_at_once(user: User, make_app) -
 def test_a_rotated_token_works_for_the_overlap_beside_its_successor(user: User, move_time) -> None:
     old = create(user, Scope.TOKENS_READ, name="deploy", days=90)
 
-    new = api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE)
+    new = api_tokens.rotate(user.id, old.id, overlap=DAY, client=HERE)
 
     assert authenticate(old).token_id == old.id
     assert authenticate(new).scopes == {Scope.TOKENS_READ}
@@ -148,7 +151,7 @@ def test_without_an_overlap_the_old_token_stops_at_once(user: User) -> None:
     old = create(user, days=None)
     authenticate(old)
 
-    new = api_tokens.rotate(user.id, old.id, overlap=timedelta(), origin=HERE)
+    new = api_tokens.rotate(user.id, old.id, overlap=timedelta(), client=HERE)
 
     with pytest.raises(TokenRevoked):
         authenticate(old)
@@ -161,17 +164,17 @@ def test_rotating_never_lengthens_the_old_tokens_life(user: User) -> None:
     old = create(user, days=1)
     until = api_tokens.get_token(user.id, old.id).expires_at
 
-    api_tokens.rotate(user.id, old.id, overlap=7 * DAY, origin=HERE)
+    api_tokens.rotate(user.id, old.id, overlap=7 * DAY, client=HERE)
 
     assert api_tokens.get_token(user.id, old.id).expires_at == until
 
 
 def test_a_token_is_rotated_once(user: User) -> None:
     old = create(user)
-    api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE)
+    api_tokens.rotate(user.id, old.id, overlap=DAY, client=HERE)
 
     with pytest.raises(Conflict):
-        api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE)
+        api_tokens.rotate(user.id, old.id, overlap=DAY, client=HERE)
 
     assert len(listed(user)) == 2
 
@@ -181,7 +184,7 @@ def test_an_overlap_beyond_reason_is_refused(user: User, overlap: timedelta) -> 
     made = create(user)
 
     with pytest.raises(InputRefused):
-        api_tokens.rotate(user.id, made.id, overlap=overlap, origin=HERE)
+        api_tokens.rotate(user.id, made.id, overlap=overlap, client=HERE)
 
 
 def test_a_renamed_token_is_the_same_token(user: User) -> None:
@@ -199,8 +202,8 @@ def test_somebody_elses_token_is_not_found(user: User) -> None:
     for attempt in (
         lambda: api_tokens.get_token(other.id, made.id),
         lambda: api_tokens.rename(other.id, made.id, "mine"),
-        lambda: api_tokens.rotate(other.id, made.id, overlap=DAY, origin=HERE),
-        lambda: api_tokens.revoke(other.id, made.id, origin=HERE),
+        lambda: api_tokens.rotate(other.id, made.id, overlap=DAY, client=HERE),
+        lambda: api_tokens.revoke(other.id, made.id, client=HERE),
     ):
         with pytest.raises(NotFound):
             attempt()
@@ -225,7 +228,7 @@ def test_a_name_is_for_people_to_read(user: User, name: str, reason: str) -> Non
 )
 def test_a_scope_is_one_of_ours(user: User, scopes: list[str], reason: str) -> None:
     with pytest.raises(InputRefused) as refused:
-        api_tokens.create(user.id, name="x", scopes=scopes, expires_at=None, origin=HERE)
+        api_tokens.create(user.id, name="x", scopes=scopes, expires_at=None, client=HERE)
 
     assert (refused.value.field, refused.value.reason) == ("scopes", reason)
 
@@ -248,18 +251,18 @@ def test_a_token_makes_none_that_may_do_more(user: User) -> None:
             name="x",
             scopes=[Scope.INTROSPECT],
             expires_at=None,
-            origin=HERE,
+            client=HERE,
             granted=granted,
         )
     with pytest.raises(NotAllowed):
-        api_tokens.rotate(user.id, strong.id, overlap=DAY, origin=HERE, granted=granted)
+        api_tokens.rotate(user.id, strong.id, overlap=DAY, client=HERE, granted=granted)
     assert len(listed(user)) == 1
 
 
 def test_a_key_makes_one_token_for_each_person(user: User) -> None:
     def create_with_key(owner: User, key: str) -> NewToken:
         return api_tokens.create(
-            owner.id, name="x", scopes=["introspect"], expires_at=None, origin=HERE, key=key
+            owner.id, name="x", scopes=["introspect"], expires_at=None, client=HERE, key=key
         )
 
     create_with_key(user, "a")
@@ -279,8 +282,8 @@ def test_nobody_has_more_than_so_many(user: User, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(LimitReached):
         create(user)
 
-    api_tokens.rotate(user.id, first.id, overlap=DAY, origin=HERE)
-    api_tokens.revoke(user.id, first.id, origin=HERE)
+    api_tokens.rotate(user.id, first.id, overlap=DAY, client=HERE)
+    api_tokens.revoke(user.id, first.id, client=HERE)
     assert len(listed(user)) == 2
 
 
@@ -289,7 +292,7 @@ def test_all_of_somebodys_tokens_end_with_the_account(user: User, make_app) -> N
     with make_app().app_context():
         authenticate(mine)
 
-    assert api_tokens.revoke_all(user.id, RevokeReason.DISABLED) == 1
+    assert revoke_all(user.id, RevokeReason.DISABLED) == 1
     db.session.commit()
 
     with pytest.raises(TokenRevoked) as refused:
@@ -306,7 +309,7 @@ def test_a_disabled_account_gets_no_token(user: User) -> None:
     with pytest.raises(NotAllowed):
         create(user)
     with pytest.raises(NotAllowed):
-        api_tokens.rotate(user.id, made.id, overlap=DAY, origin=HERE)
+        api_tokens.rotate(user.id, made.id, overlap=DAY, client=HERE)
 
 
 def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
@@ -337,7 +340,7 @@ def test_many_at_once_make_no_more_than_the_limit(
 def test_one_key_makes_one_token_however_many_ask_at_once(app: Flask, user: User) -> None:
     def ask() -> NewToken:
         return api_tokens.create(
-            user.id, name="x", scopes=["introspect"], expires_at=None, origin=HERE, key="one form"
+            user.id, name="x", scopes=["introspect"], expires_at=None, client=HERE, key="one form"
         )
 
     ended = at_once(app, *[ask] * 6)
@@ -350,7 +353,7 @@ def test_many_rotations_at_once_have_one_successor(app: Flask, user: User) -> No
     old = create(user)
 
     ended = at_once(
-        app, *[lambda: api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE)] * 6
+        app, *[lambda: api_tokens.rotate(user.id, old.id, overlap=DAY, client=HERE)] * 6
     )
 
     (new,) = [each for each in ended if isinstance(each, NewToken)]
@@ -365,8 +368,8 @@ def test_a_token_that_is_revoked_while_it_is_rotated_leaves_no_successor(
 
     rotated, revoked = at_once(
         app,
-        lambda: api_tokens.rotate(user.id, old.id, overlap=DAY, origin=HERE),
-        lambda: api_tokens.revoke(user.id, old.id, origin=HERE),
+        lambda: api_tokens.rotate(user.id, old.id, overlap=DAY, client=HERE),
+        lambda: api_tokens.revoke(user.id, old.id, client=HERE),
     )
 
     assert revoked is None

@@ -31,12 +31,12 @@ def test_every_table_that_is_about_people_is_in_it(app: Flask) -> None:
 def test_it_holds_what_is_theirs_and_no_secret(context: None, user: User) -> None:
     another = add_user("another@example.org")
     for each in (user, another):
-        signed_in = sign_in(each.email, PASSWORD, remember=False, origin=HERE)
+        signed_in = sign_in(each.email, PASSWORD, remember=False, client=HERE)
         token = api_tokens.create(
-            each.id, name="backup", scopes=[Scope.ACCOUNT_READ], expires_at=None, origin=HERE
+            each.id, name="backup", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE
         )
 
-    text = json.dumps(download_data(user.id, origin=HERE))
+    text = json.dumps(download_data(user.id, client=HERE))
     data = json.loads(text)
 
     assert data["account"]["email"] == user.email
@@ -56,7 +56,7 @@ def test_nobody_s_data_are_not_found(context: None, user: User) -> None:
     delete_account.delete(user.id)
 
     with pytest.raises(NotFound):
-        download_data(user.id, origin=HERE)
+        download_data(user.id, client=HERE)
 
 
 def test_a_frozen_account_gives_nothing_away(context: None, user: User) -> None:
@@ -64,4 +64,4 @@ def test_a_frozen_account_gives_nothing_away(context: None, user: User) -> None:
     db.session.commit()
 
     with pytest.raises(AccountFrozen):
-        download_data(user.id, origin=HERE)
+        download_data(user.id, client=HERE)

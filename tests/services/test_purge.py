@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("context")
 
 def test_tokens_go_a_month_after_they_expired_or_were_revoked(user: User, move_time) -> None:
     expiring, for_ever, revoked = (add_token(user.id, days=days)[0].id for days in (1, None, None))
-    api_tokens.revoke(user.id, revoked, origin=HERE)
+    api_tokens.revoke(user.id, revoked, client=HERE)
     db.session.add(
         TokenUse(token_id=expiring, last_used_at=purge.clock.now(), last_used_address="")
     )

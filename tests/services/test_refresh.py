@@ -12,17 +12,20 @@ from sqlalchemy import event
 
 from authapp import clock
 from authapp.delivery import outbox
+from authapp.domain import sessions
+from authapp.domain.client import Client
+from authapp.domain.sessions import SignedIn
 from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked
 from authapp.models import Activity, EndReason, RefreshToken, User, db
 from authapp.models.changes import update_where
-from authapp.services import activity, refresh, sessions
-from authapp.services.origin import Origin
+from authapp.services import activity
+from authapp.services.confirm_password import confirm_password
 from authapp.services.refresh import renew
-from authapp.services.sessions import SignedIn
-from tests.conftest import HERE
+from tests.conftest import HERE, PASSWORD
 from tests.servers import RedisServer
+from tests.support.accounts import start_session
 
-ELSEWHERE = Origin("203.0.113.9", "curl/8.5")
+ELSEWHERE = Client("203.0.113.9", "curl/8.5")
 OVERLAP = 60
 SKEW = 60
 THREADS = 12
@@ -31,7 +34,7 @@ Move = Callable[..., object]
 
 
 def begin(user: User, *, remember: bool = False) -> SignedIn:
-    return sessions.begin(user.id, remember=remember, origin=HERE)
+    return start_session(user.id, remember=remember, client=HERE)
 
 
 def row_of(signed_in: SignedIn) -> RefreshToken:
@@ -67,7 +70,7 @@ def statements(app: Flask) -> Iterator[list[str]]:
 def test_a_token_is_followed_by_another(context: None, user: User) -> None:
     first = begin(user)
 
-    second = renew(first.refresh_token, origin=ELSEWHERE)
+    second = renew(first.refresh_token, client=ELSEWHERE)
 
     assert second.refresh_token != first.refresh_token
     assert sessions.authenticate(second.access_token).session_id == first.identity.session_id
@@ -80,10 +83,10 @@ def test_whoever_lost_the_answer_gets_the_same_successor(
     context: None, user: User, move_time: Move
 ) -> None:
     first = begin(user)
-    second = renew(first.refresh_token, origin=HERE)
+    second = renew(first.refresh_token, client=HERE)
 
     with move_time(seconds=OVERLAP - 1):
-        again = renew(first.refresh_token, origin=HERE)
+        again = renew(first.refresh_token, client=HERE)
 
         assert again.refresh_token == second.refresh_token
         assert sessions.authenticate(again.access_token).user_id == user.id
@@ -94,15 +97,15 @@ def test_the_overlap_is_counted_from_the_rotation_and_no_retry_prolongs_it(
     context: None, user: User, move_time: Move
 ) -> None:
     first = begin(user)
-    renew(first.refresh_token, origin=HERE)
+    renew(first.refresh_token, client=HERE)
     with move_time(seconds=OVERLAP - 5):
-        renew(first.refresh_token, origin=HERE)
+        renew(first.refresh_token, client=HERE)
 
     with move_time(seconds=OVERLAP + 5), pytest.raises(TokenInvalid):
-        renew(first.refresh_token, origin=HERE)
+        renew(first.refresh_token, client=HERE)
 
     with move_time(seconds=OVERLAP + SKEW + 5), pytest.raises(TokenRevoked) as refusal:
-        renew(first.refresh_token, origin=HERE)
+        renew(first.refresh_token, client=HERE)
 
     assert refusal.value.reason == EndReason.REUSE_SEEN
 
@@ -111,18 +114,18 @@ def test_a_token_whose_successor_was_used_is_a_stolen_copy_at_once(
     context: None, user: User
 ) -> None:
     first = begin(user)
-    second = renew(first.refresh_token, origin=HERE)
-    third = renew(second.refresh_token, origin=HERE)
+    second = renew(first.refresh_token, client=HERE)
+    third = renew(second.refresh_token, client=HERE)
 
     with pytest.raises(TokenRevoked) as refusal:
-        renew(first.refresh_token, origin=ELSEWHERE)
+        renew(first.refresh_token, client=ELSEWHERE)
 
     assert refusal.value.reason == EndReason.REUSE_SEEN
     with pytest.raises(TokenRevoked):
         sessions.authenticate(third.access_token)
     for token in (first, second, third):
         with pytest.raises(TokenRevoked) as refusal:
-            renew(token.refresh_token, origin=HERE)
+            renew(token.refresh_token, client=HERE)
         assert refusal.value.reason == EndReason.REUSE_SEEN
 
 
@@ -130,21 +133,21 @@ def test_the_previous_token_works_while_the_present_one_is_unused(
     context: None, user: User
 ) -> None:
     first = begin(user)
-    second = renew(first.refresh_token, origin=HERE)
-    third = renew(second.refresh_token, origin=HERE)
+    second = renew(first.refresh_token, client=HERE)
+    third = renew(second.refresh_token, client=HERE)
 
-    assert renew(second.refresh_token, origin=HERE).refresh_token == third.refresh_token
+    assert renew(second.refresh_token, client=HERE).refresh_token == third.refresh_token
 
 
 def test_a_stolen_copy_is_noted_and_its_owner_told_once(context: None, user: User) -> None:
     other = begin(user)
     first = begin(user)
-    second = renew(first.refresh_token, origin=HERE)
-    renew(second.refresh_token, origin=HERE)
+    second = renew(first.refresh_token, client=HERE)
+    renew(second.refresh_token, client=HERE)
 
     for _ in range(3):
         with pytest.raises(TokenRevoked):
-            renew(first.refresh_token, origin=ELSEWHERE)
+            renew(first.refresh_token, client=ELSEWHERE)
 
     (mail,) = mails_about_reuse()
     assert ELSEWHERE.address in mail
@@ -158,12 +161,12 @@ def test_a_stolen_copy_is_noted_and_its_owner_told_once(context: None, user: Use
 def test_many_old_copies_at_once_end_it_once(app: Flask, user: User) -> None:
     with app.app_context():
         first = begin(user)
-        renew(renew(first.refresh_token, origin=HERE).refresh_token, origin=HERE)
+        renew(renew(first.refresh_token, client=HERE).refresh_token, client=HERE)
 
     def present(_: int) -> str:
         with app.app_context():
             try:
-                renew(first.refresh_token, origin=ELSEWHERE)
+                renew(first.refresh_token, client=ELSEWHERE)
             except TokenRevoked as refusal:
                 return refusal.reason
         return "renewed"
@@ -187,7 +190,7 @@ def test_everybody_who_renews_at_once_gets_one_successor(
 
     def present(_: int) -> str:
         with app.app_context():
-            return renew(first.refresh_token, origin=HERE).refresh_token
+            return renew(first.refresh_token, client=HERE).refresh_token
 
     with ThreadPoolExecutor(THREADS) as pool:
         successors = set(pool.map(present, range(THREADS * 4)))
@@ -202,9 +205,9 @@ def test_a_rotation_is_one_update_and_its_losers_write_nothing(app: Flask, user:
     with app.app_context():
         first = begin(user)
     with app.app_context(), statements(app) as winners:
-        renew(first.refresh_token, origin=HERE)
+        renew(first.refresh_token, client=HERE)
     with app.app_context(), statements(app) as losers:
-        renew(first.refresh_token, origin=HERE)
+        renew(first.refresh_token, client=HERE)
 
     # The one that reads is what is written through to the cache.
     assert winners == ["UPDATE", "SELECT"]
@@ -215,17 +218,17 @@ def test_a_token_newer_than_a_restored_backup_is_refused_and_nobody_accused(
     context: None, user: User
 ) -> None:
     first = begin(user)
-    second = renew(first.refresh_token, origin=HERE)
-    third = renew(second.refresh_token, origin=HERE)
+    second = renew(first.refresh_token, client=HERE)
+    third = renew(second.refresh_token, client=HERE)
     change(first.identity.session_id, generation=0)
 
     for token in (second, third):
         with pytest.raises(TokenInvalid):
-            renew(token.refresh_token, origin=HERE)
+            renew(token.refresh_token, client=HERE)
 
     assert row_of(first).ended_at is None
     assert mails_about_reuse() == []
-    assert renew(first.refresh_token, origin=HERE).refresh_token == second.refresh_token
+    assert renew(first.refresh_token, client=HERE).refresh_token == second.refresh_token
 
 
 def test_a_session_that_is_gone_is_refused(context: None, user: User) -> None:
@@ -234,7 +237,7 @@ def test_a_session_that_is_gone_is_refused(context: None, user: User) -> None:
     db.session.commit()
 
     with pytest.raises(TokenInvalid):
-        renew(first.refresh_token, origin=HERE)
+        renew(first.refresh_token, client=HERE)
 
 
 def test_a_forged_token_costs_no_look_up_and_harms_no_session(app: Flask, user: User) -> None:
@@ -252,7 +255,7 @@ def test_a_forged_token_costs_no_look_up_and_harms_no_session(app: Flask, user: 
         with statements(app) as seen:
             for value in forged:
                 with pytest.raises(TokenInvalid):
-                    renew(value, origin=HERE)
+                    renew(value, client=HERE)
 
         assert seen == []
         assert row_of(first).ended_at is None
@@ -268,7 +271,7 @@ def test_a_session_that_was_ended_says_why(
 
     for moment in (move_time(seconds=0), move_time(hours=13)):
         with moment, pytest.raises(TokenRevoked) as refusal:
-            renew(first.refresh_token, origin=HERE)
+            renew(first.refresh_token, client=HERE)
         assert refusal.value.reason == reason
 
 
@@ -287,9 +290,9 @@ def test_an_unused_session_lasts_until_its_edge(
     used, unused = begin(user, remember=remember), begin(user, remember=remember)
 
     with move_time(seconds=lasts.total_seconds() - 5):
-        assert renew(used.refresh_token, origin=HERE)
+        assert renew(used.refresh_token, client=HERE)
     with move_time(seconds=lasts.total_seconds() + 1), pytest.raises(TokenExpired) as refusal:
-        renew(unused.refresh_token, origin=HERE)
+        renew(unused.refresh_token, client=HERE)
 
     assert refusal.value.reason == reason
 
@@ -301,14 +304,14 @@ def test_use_moves_the_idle_limit_but_not_the_absolute_one(
     began_at = clock.now()
     for day in range(13, 90, 13):
         with move_time(days=day):
-            token = renew(token.refresh_token, origin=HERE)
+            token = renew(token.refresh_token, client=HERE)
 
     assert timedelta(days=90) - (row_of(token).expires_at - began_at) < timedelta(minutes=1)
     with move_time(days=89, hours=23, minutes=59):
-        token = renew(token.refresh_token, origin=HERE)
+        token = renew(token.refresh_token, client=HERE)
         assert token.access_expires_at == row_of(token).absolute_expires_at
     with move_time(days=90, minutes=1), pytest.raises(TokenExpired) as refusal:
-        renew(token.refresh_token, origin=HERE)
+        renew(token.refresh_token, client=HERE)
     assert refusal.value.reason == EndReason.TOO_OLD
 
 
@@ -318,11 +321,11 @@ def test_a_brief_session_is_not_prolonged_by_use(
     token = begin(user, remember=False)
     for hour in range(1, 12):
         with move_time(hours=hour):
-            token = renew(token.refresh_token, origin=HERE)
+            token = renew(token.refresh_token, client=HERE)
             assert token.refresh_expires_at is None
 
     with move_time(hours=12, seconds=1), pytest.raises(TokenExpired) as refusal:
-        renew(token.refresh_token, origin=HERE)
+        renew(token.refresh_token, client=HERE)
     assert refusal.value.reason == EndReason.TOO_OLD
 
 
@@ -335,17 +338,17 @@ def test_a_former_secret_still_renews(
     changed = {"SECRET_KEY": former[::-1], "SECRET_KEY_FALLBACKS": former}
 
     with make_app(**changed).app_context():
-        second = renew(first.refresh_token, origin=HERE)
-        assert renew(second.refresh_token, origin=HERE)
+        second = renew(first.refresh_token, client=HERE)
+        assert renew(second.refresh_token, client=HERE)
     with make_app(SECRET_KEY=former[::-1]).app_context(), pytest.raises(TokenInvalid):
-        renew(first.refresh_token, origin=HERE)
+        renew(first.refresh_token, client=HERE)
 
 
 def test_proving_again_does_not_sign_the_other_tab_out(context: None, user: User) -> None:
     first = begin(user)
 
-    proven = refresh.prove_again(first.identity.session_id, origin=HERE)
-    late = renew(first.refresh_token, origin=HERE)
+    proven = confirm_password(first.identity, PASSWORD, client=HERE)
+    late = renew(first.refresh_token, client=HERE)
 
     assert late.refresh_token == proven.refresh_token
 
@@ -363,7 +366,7 @@ def overtaken(app: Flask, first: SignedIn, times: int) -> str:
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", overtake)
         try:
-            return renew(first.refresh_token, origin=HERE).refresh_token
+            return renew(first.refresh_token, client=HERE).refresh_token
         finally:
             event.remove(db.engine, "before_cursor_execute", overtake)
 
@@ -371,7 +374,7 @@ def overtaken(app: Flask, first: SignedIn, times: int) -> str:
 def rotate_elsewhere(app: Flask, refresh_token: str, times: int) -> None:
     with app.app_context():
         for _ in range(times):
-            refresh_token = renew(refresh_token, origin=ELSEWHERE).refresh_token
+            refresh_token = renew(refresh_token, client=ELSEWHERE).refresh_token
 
 
 def test_whoever_is_overtaken_takes_the_same_successor_and_writes_nothing(
@@ -383,7 +386,7 @@ def test_whoever_is_overtaken_takes_the_same_successor_and_writes_nothing(
     late = overtaken(app, first, times=1)
 
     with app.app_context():
-        assert renew(first.refresh_token, origin=HERE).refresh_token == late
+        assert renew(first.refresh_token, client=HERE).refresh_token == late
         assert row_of(first).generation == 1
         assert row_of(first).last_used_address == ELSEWHERE.address
 

@@ -18,7 +18,16 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from authapp import clock, services
+from authapp import clock, domain, services
+from authapp.domain import (
+    emailed_links,
+    one_time_tokens,
+    phone_codes,
+    restore_email,
+    sessions,
+    signing_keys,
+)
+from authapp.domain.emailed_links import Visitor
 from authapp.models import (
     Attempt,
     EndReason,
@@ -37,37 +46,32 @@ from authapp.services import (
     confirm_password,
     delete_account,
     download_data,
-    key_encryption,
+    freeze_account,
     keys,
     leaked_tokens,
     login,
-    not_me,
-    openings,
     password_reset,
     phone,
-    phone_codes,
     purge,
     refresh,
     register,
-    restore_email,
     revocation,
-    sessions,
     sign_out,
     users,
-    verification,
     verify_email,
     verify_phone,
 )
-from authapp.services.openings import Opener
 from authapp.token_cache import token_cache
 from authapp.token_cache.entries import load, parse
 from authapp.token_cache.redis import scripts
 from tests.conftest import HERE, PASSWORD, add_user
 from tests.servers import RedisServer
+from tests.support.accounts import start_session
 from tests.token_cache.rows import add_link, add_session, add_token
 
 NEW_PASSWORD = "several other words in a row"
 NUMBER = "+12025550123"
+OURS = (services.__name__, domain.__name__)
 WRITERS = ("update_where", "delete_where", "delete_user")
 CACHED = {column.name for each in CachedRow.__subclasses__() for column in each.__table__.columns}
 SHARED = {column.name for column in User.__table__.columns}
@@ -80,7 +84,7 @@ class Somebody:
     def __init__(self, number: int) -> None:
         self.user = add_user(f"person{number}@example.org")
         self.id = self.user.id
-        self.signed_in = sessions.begin(self.id, remember=False, origin=HERE)
+        self.signed_in = start_session(self.id, remember=False, client=HERE)
         self.identity = self.signed_in.identity
         self.elsewhere = add_session(self.id)
         self.token, self.token_value = add_token(self.id)
@@ -96,28 +100,33 @@ class Somebody:
 
     def link(self, type: VerificationType, target: str | None = None) -> str:
         target = target or self.user.email
-        value = verification.issue(self.row(), type, target=target, lifetime=timedelta(minutes=9))
+        value = one_time_tokens.issue(
+            self.row(), type, target=target, lifetime=timedelta(minutes=9)
+        )
         db.session.commit()
         return value
 
 
 def _closed(who: Somebody) -> None:
-    delete_account.close(who.identity, PASSWORD, origin=HERE)
+    delete_account.close(who.identity, PASSWORD, client=HERE)
 
 
 def _keep(who: Somebody) -> None:
     _closed(who)
-    delete_account.keep(delete_account.offer_to_keep(who.id), origin=HERE)
+    delete_account.keep(delete_account.offer_to_keep(who.id), client=HERE)
 
 
 def _freeze(who: Somebody) -> None:
-    not_me.freeze(who.link(VerificationType.NOT_ME), who.user.email, origin=HERE)
+    freeze_account.freeze(
+        freeze_account.check(who.link(VerificationType.NOT_ME)), who.user.email, client=HERE
+    )
 
 
 def _reset(who: Somebody) -> None:
-    password_reset.request(who.user.email, origin=HERE)
+    password_reset.request(who.user.email, client=HERE)
     password_reset.answer_requests()
-    password_reset.reset(who.link(VerificationType.PASSWORD_RESET), NEW_PASSWORD, origin=HERE)
+    link = password_reset.check(who.link(VerificationType.PASSWORD_RESET))
+    password_reset.reset(link, NEW_PASSWORD, client=HERE)
 
 
 def _verify_email(who: Somebody) -> None:
@@ -125,41 +134,45 @@ def _verify_email(who: Somebody) -> None:
     db.session.commit()
     verify_email.send_again(who.id, browser=None)
     value = who.link(VerificationType.EMAIL_VERIFICATION)
-    verify_email.claim(value, Opener(who.id, None), "", origin=HERE)
+    verify_email.claim(value, Visitor(who.id, None), "", client=HERE)
 
 
 def _verify_email_by_code(who: Somebody) -> None:
     who.row().email_verified_at = None
     db.session.commit()
-    code = openings.code_of(who.link(VerificationType.EMAIL_VERIFICATION))
-    verify_email.claim_by_code(Opener(who.id, None), who.user.email, code, origin=HERE)
+    code = emailed_links.code_of(who.link(VerificationType.EMAIL_VERIFICATION))
+    verify_email.claim_by_code(Visitor(who.id, None), who.user.email, code, client=HERE)
 
 
 def _change_email(who: Somebody) -> None:
     address = f"new.{who.user.email}"
-    change_email.request(who.id, address, browser="x" * 43, origin=HERE)
+    change_email.request(who.id, address, browser="x" * 43, client=HERE)
     value = who.link(VerificationType.EMAIL_CHANGE, address)
-    change_email.claim(value, Opener(who.id, None), "", origin=HERE)
+    change_email.claim(value, Visitor(who.id, None), "", client=HERE)
 
 
 def _change_email_and_restore_it(who: Somebody) -> None:
     value = who.link(VerificationType.EMAIL_CHANGE, f"new.{who.user.email}")
     since = clock.now() - timedelta(minutes=1)
-    change_email.claim_by_code(Opener(who.id, None), openings.code_of(value), origin=HERE)
-    restore_email.restore_email(who.row(), who.user.email, since=since, origin=HERE)
+    pending = change_email.get_pending(who.id)
+    assert pending is not None
+    change_email.claim_by_code(
+        pending, Visitor(who.id, None), emailed_links.code_of(value), client=HERE
+    )
+    restore_email.restore_email(who.row(), who.user.email, since=since, client=HERE)
     db.session.commit()
 
 
 def _verify_phone(who: Somebody) -> None:
-    verify_phone.begin(who.id, NUMBER, "US", origin=HERE, replaces=True)
-    code = phone_codes.tell_again(verify_phone.require_pending(who.id))
-    verify_phone.claim(who.id, code or "", origin=HERE)
-    phone.remove(who.id, origin=HERE)
+    verify_phone.begin(who.id, NUMBER, "US", client=HERE, replaces=True)
+    pending = verify_phone.require_pending(who.id)
+    verify_phone.claim(pending, phone_codes.code_of(pending) or "", client=HERE)
+    phone.remove(who.id, client=HERE)
 
 
 def _roll_keys(who: Somebody) -> None:
     keys.rotate(force=True)
-    keys.revoke(keys.signer().kid)
+    keys.revoke(signing_keys.signer().kid)
     keys.prune()
 
 
@@ -177,33 +190,33 @@ def _purge(who: Somebody) -> None:
 
 
 def _sign_in_again(who: Somebody) -> None:
-    login.sign_in(who.user.email, PASSWORD, remember=True, origin=HERE, instead_of=who.identity)
+    login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE, instead_of=who.identity)
 
 
 WALKS: dict[str, Callable[[Somebody], Any]] = {
     "make a token": lambda who: api_tokens.create(
-        who.id, name="a script", scopes=["account:read"], expires_at=None, origin=HERE
+        who.id, name="a script", scopes=["account:read"], expires_at=None, client=HERE
     ),
     "rename a token": lambda who: api_tokens.rename(who.id, who.token.id, "another name"),
     "rotate a token": lambda who: api_tokens.rotate(
-        who.id, who.token.id, overlap=timedelta(), origin=HERE
+        who.id, who.token.id, overlap=timedelta(), client=HERE
     ),
-    "revoke a token": lambda who: api_tokens.revoke(who.id, who.token.id, origin=HERE),
-    "a token leaked": lambda who: leaked_tokens.report(who.token_value, origin=HERE),
+    "revoke a token": lambda who: api_tokens.revoke(who.id, who.token.id, client=HERE),
+    "a token leaked": lambda who: leaked_tokens.report(who.token_value, client=HERE),
     "a leaked token is revoked": lambda who: leaked_tokens.revoke(
         who.token_value, RevokeReason.LEAK_FOUND
     ),
     "change the password": lambda who: change_password.change_password(
-        who.identity, PASSWORD, NEW_PASSWORD, end_others=True, origin=HERE
+        who.identity, PASSWORD, NEW_PASSWORD, end_others=True, client=HERE
     ),
     "confirm the password": lambda who: confirm_password.confirm_password(
-        who.identity, PASSWORD, origin=HERE
+        who.identity, PASSWORD, client=HERE
     ),
     "close the account": _closed,
     "keep the account": _keep,
     "delete the account": lambda who: delete_account.delete(who.id),
     "delete what is due": lambda who: (_closed(who), _due(who), delete_account.delete_due()),
-    "seal the keys again": lambda who: key_encryption.rewrap(),
+    "seal the keys again": lambda who: keys.rewrap(),
     "make the first keys": lambda who: keys.ensure_active(),
     "rotate and revoke keys": _roll_keys,
     "stage a key": _stage,
@@ -211,17 +224,17 @@ WALKS: dict[str, Callable[[Somebody], Any]] = {
     "freeze the account": _freeze,
     "reset the password": _reset,
     "purge": _purge,
-    "renew a session": lambda who: refresh.renew(who.signed_in.refresh_token, origin=HERE),
-    "register": lambda who: register.register("new@example.org", PASSWORD, origin=HERE),
-    "revoke by value": lambda who: revocation.revoke(who.signed_in.refresh_token, origin=HERE),
-    "sign out": lambda who: sign_out.sign_out(who.identity, origin=HERE),
+    "renew a session": lambda who: refresh.renew(who.signed_in.refresh_token, client=HERE),
+    "register": lambda who: register.register("new@example.org", PASSWORD, client=HERE),
+    "revoke by value": lambda who: revocation.revoke(who.signed_in.refresh_token, client=HERE),
+    "sign out": lambda who: sign_out.sign_out(who.identity, client=HERE),
     "sign a device out": lambda who: sign_out.sign_out_device(
-        who.id, who.elsewhere.id, origin=HERE
+        who.id, who.elsewhere.id, client=HERE
     ),
-    "sign the others out": lambda who: sign_out.sign_out_others(who.identity, origin=HERE),
-    "sign out everywhere": lambda who: sign_out.sign_out_everywhere(who.id, origin=HERE),
+    "sign the others out": lambda who: sign_out.sign_out_others(who.identity, client=HERE),
+    "sign out everywhere": lambda who: sign_out.sign_out_everywhere(who.id, client=HERE),
     "an operator makes an account": lambda who: users.create("made@example.org"),
-    "download what is kept": lambda who: download_data.download_data(who.id, origin=HERE),
+    "download what is kept": lambda who: download_data.download_data(who.id, client=HERE),
     "an operator disables": lambda who: users.disable(who.id),
     "an operator signs out": lambda who: users.sign_out(who.id),
     "end all sessions": lambda who: (
@@ -234,9 +247,9 @@ WALKS: dict[str, Callable[[Somebody], Any]] = {
     "change the address, and undo it": _change_email_and_restore_it,
     "verify a number": _verify_phone,
     "text a code again": lambda who: (
-        verify_phone.begin(who.id, NUMBER, "US", origin=HERE, replaces=True),
+        verify_phone.begin(who.id, NUMBER, "US", client=HERE, replaces=True),
         _forget_limits(),
-        verify_phone.send_again(who.id, origin=HERE),
+        verify_phone.send_again(verify_phone.require_pending(who.id), client=HERE),
     ),
 }
 
@@ -310,7 +323,7 @@ def _reached(function: FunctionType, seen: set[FunctionType]) -> Iterator[Functi
     for module in [each for each in named if isinstance(each, ModuleType)]:
         named += [getattr(module, name) for name in names if hasattr(module, name)]
     for each in named:
-        if inspect.isfunction(each) and each.__module__.startswith(services.__name__):
+        if inspect.isfunction(each) and each.__module__.startswith(OURS):
             yield from _reached(each, seen)
 
 

@@ -81,8 +81,11 @@ def _stop_before(step: str) -> None:
 
 
 @contextmanager
-def stepping(app: Flask) -> Iterator[None]:
-    """Stop actors before every remote step of an application."""
+def stepping(app: Flask, *, commits: bool = True) -> Iterator[None]:
+    """Stop actors before every remote step of an application.
+
+    All applications share one session: only one of them may stop before COMMIT.
+    """
     assembly = app.extensions["token_cache"]
     redis, database = assembly.backend.client, assembly.database
     read, run, load = redis.read, redis.run, database.load
@@ -111,12 +114,14 @@ def stepping(app: Flask) -> Iterator[None]:
         _stop_before("commit")
 
     redis.read, redis.run, database.load = stepped_read, stepped_run, stepped_load
-    event.listen(db.session, "before_commit", stepped_commit)
+    if commits:
+        event.listen(db.session, "before_commit", stepped_commit)
     try:
         yield
     finally:
         del redis.read, redis.run, database.load
-        event.remove(db.session, "before_commit", stepped_commit)
+        if commits:
+            event.remove(db.session, "before_commit", stepped_commit)
 
 
 def every_schedule(

@@ -6,21 +6,22 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from authapp.domain import sessions
+from authapp.domain.client import Client
 from authapp.errors import TokenRevoked
 from authapp.models import User
-from authapp.services import sessions
-from authapp.services.origin import Origin
 from authapp.services.sign_out import sign_out
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
 from tests.redis_groups import Cluster
+from tests.support.accounts import start_session
 from tests.token_cache.rows import add_session
 
 # Every test of the operations, here on the cluster that stands in for the one server.
 from tests.token_cache.test_operations import *  # noqa: F403
 from tests.token_cache.test_operations import pytestmark as _context
 
-ORIGIN = Origin("192.0.2.1", "a browser")
+ORIGIN = Client("192.0.2.1", "a browser")
 pytestmark = [_context, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
 
@@ -119,13 +120,13 @@ def test_a_primary_that_dies_costs_speed_and_its_replica_takes_over(
     app = make_app(REDIS_URL=frail.url)
     parts = app.extensions["token_cache"]
     with app.app_context():
-        signed_in = [sessions.begin(user.id, remember=False, origin=ORIGIN) for _ in range(12)]
+        signed_in = [start_session(user.id, remember=False, client=ORIGIN) for _ in range(12)]
         for each in signed_in:
             sessions.authenticate(each.access_token)
         epoch = parts.database.state().epoch
 
         frail.primaries[0].kill()
-        sign_out(signed_in[0].identity, origin=ORIGIN)
+        sign_out(signed_in[0].identity, client=ORIGIN)
         for each in signed_in[1:]:
             sessions.authenticate(each.access_token)
         with pytest.raises(TokenRevoked):

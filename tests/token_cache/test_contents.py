@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authapp.domain import phone_codes, signing_keys
 from authapp.models import RefreshToken, User, VerificationToken, VerificationType, db
-from authapp.services import keys, phone_codes, verify_phone
+from authapp.services import verify_phone
 from authapp.token_cache import token_cache
 from tests.conftest import HERE, PASSWORD
 from tests.servers import RedisServer
@@ -43,7 +44,7 @@ def test_keys_are_named_as_agreed_and_nothing_is_told(
 ) -> None:
     seen_by_people = use_everything(app, client)
     with app.app_context():
-        told = [*seen_by_people, *everything_in_the_database(), keys.signer().private_der]
+        told = [*seen_by_people, *everything_in_the_database(), signing_keys.signer().private_der]
 
     held, file = dump(redis_server), redis_server.saved()
 
@@ -69,14 +70,14 @@ def use_everything(app: Flask, client: FlaskClient) -> list[bytes]:
     client.get("/account")
     with app.app_context():
         user = db.session.query(User).one()
-        verify_phone.begin(user.id, NUMBER, "US", origin=HERE, replaces=True)
+        verify_phone.begin(user.id, NUMBER, "US", client=HERE, replaces=True)
         _, value = add_token(user.id)
         token_cache.get_token_by_value(value)
         token_cache.get_tokens_by_user(user.id)
         token_cache.get_refresh_tokens_by_user(user.id)
         for type in VerificationType:
             token_cache.get_verification_tokens_by_user(user.id, type)
-        code = phone_codes.tell_again(verify_phone.require_pending(user.id))
+        code = phone_codes.code_of(verify_phone.require_pending(user.id))
     shown = [PASSWORD, NUMBER, code or "", *link.rsplit("/", 1)[1].split("."), value]
     shown += [
         *cookie(client, "access_token").split("."),

@@ -8,19 +8,20 @@ import pytest
 from flask import Flask
 
 from authapp import ROOT
+from authapp.domain import sessions
+from authapp.domain.client import Client
+from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import TokenRevoked
 from authapp.models import RefreshToken, User, db
 from authapp.models.changes import update_where
-from authapp.services import sessions
-from authapp.services.origin import Origin
-from authapp.services.sessions import Identity, SignedIn
 from authapp.services.sign_out import sign_out
 from authapp.token_cache import token_cache
 from authapp.token_cache.redis import scripts
 from tests.conftest import HURRIED
 from tests.servers import RedisServer
+from tests.support.accounts import start_session
 
-ORIGIN = Origin("192.0.2.1", "a browser")
+ORIGIN = Client("192.0.2.1", "a browser")
 DIES = -9
 
 REVOKE_AND_DIE = """
@@ -28,7 +29,7 @@ import os, signal, sys
 from uuid import UUID
 from authapp import create_app
 from authapp.models import EndReason, db
-from authapp.services import sessions
+from authapp.domain import sessions
 from sqlalchemy import event
 
 def die(*_):
@@ -70,7 +71,7 @@ def revoke_and_die(environ: dict[str, str], identity: Identity, when: str) -> No
 
 def sign_in(app: Flask, user: User) -> SignedIn:
     with app.app_context():
-        signed_in = sessions.begin(user.id, remember=False, origin=ORIGIN)
+        signed_in = start_session(user.id, remember=False, client=ORIGIN)
         sessions.authenticate(signed_in.access_token)
     return signed_in
 
@@ -107,7 +108,7 @@ def test_during_the_freeze_itself_everybody_refuses(
     redis_server.freeze()
 
     with app.app_context():
-        sign_out(signed_in.identity, origin=ORIGIN)
+        sign_out(signed_in.identity, client=ORIGIN)
 
     assert all(refuses(process, signed_in) for process in (app, make_app(), make_app()))
 
@@ -121,7 +122,7 @@ def test_a_writer_reports_only_when_nobody_believes_an_older_check(
         signed_in = sign_in(app, user)
         redis_server.freeze()
         with app.app_context():
-            sign_out(signed_in.identity, origin=ORIGIN)
+            sign_out(signed_in.identity, client=ORIGIN)
         redis_server.thaw()
 
         assert refuses(reader, signed_in)
@@ -134,7 +135,7 @@ def test_the_worker_sweeps_the_journal(
     key = f"refresh_token:{signed_in.identity.session_id}"
     redis_server.freeze()
     with app.app_context():
-        sign_out(signed_in.identity, origin=ORIGIN)
+        sign_out(signed_in.identity, client=ORIGIN)
     redis_server.thaw()
 
     worker = make_app()
@@ -165,7 +166,7 @@ def test_an_older_self_of_the_server_is_not_believed(
     with redis_server.client as client:
         client.save()
     with app.app_context():
-        sign_out(signed_in.identity, origin=ORIGIN)
+        sign_out(signed_in.identity, client=ORIGIN)
 
     redis_server.kill()
     redis_server.start()
@@ -184,7 +185,7 @@ def test_flushing_raises_the_epoch_so_that_no_older_value_opens(
     old, left = client.get(key), client.pttl(key)
     with app.app_context():
         token_cache.flush()
-        sign_out(signed_in.identity, origin=ORIGIN)
+        sign_out(signed_in.identity, client=ORIGIN)
 
     client.set(key, old, px=left)
 

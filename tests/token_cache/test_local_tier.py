@@ -9,9 +9,10 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
+from authapp.domain import sessions
 from authapp.models import EndReason, RefreshToken, Token, User, VerificationToken, db
 from authapp.models.changes import delete_where, update_where
-from authapp.services import api_tokens, sessions
+from authapp.services import api_tokens
 from authapp.token_cache import token_cache
 from authapp.token_cache.entries import RowEntry
 from authapp.token_cache.records import REFRESH_TOKEN
@@ -158,7 +159,7 @@ def test_an_id_that_was_asked_for_in_advance_is_known_once_its_row_is_reported(
             assert token_cache.get_token_by_id(id) is None
         with here.app_context():
             api_tokens.create(
-                user.id, name="x", scopes=["account:read"], expires_at=None, origin=HERE, key=key
+                user.id, name="x", scopes=["account:read"], expires_at=None, client=HERE, key=key
             )
         with there.app_context():
             assert token_cache.get_token_by_id(id) is not None

@@ -111,7 +111,7 @@ def assert_bounded(took: list[float], app: Flask) -> None:
 
     There are few of those calls; a machine with too much to do delays some others as well.
     """
-    timeout = app.extensions["settings"].cache_timeout.total_seconds()
+    timeout = app.extensions["settings"].cache.timeout.total_seconds()
     slow = [seconds for seconds in took if seconds > timeout]
     assert len(slow) <= READS / 2
     assert max(took) < 2.5

@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 
+from authapp.domain import sessions
+from authapp.domain.client import Client
 from authapp.errors import TokenRevoked
 from authapp.models import User
-from authapp.services import sessions
-from authapp.services.origin import Origin
 from authapp.services.sign_out import sign_out
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
 from tests.conftest import HURRIED
 from tests.redis_groups import SentinelGroup
 from tests.servers import RedisServer
+from tests.support.accounts import start_session
 from tests.token_cache.rows import add_session
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-ORIGIN = Origin("192.0.2.1", "a browser")
+ORIGIN = Client("192.0.2.1", "a browser")
 
 
 @pytest.fixture
@@ -76,8 +77,8 @@ def test_a_failover_is_followed_and_raises_the_epoch(
     app, other = (make_app(REDIS_URL=group.url) for _ in range(2))
     parts = app.extensions["token_cache"]
     with app.app_context():
-        revoked = sessions.begin(user.id, remember=False, origin=ORIGIN)
-        kept = sessions.begin(user.id, remember=False, origin=ORIGIN)
+        revoked = start_session(user.id, remember=False, client=ORIGIN)
+        kept = start_session(user.id, remember=False, client=ORIGIN)
         epoch = parts.database.state().epoch
     for process in (app, other):
         with process.app_context():
@@ -86,7 +87,7 @@ def test_a_failover_is_followed_and_raises_the_epoch(
 
     fault(group.primary)
     with app.app_context():
-        sign_out(revoked.identity, origin=ORIGIN)
+        sign_out(revoked.identity, client=ORIGIN)
         assert sessions.authenticate(kept.access_token)
     with other.app_context(), pytest.raises(TokenRevoked):
         sessions.authenticate(revoked.access_token)
@@ -118,12 +119,12 @@ def test_a_replica_in_the_primarys_place_is_not_believed(
     """REDIS_URL may name one by mistake, or a name may lead to it."""
     right, wrong = make_app(REDIS_URL=group.primary.url), make_app(REDIS_URL=group.replica.url)
     with right.app_context():
-        signed_in = sessions.begin(user.id, remember=False, origin=ORIGIN)
+        signed_in = start_session(user.id, remember=False, client=ORIGIN)
         sessions.authenticate(signed_in.access_token)
     with wrong.app_context():
         sessions.authenticate(signed_in.access_token)
     with right.app_context():
-        sign_out(signed_in.identity, origin=ORIGIN)
+        sign_out(signed_in.identity, client=ORIGIN)
 
     with wrong.app_context(), pytest.raises(TokenRevoked):
         sessions.authenticate(signed_in.access_token)

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from authapp import clock
+from authapp.domain import signing_keys
 from authapp.models import RefreshToken, Token, User, VerificationToken, db
 from authapp.models.changes import delete_where, update_where
 from authapp.services import keys
@@ -99,7 +100,7 @@ class CacheAgainstDatabase(RuleBasedStateMachine):
     def rotate_the_keys(self, number: int, revokes: bool) -> None:
         with self.process(number).app_context():
             if revokes:
-                keys.revoke(keys.signer().kid)
+                keys.revoke(signing_keys.signer().kid)
             else:
                 keys.rotate(force=True)
             self.ids["jwt_keys"] = [key.id for key in keys.list_keys()]

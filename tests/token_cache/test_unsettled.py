@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
+from authapp.domain import sessions
 from authapp.models import EndReason, User, db
-from authapp.services import sessions
 from authapp.token_cache import token_cache
 from tests.conftest import HURRIED
 from tests.servers import RedisServer

@@ -23,15 +23,18 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import create_app
+from authapp.domain import sessions
+from authapp.domain.api_tokens import check
+from authapp.domain.client import Client
+from authapp.domain.sessions import SignedIn
 from authapp.errors import DomainError, TokenRefused, Unavailable
 from authapp.models import EndReason, User, db
-from authapp.services import api_tokens, refresh, sessions
-from authapp.services.origin import Origin
-from authapp.services.sessions import SignedIn
+from authapp.services import api_tokens, refresh
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
 from tests.conftest import HURRIED
 from tests.servers import RedisServer
+from tests.support.accounts import start_session
 from tests.token_cache.rows import add_token
 
 PROCESSES = 2
@@ -40,7 +43,7 @@ SLOTS = 60
 WRITES = 0.08
 """Which part of all that is done changes something."""
 
-ORIGIN = Origin("192.0.2.1", "a browser")
+ORIGIN = Client("192.0.2.1", "a browser")
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class Hand:
     def read_token(self, at: int) -> None:
         was_ended = self._told.tokens_ended[at]
         try:
-            api_tokens.check(self._slots[at].token)
+            check(self._slots[at].token)
         except TokenRefused:
             self._judge_refusal("token", at, self._told.tokens_begun[at])
         else:
@@ -154,7 +157,7 @@ class Hand:
         slot = self._slots[at]
         self._told.tokens_begun[at] = 1
         try:
-            api_tokens.revoke(slot.session.identity.user_id, slot.token_id, origin=ORIGIN)
+            api_tokens.revoke(slot.session.identity.user_id, slot.token_id, client=ORIGIN)
         except DomainError:
             return  # somebody else has revoked it
         self._told.tokens_ended[at] = 1
@@ -163,7 +166,7 @@ class Hand:
     def rotate(self, _: int) -> None:
         at = self._random.choice(list(self._mine))
         try:
-            self._mine[at] = refresh.renew(self._mine[at].refresh_token, origin=ORIGIN)
+            self._mine[at] = refresh.renew(self._mine[at].refresh_token, client=ORIGIN)
         except TokenRefused:
             self._judge_refusal("refresh token", at, self._told.sessions_begun[at])
             return
@@ -249,7 +252,7 @@ def play(
 
 def _slot(user: User) -> Slot:
     token, value = add_token(user.id)
-    return Slot(sessions.begin(user.id, remember=False, origin=ORIGIN), token.id, value)
+    return Slot(start_session(user.id, remember=False, client=ORIGIN), token.id, value)
 
 
 def report(done: Round, seconds: float) -> str:

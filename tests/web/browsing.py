@@ -9,11 +9,21 @@ from tests.conftest import PASSWORD
 
 
 def post(client: FlaskClient, path: str, page: str | None = None, **fields: str) -> TestResponse:
-    """Send a form as the page that holds it would: with its CSRF token."""
+    """Send a form as the page that holds it would: with its CSRF token, and its flow."""
     html = client.get(page or path).get_data(as_text=True)
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', html)
-    assert found, f"{page or path} has no form"
-    return client.post(path, data={**fields, "csrf_token": found[1]})
+    return client.post(path, data={**hidden(html), **fields})
+
+
+def hidden(html: str) -> dict[str, str]:
+    """Return the hidden fields of a page's forms, without which none of them can be sent."""
+    found = dict(re.findall(r'name="(csrf_token|flow)"[^>]*value="([^"]+)"', html))
+    assert "csrf_token" in found, "the page has no form"
+    return found
+
+
+def csrf_token(client: FlaskClient, page: str = "/login") -> str:
+    """Return the token of the form on a page."""
+    return hidden(client.get(page).get_data(as_text=True))["csrf_token"]
 
 
 def sign_in(client: FlaskClient, email: str = "somebody@example.org", **fields: str) -> None:

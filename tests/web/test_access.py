@@ -48,7 +48,7 @@ def test_who_is_not_verified_may_look_and_is_told_what_is_missing(
         answer = client.get(path)
         assert answer.headers["Location"] == "/verify/email"
         told = client.get("/verify/email").get_data(as_text=True)
-        assert "takes a verified address" in told
+        assert "Confirm your email address to continue." in told
     assert is_signed_in(client)
 
 

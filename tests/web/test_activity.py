@@ -3,22 +3,26 @@
 import ast
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp import ROOT
+from authapp.domain import activity
 from authapp.models import Activity, ActivityEvent, User, VerificationType, db
-from authapp.services import activity
+from authapp.services.activity import PAGE, list_recent
 from authapp.web.activity import DETAILS, PURPOSES, WORDS
 from tests.conftest import HERE, add_user
 from tests.web.browsing import post, sign_in
 
 
 def noted_details() -> Iterator[str]:
-    """Return the name of every detail that a service notes."""
-    for file in (ROOT / "authapp/services").glob("*.py"):
+    """Return the name of every detail that the domain or a service notes."""
+    for file in chain.from_iterable(
+        (ROOT / "authapp" / folder).glob("*.py") for folder in ("domain", "services")
+    ):
         for call in ast.walk(ast.parse(file.read_text())):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "activity.note":
                 yield from (keyword.arg for keyword in call.keywords if keyword.arg)
@@ -44,7 +48,7 @@ def test_what_happened_is_told_with_where_and_on_which_device(
 
     page = client.get("/account/activity").get_data(as_text=True)
 
-    assert page.index("Signed in") < page.index("A sign-in was refused")
+    assert page.index("Signed in") < page.index("Sign-in failed")
     assert "Firefox on Linux, from 127.0.0.1" in page
     assert "ago" in page
     assert "UTC" not in page.split("<time")[0]
@@ -66,8 +70,8 @@ def test_details_are_told_and_nobody_s_text_becomes_markup(
 
     assert "Name: &lt;b&gt;backup&lt;/b&gt;" in page
     assert "Device: Safari on macOS" in page
-    assert "The link was: to choose a new password" in page
-    assert "perhaps a mail scanner" in page
+    assert "Purpose of the link: reset the password" in page
+    assert "possibly a mail scanner" in page
 
 
 def test_a_long_history_comes_in_pages_and_each_event_once(
@@ -76,7 +80,7 @@ def test_a_long_history_comes_in_pages_and_each_event_once(
     sign_in(client)
     with app.app_context():
         at = db.session.scalars(db.select(ActivityEvent)).one().created_at
-        for _ in range(2 * activity.PAGE):
+        for _ in range(2 * PAGE):
             # At the same moment, so that their order is for the page to keep.
             db.session.add(
                 ActivityEvent(user_id=user.id, activity=Activity.SIGNED_OUT, created_at=at)
@@ -90,7 +94,7 @@ def test_a_long_history_comes_in_pages_and_each_event_once(
         older = re.search(r'href="(/account/activity\?before=[^"]+)"', page)
         path = older[1] if older else ""
 
-    assert seen == [activity.PAGE, activity.PAGE, 1]
+    assert seen == [PAGE, PAGE, 1]
 
 
 @pytest.mark.parametrize("before", ["nonsense", "00000000-0000-0000-0000-000000000000", "\x00"])
@@ -105,10 +109,10 @@ def test_nobody_sees_another_s_history(app: Flask, client: FlaskClient, user: Us
         another = add_user("another@example.org")
         activity.note(another.id, Activity.REUSE_SEEN, HERE)
         db.session.commit()
-        (event,) = activity.list_recent(another.id)
+        (event,) = list_recent(another.id)
     sign_in(client)
 
     page = client.get("/account/activity").get_data(as_text=True)
 
-    assert "A copy of a session" not in page
+    assert "a copy of it was used" not in page
     assert client.get(f"/account/activity?before={event.id}").status_code == 404

@@ -12,9 +12,11 @@ from werkzeug.test import TestResponse
 
 from authapp import clock
 from authapp.delivery import outbox
+from authapp.domain import api_tokens as api_token_domain
+from authapp.domain.api_tokens import TokenIdentity
 from authapp.errors import TokenRevoked
 from authapp.models import Activity, Scope, User
-from authapp.services import activity, api_tokens
+from authapp.services import activity, api_tokens, introspection
 from authapp.services.api_tokens import ListedToken
 from tests.conftest import HERE, add_user
 from tests.web.browsing import post, sign_in
@@ -45,9 +47,16 @@ def value_in(answer: TestResponse) -> str:
     return found[0]
 
 
-def check(app: Flask, value: str) -> api_tokens.TokenIdentity:
+def said_of(fact: str, client: FlaskClient) -> str:
+    """Return what the list says of its only token under the name of a fact."""
+    html = client.get(LIST).get_data(as_text=True)
+    (said,) = re.findall(rf"<dt>{fact}</dt>\s*<dd>\s*(.*?)\s*</dd>", html, re.DOTALL)
+    return str(said)
+
+
+def check(app: Flask, value: str) -> TokenIdentity:
     with app.app_context():
-        return api_tokens.check(value)
+        return api_token_domain.check(value)
 
 
 def test_a_token_is_made_and_its_value_shown_once(app: Flask, client, listed) -> None:
@@ -72,22 +81,22 @@ def test_a_form_sent_twice_makes_one_token(client: FlaskClient, listed) -> None:
 
     assert value_in(first)
     assert second.status_code == 303
-    assert "made already" in client.get(LIST).get_data(as_text=True)
+    assert "already created" in client.get(LIST).get_data(as_text=True)
     assert len(listed()) == 1
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"name": ""}, "Give it a name"),
-        ({"name": "a\x00b"}, "signs that can be seen"),
+        ({"name": ""}, "Enter a name"),
+        ({"name": "a\x01b"}, "Use only letters"),
         ({"name": "x" * 101}, "at most 100 characters"),
-        ({"scopes": []}, "at least one thing"),
-        ({"scopes": ["everything"]}, "from the things in the list"),
-        ({"expiry": "date"}, "Enter a date, like"),
-        ({"expiry": "date", "expires_at": "2020-01-31"}, "still to come"),
+        ({"scopes": []}, "at least one permission"),
+        ({"scopes": ["everything"]}, "permissions from the list"),
+        ({"expiry": "date"}, "Enter a date in the format"),
+        ({"expiry": "date", "expires_at": "2020-01-31"}, "date in the future"),
         ({"expiry": "date", "expires_at": "9999-12-31"}, "within the next 10 years"),
-        ({"expiry": "date", "expires_at": "31st of May"}, "Enter a date, like"),
+        ({"expiry": "date", "expires_at": "31st of May"}, "Enter a date in the format"),
         ({"expiry": "eternity"}, "Not a valid choice"),
     ],
 )
@@ -115,14 +124,14 @@ def test_a_token_for_ever_says_so(client: FlaskClient, listed) -> None:
     make(client, expiry="never")
 
     assert listed()[0].token.expires_at is None
-    assert "you revoke it" in client.get(LIST).get_data(as_text=True)
+    assert said_of("Expires", client) == "Never"
 
 
 def test_the_list_says_when_and_from_where_a_token_was_used(app, client, listed) -> None:
     value = value_in(make(client))
-    assert "never" in client.get(LIST).get_data(as_text=True)
+    assert said_of("Last used", client) == "Never"
     with app.app_context():
-        api_tokens.authenticate(value, origin=HERE)
+        introspection.authenticate(value, address=HERE.address)
     app.extensions["token_cache"].last_used.write()
 
     assert f"from {HERE.address}" in client.get(LIST).get_data(as_text=True)
@@ -154,7 +163,7 @@ def test_rotating_shows_the_new_value_and_keeps_the_old_for_a_while(app, client,
     assert len(listed()) == 2
 
 
-@pytest.mark.parametrize("overlap", ["", "2d", "\x00"])
+@pytest.mark.parametrize("overlap", ["", "2d", "\x01"])
 def test_no_other_overlap_is_taken(client: FlaskClient, listed, overlap: str) -> None:
     make(client)
 
@@ -184,7 +193,7 @@ def test_somebody_elses_token_is_not_there(app: Flask, client, listed, page: str
     with app.app_context():
         other = add_user("other@example.org")
         theirs = api_tokens.create(
-            other.id, name="x", scopes=["introspect"], expires_at=None, origin=HERE
+            other.id, name="x", scopes=["introspect"], expires_at=None, client=HERE
         )
 
     for id in (theirs.id, uuid4()):
@@ -227,12 +236,12 @@ def test_its_owner_is_told_and_can_look_it_up(app: Flask, client, listed, user: 
         mail = outbox.list_recent()[0]
         noted = activity.list_recent(user.id)[0]
 
-    assert mail.subject == "New API token at authapp"
+    assert mail.subject == "New authapp API token"
     assert "“backup”" in mail.body
     assert value[:40] not in mail.body
     assert (noted.activity, noted.details) == (Activity.API_TOKEN_MADE, {"name": "backup"})
 
 
 def test_a_date_far_from_any_calendar_breaks_nothing(client: FlaskClient, listed) -> None:
-    for text in ("0001-01-01", "275760-09-13", "-1", "\x00", str(date.max)):
+    for text in ("0001-01-01", "275760-09-13", "-1", "\x01", str(date.max)):
         assert make(client, expiry="date", expires_at=text).status_code == 422

@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp import clock
+from authapp.domain import signing_keys
 from authapp.models import JWTKey, User
 from authapp.security.keyring import parse_public
 from authapp.services import keys
@@ -50,7 +51,7 @@ def forge(token: str, key: Any, algorithm: str, headers: Any = None, **claims: A
 def our_key(app: Flask) -> Any:
     """Return the private half of the active key, as only the server has it."""
     with app.app_context():
-        return keys.keyring.parse_private(keys.signer().private_der)
+        return keys.keyring.parse_private(signing_keys.signer().private_der)
 
 
 def test_a_good_token_is_accepted_in_the_header_too(client: FlaskClient, user: User) -> None:
@@ -288,7 +289,7 @@ def test_keys_of_every_algorithm_sign_and_verify(
 def test_a_private_key_is_sealed_at_rest(app: Flask) -> None:
     with app.app_context():
         key: JWTKey = keys.list_keys()[0]
-        private = keys.signer().private_der
+        private = signing_keys.signer().private_der
 
         assert private not in key.private_sealed
         assert parse_public(key.public_jwk)

@@ -6,8 +6,9 @@ import pytest
 from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 
+from authapp.domain import sessions
 from authapp.models import Activity, User
-from authapp.services import activity, sessions
+from authapp.services import activity
 from authapp.services.confirm_password import GUESSES
 from authapp.services.sign_out import sign_out
 from authapp.web.access import Access, allow
@@ -60,7 +61,7 @@ def test_a_wrong_password_is_told_and_opens_nothing(
         answer = post(client, "/account/confirm", password="not the password")
 
         assert answer.status_code == 422
-        assert "not your password" in answer.get_data(as_text=True)
+        assert "Incorrect password" in answer.get_data(as_text=True)
         assert client.get("/guarded").status_code == 303
 
 
@@ -87,7 +88,7 @@ def test_a_session_that_was_ended_meanwhile_is_not_revived(
     with move_time(minutes=STALE):
         location = client.get("/guarded").headers["Location"]
         with app.app_context():
-            sign_out(identity, origin=HERE)
+            sign_out(identity, client=HERE)
 
         answer = client.get(location)
 

@@ -20,11 +20,11 @@ def test_the_account_is_closed_and_can_be_kept(app: Flask, client: FlaskClient, 
     asked = post(client, "/login", email=user.email, password=PASSWORD)
     kept = post(client, asked.headers["Location"])
 
-    assert "you can sign in to keep it" in done
+    assert "To keep your account, sign in" in done
     assert not refused
-    assert asked.headers["Location"] == "/account/delete/keep"
+    assert asked.headers["Location"].startswith("/account/delete/keep?flow=")
     assert kept.headers["Location"] == "/account"
-    assert "Your account stays." in client.get("/account").get_data(as_text=True)
+    assert "Your account will not be deleted." in client.get("/account").get_data(as_text=True)
     with app.app_context():
         assert db.session.get(User, user.id).delete_at is None
 
@@ -32,7 +32,7 @@ def test_the_account_is_closed_and_can_be_kept(app: Flask, client: FlaskClient, 
 def test_a_wrong_password_is_told_beside_its_field(client: FlaskClient, user: User) -> None:
     sign_in(client)
 
-    for typed in ("", "not the password", "\x00"):
+    for typed in ("", "not the password", "\x01"):
         answer = post(client, "/account/delete", password=typed)
         assert answer.status_code == 422
         assert 'aria-invalid="true"' in answer.get_data(as_text=True)
@@ -83,8 +83,8 @@ def test_without_a_grace_the_page_says_so(make_app: Callable[..., Flask], user: 
     done = client.get("/account/delete/done").get_data(as_text=True)
     asked = post(client, "/login", email=user.email, password=PASSWORD)
 
-    assert "Nobody can bring it back" in page
-    assert "Farewell" in done
+    assert "permanently deleted immediately" in page
+    assert "being permanently deleted" in done
     assert asked.status_code == 422
 
 

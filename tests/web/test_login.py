@@ -13,12 +13,13 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from authapp.delivery import outbox
+from authapp.domain import known_devices, one_time_tokens, sign_in_limits
+from authapp.domain.client import Client
+from authapp.domain.sign_in_limits import BURST, BY_CLIENT, IN_A_ROW
 from authapp.errors import TooManyAttempts
 from authapp.models import Activity, ActivityEvent, User, VerificationType, db
-from authapp.services import known_devices, password_reset, sign_in_limits, verification
-from authapp.services.origin import Origin
+from authapp.services import password_reset
 from authapp.services.register import BY_CLIENT as REGISTRATIONS
-from authapp.services.sign_in_limits import BURST, BY_CLIENT, IN_A_ROW
 from tests.conftest import HERE, PASSWORD, add_user
 from tests.web.browsing import is_signed_in, post, sign_in
 
@@ -54,7 +55,7 @@ def test_guessing_is_paused_alike_for_every_address(app: Flask, user: User, emai
     html = answer.get_data(as_text=True)
     assert answer.status_code == 429
     assert 80 <= int(answer.headers["Retry-After"]) <= 91
-    assert "Too many attempts, by you or by somebody else. Try again in 2 minutes." in html
+    assert "Too many attempts. Try again in 2 minutes." in html
     assert f'value="{email.strip()}"' in html or f'value="{email}"' in html
     assert WRONG not in html
 
@@ -117,7 +118,7 @@ def guess_for_days(app: Flask, days: int, move_time: Move) -> int:
     for hour in range(24 * days):
         with move_time(hours=hour), app.app_context(), contextlib.suppress(TooManyAttempts):
             while True:
-                sign_in_limits.spend(KNOWN, "", Origin(f"192.0.2.{hour}", ""))
+                sign_in_limits.spend(KNOWN, "", Client(f"192.0.2.{hour}", ""))
                 tried += 1
     return tried
 
@@ -130,7 +131,7 @@ def test_no_more_than_a_hundred_guesses_in_a_row(app: Flask, user: User, move_ti
 
     assert tried == IN_A_ROW.most
     assert answer.status_code == 429
-    assert "set a new password" in answer.get_data(as_text=True)
+    assert "reset your password" in answer.get_data(as_text=True)
 
 
 def test_a_new_password_lifts_what_strangers_used_up(
@@ -139,11 +140,11 @@ def test_a_new_password_lifts_what_strangers_used_up(
     guess_for_days(app, 1, move_time)
     with app.app_context():
         owner = db.session.get(User, user.id)
-        link = verification.add(
+        link = one_time_tokens.add(
             owner, VerificationType.PASSWORD_RESET, target=KNOWN, lifetime=timedelta(hours=1)
         )
         db.session.commit()
-        password_reset.reset(link, NEW_PASSWORD, origin=HERE)
+        password_reset.reset(password_reset.check(link), NEW_PASSWORD, client=HERE)
 
     assert guess(app.test_client(), password=NEW_PASSWORD).status_code == 303
 
@@ -151,7 +152,7 @@ def test_a_new_password_lifts_what_strangers_used_up(
 def test_one_client_may_not_try_many_addresses(app: Flask, client: FlaskClient, user: User) -> None:
     with app.app_context():
         for number in range(BY_CLIENT.most):
-            sign_in_limits.spend(f"{number}@example.org", "", Origin("127.0.0.1", ""))
+            sign_in_limits.spend(f"{number}@example.org", "", Client("127.0.0.1", ""))
     other = app.test_client()
     other.environ_base["REMOTE_ADDR"] = "127.0.0.2"
 
@@ -170,7 +171,7 @@ def test_one_client_may_not_try_many_addresses(app: Flask, client: FlaskClient, 
     ],
 )
 def test_clients_are_told_apart_by_network(one: str, other: str, same: bool) -> None:
-    assert (Origin(one, "").network == Origin(other, "").network) is same
+    assert (Client(one, "").network == Client(other, "").network) is same
 
 
 def test_registering_is_paused_by_client(app: Flask, client: FlaskClient) -> None:

@@ -15,20 +15,20 @@ from http import HTTPStatus, cookies
 import pytest
 from flask import Flask
 
+from authapp.domain import one_time_tokens
+from authapp.domain.sessions import Identity, SignedIn
 from authapp.models import RefreshToken, User, VerificationType, db
 from authapp.services import (
     change_password,
     delete_account,
-    not_me,
+    freeze_account,
     password_reset,
-    sessions,
     sign_out,
     users,
-    verification,
 )
-from authapp.services.sessions import Identity, SignedIn
 from tests.conftest import HERE, PASSWORD, add_user
 from tests.servers import AppServer, RedisServer
+from tests.support.accounts import start_session
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def servers(environ: dict[str, str]) -> Iterator[list[AppServer]]:
 
 def begin(app: Flask, user: User) -> SignedIn:
     with app.app_context():
-        return sessions.begin(user.id, remember=True, origin=HERE)
+        return start_session(user.id, remember=True, client=HERE)
 
 
 class Burst:
@@ -124,28 +124,30 @@ class Ending:
 
 
 def reset_password(ending: Ending) -> None:
-    password_reset.reset(ending.link, NEW_PASSWORD, origin=HERE)
+    password_reset.reset(password_reset.check(ending.link), NEW_PASSWORD, client=HERE)
 
 
 def replace_password(ending: Ending) -> None:
     change_password.change_password(
-        ending.other, PASSWORD, NEW_PASSWORD, end_others=True, origin=HERE
+        ending.other, PASSWORD, NEW_PASSWORD, end_others=True, client=HERE
     )
 
 
 WAYS: dict[str, Callable[[Ending], object]] = {
-    "sign out": lambda it: sign_out.sign_out(it.victim, origin=HERE),
+    "sign out": lambda it: sign_out.sign_out(it.victim, client=HERE),
     "one device": lambda it: sign_out.sign_out_device(
-        it.user.id, it.victim.session_id, origin=HERE
+        it.user.id, it.victim.session_id, client=HERE
     ),
-    "everywhere but here": lambda it: sign_out.sign_out_others(it.other, origin=HERE),
-    "everywhere": lambda it: sign_out.sign_out_everywhere(it.user.id, origin=HERE),
+    "everywhere but here": lambda it: sign_out.sign_out_others(it.other, client=HERE),
+    "everywhere": lambda it: sign_out.sign_out_everywhere(it.user.id, client=HERE),
     "password changed": replace_password,
     "password reset": reset_password,
-    "frozen": lambda it: not_me.freeze(it.not_me_link, it.user.email, origin=HERE),
+    "frozen": lambda it: freeze_account.freeze(
+        freeze_account.check(it.not_me_link), it.user.email, client=HERE
+    ),
     "operator signs out": lambda it: users.sign_out(it.user.id),
     "disabled": lambda it: users.disable(it.user.id),
-    "closed": lambda it: delete_account.close(it.other, PASSWORD, origin=HERE),
+    "closed": lambda it: delete_account.close(it.other, PASSWORD, client=HERE),
     "deleted": lambda it: delete_account.delete(it.user.id),
 }
 
@@ -190,7 +192,7 @@ def prepare(app: Flask, email: str) -> tuple[Ending, SignedIn]:
         user = add_user(email)
         owner = db.session.get(User, user.id)
         links = [
-            verification.add(owner, type, target=email, lifetime=timedelta(hours=1))
+            one_time_tokens.add(owner, type, target=email, lifetime=timedelta(hours=1))
             for type in (VerificationType.PASSWORD_RESET, VerificationType.NOT_ME)
         ]
         db.session.commit()

@@ -8,10 +8,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authapp.domain import sessions
 from authapp.models import Activity, EndReason, RefreshToken, User, db
-from authapp.services import activity, sessions
+from authapp.services import activity
 from authapp.web.sessions import SHOWN
 from tests.conftest import HERE, add_user
+from tests.support.accounts import start_session
 from tests.web.browsing import cookie, is_signed_in, post, sign_in
 
 PAGE = "/account/sessions"
@@ -100,7 +102,7 @@ def test_signing_a_device_out_ends_it_at_once_and_no_other(
     assert not is_signed_in(phone)
     assert is_signed_in(client)
     assert len(cards(client)) == 1
-    assert ending_of(phone).startswith("You were signed out here from another of your devices.")
+    assert ending_of(phone).startswith("You were signed out from another device.")
     with app.app_context():
         noted = activity.list_recent(user.id)[0]
     assert noted.activity == Activity.SIGNED_OUT_ELSEWHERE
@@ -144,7 +146,7 @@ def test_signing_a_device_out_twice_is_no_error(
 
 
 @pytest.mark.parametrize(
-    "value", ["", "nonsense", "c5ab40f9-c286-4a10-b860-9c66441936b0", "\x00", "é", "others "]
+    "value", ["", "nonsense", "c5ab40f9-c286-4a10-b860-9c66441936b0", "\x01", "é", "others "]
 )
 def test_what_is_no_session_of_ours_is_not_found(
     client: FlaskClient, user: User, value: str
@@ -188,13 +190,13 @@ def test_a_page_has_an_end_however_many_there_are(
 ) -> None:
     with app.app_context():
         for _ in range(SHOWN + 1):
-            sessions.begin(user.id, remember=False, origin=HERE)
+            start_session(user.id, remember=False, client=HERE)
     sign_in(client)
 
     html = client.get(PAGE).get_data(as_text=True)
 
     assert len(cards(client)) == SHOWN
-    assert "2 more, not used for longer, are not shown." in html
+    assert "2 older sessions are not shown." in html
     post(client, PAGE, end="others")
     assert len(cards(client)) == 1
 
@@ -225,7 +227,7 @@ def test_the_sign_in_page_says_why_each_session_ended(
     with move_time(days=days):
         said = ending_of(client)
 
-    assert said.endswith("Sign in to go on.")
+    assert said.endswith("Sign in to continue.")
     assert "Your session has ended" not in said
 
 
@@ -233,7 +235,7 @@ def test_the_sign_in_page_says_why_each_session_ended(
 def test_a_value_that_is_none_of_ours_is_told_nothing_of(client: FlaskClient, value: str) -> None:
     client.set_cookie("refresh_token", value)
 
-    assert ending_of(client) == "Your session has ended. Sign in to go on."
+    assert ending_of(client) == "Your session has ended. Sign in to continue."
 
 
 def test_a_session_that_is_purged_is_told_nothing_wrong_of(
@@ -245,7 +247,7 @@ def test_a_session_that_is_purged_is_told_nothing_wrong_of(
         db.session.delete(db.session.get(RefreshToken, id))
         db.session.commit()
 
-    assert ending_of(client) == "Your session has ended. Sign in to go on."
+    assert ending_of(client) == "Your session has ended. Sign in to continue."
 
 
 def test_who_never_signed_in_or_has_signed_out_here_is_told_nothing(

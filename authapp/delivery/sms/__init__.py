@@ -11,7 +11,6 @@ from authapp.config import DEVELOPMENT, Settings, current_settings
 from authapp.delivery import outbox
 from authapp.delivery.sms.twilio import Twilio
 from authapp.delivery.sms.webhook import Webhook
-from authapp.errors import ConfigError
 from authapp.models import Channel, OutboxMessage
 
 
@@ -26,26 +25,19 @@ _SENDERS: Final[dict[str, Callable[[Settings], TextSender]]] = {
     "twilio": Twilio,
     "webhook": Webhook,
 }
-_NEEDED: Final = {
-    "twilio": ("sms_twilio_account", "sms_twilio_token", "sms_twilio_from"),
-    "webhook": ("sms_webhook_url", "sms_webhook_secret"),
-}
 
 
 def init_app(app: Flask) -> None:
     """Choose the service; raises ConfigError if something that it needs is not set."""
     settings: Settings = app.extensions["settings"]
-    chosen = settings.sms_sender
-    for name in _NEEDED.get(chosen, ()):
-        if not getattr(settings, name):
-            raise ConfigError(f"{name.upper()} is missing: SMS_SENDER={chosen} needs it")
+    chosen = settings.sms.sender
     app.extensions["text_sender"] = _SENDERS[chosen](settings) if chosen in _SENDERS else None
 
 
 def can_send() -> bool:
-    """Tell whether text messages reach anybody; in development the outbox page counts."""
+    """Return whether text messages reach anybody; in development the outbox page counts."""
     settings = current_settings()
-    return settings.sms_sender != "none" or settings.environment == DEVELOPMENT
+    return settings.sms.sender != "none" or settings.deployment.environment == DEVELOPMENT
 
 
 def enqueue(
@@ -55,7 +47,9 @@ def enqueue(
 
     After `lifetime` it is of no use any more and is not sent.
     """
-    text = render_template(f"sms/{message}.txt", app_name=current_settings().app_name, **context)
+    text = render_template(
+        f"sms/{message}.txt", app_name=current_settings().brand.app_name, **context
+    )
     outbox.add(
         OutboxMessage(
             user_id=user_id,

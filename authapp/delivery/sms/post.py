@@ -38,8 +38,8 @@ class Answer:
 
 
 def make_pool(settings: Settings) -> urllib3.PoolManager:
-    """Return connections that verify certificates and wait for nothing for ever."""
-    timeout = settings.delivery_timeout.total_seconds()
+    """Return connections that verify certificates and have timeouts."""
+    timeout = settings.mail.delivery_timeout.total_seconds()
     return urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=timeout, read=timeout), retries=False
     )

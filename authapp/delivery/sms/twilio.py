@@ -19,14 +19,14 @@ class Twilio:
     """An account at Twilio."""
 
     def __init__(self, settings: Settings) -> None:
-        account, sender = settings.sms_twilio_account, settings.sms_twilio_from
+        account, sender = settings.sms.twilio_account, settings.sms.twilio_from
         self._pool = make_pool(settings)
-        base = settings.sms_twilio_url.rstrip("/")
+        base = settings.sms.twilio_url.rstrip("/")
         self._url = f"{base}/2010-04-01/Accounts/{quote(account, safe='')}/Messages.json"
         self._sender = {"MessagingServiceSid" if sender.startswith("MG") else "From": sender}
         self._headers = {
             "Content-Type": "application/x-www-form-urlencoded",
-            **urllib3.make_headers(basic_auth=f"{account}:{settings.sms_twilio_token}"),
+            **urllib3.make_headers(basic_auth=f"{account}:{settings.sms.twilio_token}"),
         }
 
     def send(self, id: UUID, to: str, text: str) -> None:

@@ -23,8 +23,8 @@ class Webhook:
 
     def __init__(self, settings: Settings) -> None:
         self._pool = make_pool(settings)
-        self._url = settings.sms_webhook_url
-        self._key = settings.sms_webhook_secret
+        self._url = settings.sms.webhook_url
+        self._key = settings.sms.webhook_secret
 
     def send(self, id: UUID, to: str, text: str) -> None:
         """Hand one message over; `id` is the same at every try."""

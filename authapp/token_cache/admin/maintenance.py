@@ -27,6 +27,10 @@ class Maintenance(Operations):
             warm.warm_users(self.assembly, batch)
             yield len(batch)
 
+    def forget_expired_tombstones(self, most: int) -> int:
+        """Delete some tombstones that are no longer needed; return how many there were."""
+        return self.assembly.database.forget_expired_tombstones(most)
+
     def statistics(self) -> Statistics:
         """Return the cache's statistics, over all processes."""
         return statistics.collect(self.assembly)

@@ -4,7 +4,8 @@ It has connections of its own, so that a request that holds one never waits for 
 of loaders bounds how many requests ask the database at once when Redis is cold or away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -25,16 +26,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from authapp import clock
 from authapp.config import Settings
 from authapp.errors import Unavailable
-from authapp.models import CacheJournal, CacheState
+from authapp.models import CacheJournal, CacheState, CacheTombstone
 from authapp.models.base import engine_options, open_sqlite, table_of
+from authapp.token_cache.coherence.tombstones import Tombstone
 from authapp.token_cache.records import Kind, R
 
 REPLAY_BATCH: Final = 500
 # SQLite has one writer: a request that is writing must not wait here for itself.
 HOUSEKEEPING_WAIT_SECONDS: Final = 0.1
+_CLOCKS_DIFFER: Final = timedelta(minutes=10)
 
 _journal = table_of(CacheJournal)
 _state = table_of(CacheState)
+_tombstones = table_of(CacheTombstone)
 
 
 class State(NamedTuple):
@@ -56,7 +60,7 @@ class CacheDatabase:
     """Reads that begin when they are asked for: every statement is a transaction of its own."""
 
     def __init__(self, settings: Settings) -> None:
-        self._loaders = _engine(settings, settings.cache_loaders)
+        self._loaders = _engine(settings, settings.cache.loaders)
         self.housekeeping = _engine(settings, 1, sqlite_wait_seconds=HOUSEKEEPING_WAIT_SECONDS)
 
     def close(self) -> None:
@@ -120,6 +124,29 @@ class CacheDatabase:
         with self.housekeeping.begin() as connection:
             connection.execute(delete(_journal).where(_journal.c.id.in_(ids)))
 
+    def tombstones(self, *, after: int, most: int) -> list[Tombstone]:
+        """Return the tombstones beyond an id that are in force, in order."""
+        found = (
+            select(*(_tombstones.c[name] for name in Tombstone._fields))
+            .where(_tombstones.c.id > after, _tombstones.c.expires_at > clock.now())
+            .order_by(_tombstones.c.id)
+            .limit(most)
+        )
+        with self.housekeeping.connect() as connection:
+            return [Tombstone(*row) for row in connection.execute(found)]
+
+    def forget_tombstones(self, *, up_to: int) -> None:
+        """Delete the tombstones up to an id, in whose place a new epoch has begun."""
+        with self.housekeeping.begin() as connection:
+            connection.execute(delete(_tombstones).where(_tombstones.c.id <= up_to))
+
+    def forget_expired_tombstones(self, most: int) -> int:
+        """Delete some tombstones that no copy outlives, and return how many there were."""
+        expired = select(_tombstones.c.id).where(_tombstones.c.expires_at < clock.now())
+        with self.housekeeping.begin() as connection:
+            gone = delete(_tombstones).where(_tombstones.c.id.in_(expired.limit(most)))
+            return connection.execute(gone).rowcount
+
     def _rows(self, statement: Any) -> Sequence[Any]:
         try:
             with self._loaders.connect() as connection:
@@ -131,6 +158,16 @@ class CacheDatabase:
 def write_journal(session: Any, keys: Sequence[str]) -> None:
     """Journal keys in the caller's own transaction."""
     session.execute(insert(_journal), [{"key": key, "created_at": clock.now()} for key in keys])
+
+
+def write_tombstones(session: Any, ended: Mapping[str, timedelta]) -> None:
+    """Add tombstones in the caller's own transaction; each key comes with its kind's duration."""
+    now = clock.now()
+    rows = [
+        {"key": key, "created_at": now, "expires_at": now + duration + _CLOCKS_DIFFER}
+        for key, duration in ended.items()
+    ]
+    session.execute(insert(_tombstones), rows)
 
 
 def _of(kind: Kind[Any], owner: Sequence[Any]) -> Select[tuple[UUID]]:
@@ -145,7 +182,7 @@ def _engine(
     if sqlite_wait_seconds is not None and "timeout" in options["connect_args"]:
         options["connect_args"]["timeout"] = sqlite_wait_seconds
     options.update(pool_size=connections, max_overflow=0, isolation_level="AUTOCOMMIT")
-    engine = create_engine(settings.database_url, **options)
+    engine = create_engine(settings.database.url, **options)
     if engine.dialect.name == "sqlite":
         open_sqlite(engine)
     return engine

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from authapp.config import Settings
 from authapp.token_cache.coherence.steps import CoherentRedisCache, Look
 from authapp.token_cache.coherence.trust import Ticket
+from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.entries import CachedEntry
 from authapp.token_cache.redis.change_log import ChangeLog, News
 
@@ -72,11 +73,12 @@ class Memory:
 class LocalTier:
     """One process's memory of rows, lists, and keys that have no row."""
 
-    def __init__(self, backend: CoherentRedisCache, settings: Settings) -> None:
+    def __init__(self, backend: CoherentRedisCache, counters: Counters, settings: Settings) -> None:
         self._backend = backend
+        self._counters = counters
         self._log = ChangeLog(backend.client) if backend.client else None
-        self._trust_seconds = settings.cache_local_trust.total_seconds()
-        self._patience_seconds = settings.cache_timeout.total_seconds()
+        self._trust_seconds = settings.cache.local_trust.total_seconds()
+        self._patience_seconds = settings.cache.timeout.total_seconds()
         self._lock = threading.Lock()
         self._polling = threading.Lock()
         self._values = Memory(MOST_VALUES, MOST_VALUE_BYTES)
@@ -100,6 +102,7 @@ class LocalTier:
             known = self._values.get(entry.key) or self._absent.get(entry.key)
             if known is not None and now < known.until:
                 recalled[entry.key] = known.value
+                self._counters.count(Event.RECALL, entry.kind.name)
         return recalled
 
     def catch_up(self) -> int | None:
@@ -166,13 +169,14 @@ class LocalTier:
         self._trusted_until = min(began + self._trust_seconds, ticket.until)
 
     def _forget(self, news: News, ticket: Ticket) -> None:
+        ended = list(self._backend.trust.tombstones.take_news())
         with self._lock:
             if news.keys is None or ticket.epoch != self._epoch:
                 self._values.clear()
                 self._absent.clear()
                 self._generation += 1
-            elif news.keys:
-                for key in news.keys:
+            elif news.keys or ended:
+                for key in (*news.keys, *ended):
                     self._values.forget(key)
                     self._absent.forget(key)
                 self._generation += 1

@@ -48,7 +48,7 @@ class Reader:
         It takes no round trip where memory answers, and one where Redis does. Raises Unavailable
         when neither Redis nor the database can answer.
         """
-        values = self._recall(entries)
+        values = self._local.recall(entries)
         if len(values) < len(entries):
             rest = [entry for entry in entries if entry.key not in values]
             values.update(self._read_cached(rest))
@@ -56,19 +56,12 @@ class Reader:
             values.update({entry.key: value for entry, value in self._load(rest).items()})
         return [values[entry.key] for entry in entries]
 
-    def _recall(self, entries: Sequence[CachedEntry]) -> dict[str, Any]:
-        values = self._local.recall(entries)
-        for entry in entries if values else ():
-            if entry.key in values:
-                self._counters.count(Event.RECALL, entry.kind.name)
-        return values
-
     def _read_cached(self, entries: Sequence[CachedEntry]) -> dict[str, Any]:
         """Return what Redis has or can be given; what is missing is the database's to answer."""
         values: dict[str, Any] = {}
         try:
             generation = self._local.catch_up()
-            values.update(self._recall(entries))
+            values.update(self._local.recall(entries))
             asked = [entry for entry in entries if entry.key not in values]
             ticket, looks = self._backend.look(asked) if asked else (Ticket(), {})
             for entry, look in looks.items():

@@ -22,7 +22,8 @@ from authapp.token_cache import keys
 from authapp.token_cache.coherence.database import CacheDatabase
 from authapp.token_cache.coherence.trust import Ticket, Trust
 from authapp.token_cache.counters import Counters, Event
-from authapp.token_cache.entries import E, Entry
+from authapp.token_cache.entries import E, Entry, RowEntry
+from authapp.token_cache.records import is_active
 from authapp.token_cache.redis import scripts
 from authapp.token_cache.redis.change_log import addition
 from authapp.token_cache.redis.client import Command, NotTrusted, RedisAway, RedisClient, Script
@@ -72,13 +73,13 @@ class CoherentRedisCache(RedisCache):
     """
 
     def __init__(self, settings: Settings, database: CacheDatabase, counters: Counters) -> None:
-        client = RedisClient(settings, settings.redis_url) if settings.redis_url else None
-        super().__init__(host=client or object(), key_prefix=settings.cache_key_prefix)
+        client = RedisClient(settings, settings.cache.url) if settings.cache.url else None
+        super().__init__(host=client or object(), key_prefix=settings.cache.key_prefix)
         self.client = client
         self.counters = counters
         self.database = database
-        self.envelope = Envelope(Sealer(settings.cache_sealing_keys))
-        self.local_trust_seconds = settings.cache_local_trust.total_seconds()
+        self.envelope = Envelope(Sealer(settings.secrets.cache_sealing_keys))
+        self.local_trust_seconds = settings.cache.local_trust.total_seconds()
         self.trust = Trust(client, database, counters, settings)
         self._broken_seal_was_logged = False
 
@@ -293,6 +294,11 @@ class CoherentRedisCache(RedisCache):
             if not self._broken_seal_was_logged:
                 self._broken_seal_was_logged = True
                 log.warning("a cached value does not open and is ignored: %s", broken)
+            return Look(raw)
+        has_ended = entry.key in self.trust.tombstones and isinstance(entry, RowEntry)
+        if has_ended and is_active(value):
+            # Someone put back a copy from before the row ended.
+            self.counters.count(Event.ENDED_COPY, keys.family(entry.key))
             return Look(raw)
         return Look(raw, value, ends)
 

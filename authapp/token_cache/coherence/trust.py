@@ -18,7 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.config import Settings
 from authapp.token_cache import keys
+from authapp.token_cache.coherence import tombstones
 from authapp.token_cache.coherence.database import CacheDatabase, State
+from authapp.token_cache.coherence.tombstones import Tombstones
 from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.redis import scripts
 from authapp.token_cache.redis.breaker import Breaker
@@ -55,12 +57,13 @@ class Trust:
         counters: Counters,
         settings: Settings,
     ) -> None:
-        self.trust_seconds = settings.cache_trust.total_seconds()
+        self.trust_seconds = settings.cache.trust.total_seconds()
         self.breaker = Breaker(self._probe)
+        self.tombstones = Tombstones()
         self._redis = client
         self._database = database
         self._counters = counters
-        self._patience_seconds = _PATIENCE * settings.cache_timeout.total_seconds()
+        self._patience_seconds = _PATIENCE * settings.cache.timeout.total_seconds()
         self._checking = threading.Lock()
         self._asking: threading.Thread | None = None
         self._ticket = Ticket()
@@ -230,6 +233,11 @@ class Trust:
                 raise NotTrusted("another process sees other servers")
         if state.journal_waits:
             self.replay()
+        if len(self.tombstones) > tombstones.MOST:
+            self._database.raise_epoch(state.epoch)
+            self._database.forget_tombstones(up_to=self.tombstones.highest)
+            self.tombstones.clear()
+            state = self._database.state()
         return state.epoch
 
     def _require_noticed(self, servers: str) -> None:
@@ -261,9 +269,20 @@ class Trust:
 
     def _ask(self, answer: list[Any]) -> None:
         try:
+            self._read_tombstones()
             answer.append(self._database.state())
             self._database_was_away = False
         except SQLAlchemyError as error:
             if not self._database_was_away:
                 log.warning("the cache's state cannot be read: %s", type(error).__name__)
             self._database_was_away = True
+
+    def _read_tombstones(self) -> None:
+        """Read what ended lately.
+
+        This comes before the state: another process may be about to begin a new epoch in place of
+        tombstones, which it then deletes.
+        """
+        known = self.tombstones
+        found = self._database.tombstones(after=known.settled, most=tombstones.MOST + 1)
+        known.add(found)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from flask import current_app
@@ -20,11 +21,11 @@ from sqlalchemy.orm import Session, SessionTransaction
 from authapp.models import db
 from authapp.models.changes import ChangedRow, changed_rows
 from authapp.token_cache import keys
-from authapp.token_cache.coherence.database import CacheDatabase, write_journal
+from authapp.token_cache.coherence.database import CacheDatabase, write_journal, write_tombstones
 from authapp.token_cache.coherence.steps import CoherentRedisCache, new_id
 from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.entries import Entry, ListEntry, RowEntry
-from authapp.token_cache.records import KINDS
+from authapp.token_cache.records import KINDS, is_active
 from authapp.token_cache.redis.client import RedisAway
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,9 @@ class Writer:
         if not changes or self._backend.client is None:
             return None
         unit = Unit(_committed_values(session, changes))
+        ended = _ended(changes, unit.values)
+        if ended:
+            write_tombstones(session, ended)
         try:
             unit.reports_after = self._backend.fence(unit.writer, list(unit.values))
             unit.is_fenced = True
@@ -135,6 +139,20 @@ def _committed_values(session: Session, changes: set[ChangedRow]) -> Values:
             values[entry.key] = (entry, kind.from_row(dict(row)))
         values.update(dict.fromkeys(ListEntry(kind, change.owner).key for change in of_kind))
     return values
+
+
+def _ended(changes: set[ChangedRow], values: Values) -> dict[str, timedelta]:
+    """Name the rows that are no longer active once this is committed, with how long copies live."""
+    ended = {}
+    for change in changes:
+        if change.id is None or change.has_expired:
+            continue
+        kind = KINDS[change.table]
+        key = kind.key(change.id)
+        committed = values[key]
+        if committed is None or not is_active(committed[1]):
+            ended[key] = kind.duration
+    return ended
 
 
 def _writer() -> Writer:

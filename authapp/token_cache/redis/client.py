@@ -10,7 +10,7 @@ from redis.cluster import RedisCluster
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from authapp.config import Settings
-from authapp.redis_url import RedisURL
+from authapp.config.redis_url import RedisURL
 from authapp.token_cache.redis.connection import connect
 
 SCAN_BATCH: Final = 1000
@@ -61,7 +61,7 @@ class RedisClient:
         self.connections = 0
         self._settings = settings
         self._url = url
-        self._prefix = settings.cache_key_prefix
+        self._prefix = settings.cache.key_prefix
 
     @cached_property
     def client(self) -> Any:

@@ -11,7 +11,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from authapp.config import Settings
-from authapp.redis_url import Form, RedisURL
+from authapp.config.redis_url import Form, RedisURL
 
 
 def connect(settings: Settings, url: RedisURL, connected: Callable[[], None]) -> Any:
@@ -21,8 +21,8 @@ def connect(settings: Settings, url: RedisURL, connected: Callable[[], None]) ->
     breaker is what decides when to try again.
     """
     bounds: dict[str, Any] = {
-        "socket_timeout": settings.cache_timeout.total_seconds(),
-        "socket_connect_timeout": settings.cache_connect_timeout.total_seconds(),
+        "socket_timeout": settings.cache.timeout.total_seconds(),
+        "socket_connect_timeout": settings.cache.connect_timeout.total_seconds(),
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,  # asks for nothing when it connects
     }

@@ -28,7 +28,7 @@ def _(visit: Visit) -> None:
     visit.sign_in()
     visit.open("/account/delete")
     visit.fill(password="not the password")
-    visit.press("Delete my account")
+    visit.press("Delete account")
 
 
 @state("delete_account-done")
@@ -46,7 +46,7 @@ def _(visit: Visit) -> None:
 def _(visit: Visit) -> None:
     visit.close_account()
     visit.sign_in()
-    visit.press("Keep my account")
+    visit.press("Keep account")
 
 
 @state("mail-account_closing")

@@ -9,9 +9,9 @@ def _with_token(visit: Visit, name: str = "Nightly backup") -> None:
     visit.sign_in()
     visit.open("/account/tokens/new")
     visit.fill(name=name)
-    visit.page.get_by_label("See where you are signed in").check()
-    visit.page.get_by_label("See the list of your API tokens").check()
-    visit.press("Make the token")
+    visit.page.get_by_label("View your signed-in devices").check()
+    visit.page.get_by_label("View your API tokens").check()
+    visit.press("Create token")
 
 
 def _with_listed_token(visit: Visit, link: str) -> None:
@@ -39,9 +39,9 @@ def _(visit: Visit) -> None:
     visit.verify()
     visit.sign_in()
     visit.open("/account/tokens/new")
-    visit.page.get_by_label("Until a date of your choice").check()
+    visit.page.get_by_label("On a date you choose").check()
     visit.fill(expires_at="2020-01-31")
-    visit.press("Make the token")
+    visit.press("Create token")
 
 
 @state("api_tokens-made")
@@ -52,7 +52,7 @@ def _(visit: Visit) -> None:
 @state("api_tokens")
 def _(visit: Visit) -> None:
     _with_listed_token(visit, "Rotate")
-    visit.press("Rotate it")
+    visit.press("Rotate token")
     visit.open("/account/tokens")
 
 
@@ -74,7 +74,7 @@ def _(visit: Visit) -> None:
 @state("api_tokens-revoked")
 def _(visit: Visit) -> None:
     _with_listed_token(visit, "Revoke")
-    visit.press("Revoke it")
+    visit.press("Revoke token")
 
 
 @state("mail-api_token_leaked")

@@ -18,7 +18,7 @@ def _(visit: Visit) -> None:
     visit.sign_in()
     visit.open("/account/email")
     visit.fill(email=visit.email)
-    visit.press("Send a message there")
+    visit.press("Send confirmation email")
 
 
 @state("change_email-sent")
@@ -30,7 +30,7 @@ def _(visit: Visit) -> None:
 def _(visit: Visit) -> None:
     visit.ask_to_move()
     visit.fill(code="nonsense")
-    visit.press("Verify my new address")
+    visit.press("Confirm new email address")
 
 
 @state("change_email-link")
@@ -48,14 +48,14 @@ def _(visit: Visit) -> None:
 @state("change_email-done")
 def _(visit: Visit) -> None:
     visit.ask_to_move().follow_mail()
-    visit.press("Verify my new address")
+    visit.press("Confirm new email address")
 
 
 @state("change_email-used")
 def _(visit: Visit) -> None:
     moved = visit.ask_to_move()
     moved.follow_mail()
-    moved.press("Verify my new address")
+    moved.press("Confirm new email address")
     moved.follow_mail()
 
 
@@ -78,8 +78,8 @@ def _(visit: Visit) -> None:
 @state("mail-email_changed")
 def _(visit: Visit) -> None:
     visit.ask_to_move().follow_mail()
-    visit.press("Verify my new address")
-    visit.page.get_by_role("heading", name="Your new address is in place").wait_for()
+    visit.press("Confirm new email address")
+    visit.page.get_by_role("heading", name="Your email address has been changed").wait_for()
     visit.show_mail()
 
 

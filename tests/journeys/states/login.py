@@ -46,7 +46,7 @@ def _(visit: Visit) -> None:
     visit.page.context.clear_cookies()
     visit.sign_in()
     visit.open("/account/sessions")
-    visit.press("Sign out everywhere but here")
+    visit.press("Sign out all other devices")
     visit.page.context.clear_cookies()
     visit.page.context.add_cookies(elsewhere)
     visit.open("/account")
@@ -96,4 +96,4 @@ def _(visit: Visit) -> None:
     visit.open_stale("/account/sessions")
     with travel(clock.now() + STALE):
         visit.fill(password="not the password")
-        visit.press("Go on")
+        visit.press("Continue")

@@ -13,7 +13,7 @@ def _(visit: Visit) -> None:
 def _(visit: Visit) -> None:
     visit.open("/password/reset")
     visit.fill(email="nonsense")
-    visit.press("Mail me a link")
+    visit.press("Send reset link")
 
 
 @state("password_reset-sent")
@@ -34,7 +34,7 @@ def _(visit: Visit) -> None:
     visit.ask_for_reset()
     visit.follow_mail()
     visit.fill(new_password="short")
-    visit.press("Set the new password")
+    visit.press("Change password")
 
 
 @state("password_reset-done")
@@ -90,7 +90,7 @@ def _(visit: Visit) -> None:
     visit.sign_in()
     visit.open("/password/change")
     visit.fill(current_password="not my password", new_password=NEW_PASSWORD)
-    visit.press("Change my password")
+    visit.press("Change password")
 
 
 @state("change_password-done")
@@ -99,4 +99,4 @@ def _(visit: Visit) -> None:
     visit.sign_in()
     visit.open("/password/change")
     visit.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
-    visit.press("Change my password")
+    visit.press("Change password")

@@ -28,7 +28,7 @@ def _(visit: Visit) -> None:
     visit.enter_verified()
     visit.ask_for_text()
     visit.fill(code="12 34")
-    visit.press("Verify my number")
+    visit.press("Confirm phone number")
 
 
 @state("verify_phone-code-too-often")
@@ -38,14 +38,14 @@ def _(visit: Visit) -> None:
     wrong = f"{(int(visit.texted_code()) + 1) % 1_000_000:06}"
     for _time in range(6):
         visit.fill(code=wrong)
-        visit.press("Verify my number")
+        visit.press("Confirm phone number")
 
 
 @state("verify_phone-again")
 def _(visit: Visit) -> None:
     visit.enter_verified()
     visit.ask_for_text()
-    visit.press("Text it again")
+    visit.press("Send code again")
 
 
 @state("verify_phone-too-many")

@@ -51,14 +51,14 @@ def _(visit: Visit) -> None:
     visit.page.context.clear_cookies()
     visit.follow_mail()
     visit.fill(code="nonsense")
-    visit.press("Verify my address")
+    visit.press("Confirm email address")
 
 
 @state("verify_email-code-refused")
 def _(visit: Visit) -> None:
     visit.register()
     visit.fill(code="000000" if visit.newest_code() != "000 000" else "000001")
-    visit.press("Verify my address")
+    visit.press("Confirm email address")
 
 
 @state("verify_email-done")
@@ -89,7 +89,7 @@ def _(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/verify/email")
-    visit.press("Send another message")
+    visit.press("Send a new email")
 
 
 @state("verify_email-sent-too-soon")
@@ -97,8 +97,8 @@ def _(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/verify/email")
-    visit.press("Send another message")
-    visit.press("Send another message")
+    visit.press("Send a new email")
+    visit.press("Send a new email")
 
 
 @state("verify_email-wanted")

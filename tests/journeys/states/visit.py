@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.request import urlopen
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 from time_machine import travel
 
 from authapp import clock
@@ -39,7 +39,12 @@ class Visit:
             self.page.locator(f"main [name={name}]").fill(value)
 
     def press(self, button: str) -> None:
-        self.page.get_by_role("main").get_by_role("button", name=button, exact=True).click()
+        self.leave_by(self.page.get_by_role("main").get_by_role("button", name=button, exact=True))
+
+    def leave_by(self, control: Locator) -> None:
+        """Click what leads to another page, and wait until that page has loaded."""
+        with self.page.expect_navigation():
+            control.click()
 
     def register(self) -> None:
         self.open("/register")
@@ -70,7 +75,7 @@ class Visit:
     def verify(self) -> None:
         self.register()
         self.follow_mail()
-        self.press("Verify my address")
+        self.press("Confirm email address")
 
     def enter_verified(self) -> None:
         self.verify()
@@ -79,7 +84,7 @@ class Visit:
     def ask_for_text(self, phone: str = PHONE) -> None:
         self.open("/verify/phone")
         self.fill(phone=phone)
-        self.press("Text me a code")
+        self.press("Send code")
 
     def texted_code(self, phone: str = PHONE) -> str:
         """Return the code of the newest text message to a number."""
@@ -91,7 +96,7 @@ class Visit:
         self.enter_verified()
         self.ask_for_text()
         self.fill(code=self.texted_code())
-        self.press("Verify my number")
+        self.press("Confirm phone number")
 
     def ask_to_move(self) -> "Visit":
         """Ask for another address, verified and signed in; return the visit as whoever reads it."""
@@ -99,7 +104,7 @@ class Visit:
         self.sign_in()
         self.open("/account/email")
         self.fill(email=f"moved.{self.email}")
-        self.press("Send a message there")
+        self.press("Send confirmation email")
         return replace(self, email=f"moved.{self.email}")
 
     def show_mail(self) -> None:
@@ -109,19 +114,19 @@ class Visit:
     def ask_for_reset(self) -> None:
         self.open("/password/reset")
         self.fill(email=self.email)
-        self.press("Mail me a link")
+        self.press("Send reset link")
 
     def reset(self, password: str) -> None:
         self.follow_mail()
         self.fill(new_password=password)
-        self.press("Set the new password")
+        self.press("Change password")
 
     def close_account(self) -> None:
         self.register()
         self.sign_in()
         self.open("/account/delete")
         self.fill(password=PASSWORD)
-        self.press("Delete my account")
+        self.press("Delete account")
 
     def open_stale(self, path: str) -> None:
         """Open a page so long after signing in that it asks for the password once more."""
@@ -142,7 +147,7 @@ class Visit:
     def freeze(self) -> None:
         self.open_not_me()
         self.fill(email=self.email)
-        self.press("Freeze my account")
+        self.press("Freeze account")
 
 
 def state(name: str) -> Callable[[Callable[[Visit], None]], None]:

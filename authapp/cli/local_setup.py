@@ -1,0 +1,139 @@
+"""What `make run` and `make serve` share: an embedded Valkey, SQLite, generated secrets and a port.
+
+None of it is for production.
+"""
+
+import base64
+import errno
+import os
+import secrets
+import shlex
+import signal
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Final
+
+import click
+import flask_migrate
+from flask import Flask
+from sqlalchemy import URL
+from sqlalchemy.exc import OperationalError
+
+from authapp import ROOT, create_app
+from authapp.cli.embedded_valkey import embedded_valkey
+from authapp.config import DEVELOPMENT
+from authapp.errors import ConfigError
+from authapp.services import keys
+from authapp.token_cache import token_cache
+
+HOST: Final = "127.0.0.1"
+
+Serve = Callable[[Flask, Mapping[str, str], socket.socket, socket.socket], int]
+"""Given the application, its environment, its listening socket and a socket that receives a byte
+for each signal, serves until a signal arrives and returns the exit code."""
+
+
+class NotStarted(Exception):
+    """Why the server cannot start, in one line."""
+
+
+def run(serve: Serve) -> int:
+    """Set everything up and serve until told to stop; return the exit code."""
+    signals = _queue_signals()
+    try:
+        # First of all: this same launcher may have the port, and work on the same database.
+        with (
+            _listen(os.environ.get("PORT") or "5000") as listener,
+            _set_up(listener.getsockname()[1]) as (app, environ),
+        ):
+            return serve(app, environ, listener, signals)
+    except (ConfigError, NotStarted) as error:
+        click.echo(f"authapp does not start: {error}", err=True)
+        return 1
+
+
+@contextmanager
+def _set_up(port: int) -> Iterator[tuple[Flask, Mapping[str, str]]]:
+    """Yield an application on servers that are ready, and its whole environment."""
+    instance = Path(os.environ.get("AUTHAPP_INSTANCE") or ROOT / "instance").resolve()
+    environ = _environ(instance, port)
+    given = nullcontext(os.environ.get("REDIS_URL", ""))
+    with given if "REDIS_URL" in os.environ else embedded_valkey() as redis_url:
+        environ["REDIS_URL"] = redis_url
+        _write(instance / "running.env", environ)
+        app = create_app({**os.environ, **environ})
+        _prepare(app)
+        yield app, {**os.environ, **environ}
+
+
+def _queue_signals() -> socket.socket:
+    """Let no signal interrupt what is half done: each waits as a byte to be received."""
+    told, teller = socket.socketpair()
+    teller.setblocking(False)
+    # A Python handler may come late: it waits for the main thread, which no signal may have woken.
+    signal.set_wakeup_fd(teller.detach())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    return told
+
+
+def _listen(port: str) -> socket.socket:
+    """Listen on the port; earlier connections wait. Port 0 chooses a free one."""
+    try:
+        return socket.create_server((HOST, int(port)), backlog=128)
+    except (ValueError, OverflowError):
+        raise NotStarted(f"PORT must be a number up to 65535, not {port!r}") from None
+    except OSError as error:
+        why = (
+            "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        )
+        raise NotStarted(f"port {port} {why}; choose another, such as PORT=5001") from None
+
+
+def _environ(instance: Path, port: int) -> dict[str, str]:
+    """Return the settings that the environment leaves to us, as they will be."""
+    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ours = {
+        "DATABASE_URL": URL.create("sqlite", database=str(instance / "authapp.db")),
+        "PUBLIC_URL": f"http://{HOST}:{port}",
+        **_kept_secrets(instance / "secrets.env"),
+    }
+    environ = {name: os.environ.get(name) or str(value) for name, value in ours.items()}
+    return {**environ, "ENVIRONMENT": DEVELOPMENT}
+
+
+def _kept_secrets(file: Path) -> dict[str, str]:
+    """Return this instance's secrets; the first time they are made."""
+    if not file.exists():
+        made = {
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "KEY_ENCRYPTION_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+            "CACHE_SEALING_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+        }
+        _write(file, made)
+    lines = (line.partition("=") for line in shlex.split(file.read_text()))
+    return {name: value for name, _, value in lines}
+
+
+def _write(file: Path, values: Mapping[str, str]) -> None:
+    """Write settings in shell syntax, atomically, readable only by the current user."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()))
+    new.replace(file)
+
+
+def _prepare(app: Flask) -> None:
+    with app.app_context():
+        try:
+            flask_migrate.upgrade()
+            keys.ensure_active()
+            token_cache.warm_keys()
+        except OperationalError as error:
+            reason = str(error.orig).splitlines()[0]
+            raise NotStarted(
+                f"the database is not available ({reason}); check DATABASE_URL"
+            ) from None

@@ -1,0 +1,14 @@
+"""Settings, read from the environment once, when the application is created."""
+
+from authapp.config.loader import current_settings, load
+from authapp.config.settings import DEVELOPMENT, EVERYTHING, LOOK, PRODUCTION, Settings
+
+__all__ = [
+    "DEVELOPMENT",
+    "EVERYTHING",
+    "LOOK",
+    "PRODUCTION",
+    "Settings",
+    "current_settings",
+    "load",
+]

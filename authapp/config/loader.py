@@ -1,0 +1,95 @@
+"""Reading the environment into Settings, with one report of everything that is wrong."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, fields, replace
+from typing import Any, Final
+
+from flask import current_app
+
+from authapp.config.readers import (
+    NEW_SEALING_KEY,
+    NEW_SECRET,
+    Refused,
+    sealing_keys,
+    secret,
+)
+from authapp.config.settings import PRODUCTION, Settings
+from authapp.errors import ConfigError
+
+_SMS_NEEDS: Final = {
+    "none": (),
+    "twilio": ("twilio_account", "twilio_token", "twilio_from"),
+    "webhook": ("webhook_url", "webhook_secret"),
+}
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read every setting from `environ`.
+
+    Raises ConfigError with one line for each setting that is missing, malformed or unsafe.
+    """
+    faults: list[str] = []
+    subjects = {each.name: _read_subject(each.type, environ, faults) for each in fields(Settings)}
+    if faults:
+        raise ConfigError("\n".join(faults))
+    settings = _with_defaults(Settings(**subjects))
+    conflicts = list(_conflicts(settings))
+    if conflicts:
+        raise ConfigError("\n".join(conflicts))
+    return settings
+
+
+def current_settings() -> Settings:
+    """Return the settings of the current application."""
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def _read_subject(subject: Any, environ: Mapping[str, str], faults: list[str]) -> Any:
+    """Return one subject's settings; None if `faults` has got an entry for one of them."""
+    values: dict[str, Any] = {}
+    for each in fields(subject):
+        try:
+            values[each.name] = _read(each, environ)
+        except Refused as refusal:
+            faults.append(f"{each.metadata['name']} {refusal}")
+    return subject(**values) if len(values) == len(fields(subject)) else None
+
+
+def _read(declared: Field[Any], environ: Mapping[str, str]) -> Any:
+    raw = environ.get(declared.metadata["name"], "").strip() or declared.metadata["default"]
+    if raw is None:
+        raise Refused(f"is missing: {_how_to_set(declared)}")
+    return declared.metadata["read"](raw)
+
+
+def _how_to_set(declared: Field[Any]) -> str:
+    if declared.metadata["read"] is secret:
+        return f"generate one with: {NEW_SECRET}"
+    if declared.metadata["read"] is sealing_keys:
+        return f"generate one with: {NEW_SEALING_KEY}"
+    return str(declared.metadata["about"])
+
+
+def _with_defaults(settings: Settings) -> Settings:
+    """Fill in the settings that default to another one."""
+    tokens, public_url = settings.tokens, settings.deployment.public_url
+    return replace(
+        settings,
+        tokens=replace(
+            tokens,
+            jwt_issuer=tokens.jwt_issuer or public_url,
+            jwt_audience=tokens.jwt_audience or public_url,
+        ),
+    )
+
+
+def _conflicts(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong with settings that are valid one by one."""
+    if settings.deployment.environment == PRODUCTION and not settings.mail.server:
+        yield "MAIL_SERVER is missing: name the SMTP server that delivers mail"
+    if settings.sessions.idle_lifetime > settings.sessions.absolute_lifetime:
+        yield "SESSION_IDLE_LIFETIME must not exceed SESSION_ABSOLUTE_LIFETIME"
+    for name in _SMS_NEEDS[settings.sms.sender]:
+        if not getattr(settings.sms, name):
+            yield f"SMS_{name.upper()} is missing: SMS_SENDER={settings.sms.sender} needs it"

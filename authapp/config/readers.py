@@ -1,0 +1,160 @@
+"""How the text of a setting is read: each reader returns a value, or says what is wrong with it."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from phonenumbers import SUPPORTED_REGIONS
+
+MINIMUM_SECRET_CHARACTERS: Final = 32
+SEALING_KEY_BYTES: Final = 32
+
+NEW_SECRET: Final = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
+NEW_SEALING_KEY: Final = (
+    'python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
+)
+NEW_WEBHOOK_SECRET: Final = (
+    "generate one with: python -c "
+    "\"import base64, os; print('whsec_' + base64.b64encode(os.urandom(32)).decode())\""
+)
+
+
+class Refused(ValueError):
+    """What is wrong with one value, and what to do about it."""
+
+
+def text(raw: str) -> str:
+    return raw
+
+
+def secret(raw: str) -> str:
+    if len(raw) < MINIMUM_SECRET_CHARACTERS:
+        raise Refused(
+            f"is shorter than {MINIMUM_SECRET_CHARACTERS} characters; "
+            f"generate one with: {NEW_SECRET}"
+        )
+    if len(set(raw)) < 12 or re.search(r"change[-_ ]?me|secret[-_ ]?key|default", raw, re.I):
+        raise Refused(f"looks like a default or a placeholder; generate one with: {NEW_SECRET}")
+    return raw
+
+
+def secrets(raw: str) -> list[str]:
+    return [secret(part.strip()) for part in raw.split(",") if part.strip()]
+
+
+def sealing_keys(raw: str) -> list[bytes]:
+    """Read comma-separated keys: the first one seals, all of them open."""
+    return [_sealing_key(part.strip()) for part in raw.split(",") if part.strip()]
+
+
+def _sealing_key(part: str) -> bytes:
+    hint = f"generate one with: {NEW_SEALING_KEY}"
+    try:
+        key = base64.b64decode(part, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(f"is not URL-safe base64; {hint}") from None
+    if len(key) != SEALING_KEY_BYTES:
+        raise Refused(f"holds a key of {len(key)} bytes, not {SEALING_KEY_BYTES}; {hint}")
+    if len(set(key)) < 8:
+        raise Refused(f"looks like a default or a placeholder; {hint}")
+    return key
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    def read(raw: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", raw) or not least <= int(raw) <= most:
+            raise Refused(f"must be a whole number from {least} to {most}")
+        return int(raw)
+
+    return read
+
+
+def duration(least: int, most: int, unit: timedelta) -> Callable[[str], timedelta]:
+    number = whole(least, most)
+
+    def read(raw: str) -> timedelta:
+        return number(raw) * unit
+
+    return read
+
+
+SECOND: Final = timedelta(seconds=1)
+MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if raw not in allowed:
+            raise Refused(f"must be one of: {', '.join(allowed)}")
+        return raw
+
+    return read
+
+
+def pattern(expression: str, meaning: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if not re.fullmatch(expression, raw):
+            raise Refused(f"must be {meaning}")
+        return raw
+
+    return read
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if not raw:
+            return raw
+        try:
+            parts = urlsplit(raw)
+            parts.port  # noqa: B018 - reading it is what checks it
+        except ValueError:
+            raise Refused("is not a URL") from None
+        if parts.scheme not in schemes:
+            raise Refused(f"must start with one of: {', '.join(s + '://' for s in schemes)}")
+        return raw
+
+    return read
+
+
+def origin(raw: str) -> str:
+    """Read the address at which people reach the pages, without a path."""
+    parts = urlsplit(url("http", "https")(raw))
+    if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise Refused("must be an origin such as https://accounts.example.org, without a path")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def database(raw: str) -> str:
+    """Read an SQLAlchemy URL; PostgreSQL is always reached through psycopg."""
+    raw = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", raw)
+    if raw.startswith("sqlite:") and raw in ("sqlite://", "sqlite:///:memory:"):
+        raise Refused("must name a file: an SQLite database in memory has only one connection")
+    return url("sqlite", "postgresql+psycopg")(raw)
+
+
+def webhook_secret(raw: str) -> bytes:
+    """Read a key as Standard Webhooks writes it."""
+    if not raw:
+        return b""
+    try:
+        key = base64.b64decode(raw.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not raw.startswith("whsec_") or not 24 <= len(key) <= 64 or len(set(key)) < 8:
+        raise Refused(f"must be whsec_ and base64 of 24 to 64 random bytes; {NEW_WEBHOOK_SECRET}")
+    return key
+
+
+def region(raw: str) -> str:
+    """Read a country by its code of two letters."""
+    if raw not in SUPPORTED_REGIONS:
+        raise Refused("must be a country's two capital letters, such as GB")
+    return raw
+
+
+def regions(raw: str) -> list[str]:
+    return [region(part.strip()) for part in raw.split(",") if part.strip()]

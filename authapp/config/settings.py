@@ -1,0 +1,189 @@
+"""Every setting: its environment variable, unit, default and meaning, one class per subject.
+
+docs/configuration.md lists the same settings, and a test compares the two.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from authapp.config.readers import (
+    MILLISECOND,
+    SECOND,
+    choice,
+    database,
+    duration,
+    origin,
+    pattern,
+    region,
+    regions,
+    sealing_keys,
+    secret,
+    secrets,
+    text,
+    url,
+    webhook_secret,
+    whole,
+)
+from authapp.config.redis_url import RedisURL, redis
+
+DEVELOPMENT: Final = "development"
+PRODUCTION: Final = "production"
+
+LOOK: Final = "look"
+EVERYTHING: Final = "everything"
+
+
+def setting(
+    name: str, read: Callable[[str], Any], default: str | None, about: str, *, unit: str = ""
+) -> Any:
+    """Declare a setting that is read from the environment variable `name`.
+
+    `default` is the text that is read if the variable is missing or empty; None means that the
+    setting is required.
+    """
+    return field(
+        metadata={"name": name, "read": read, "default": default, "about": about, "unit": unit}
+    )
+
+
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """Where and how the server runs."""
+
+    environment: str = setting("ENVIRONMENT", choice(PRODUCTION, DEVELOPMENT), PRODUCTION, "`development` adds the outbox page and allows an empty MAIL_SERVER; nothing else differs.")
+    public_url: str = setting("PUBLIC_URL", origin, None, "Origin of the pages, such as `https://accounts.example.org`. Links in emails start with it.")
+    trusted_proxies: int = setting("TRUSTED_PROXIES", whole(0, 5), "0", "Number of reverse proxies in front of authapp that set X-Forwarded-For and X-Forwarded-Proto.", unit="proxies")
+    metrics_tokens: list[str] = setting("METRICS_TOKENS", secrets, "", "Bearer tokens that Prometheus may use at `/metrics`, comma-separated. Leave empty to disable `/metrics`.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """Keys that sign, seal and encrypt."""
+
+    secret_key: str = setting("SECRET_KEY", secret, None, "Signs cookies and derives the keys for refresh tokens and codes.")
+    secret_key_fallbacks: list[str] = setting("SECRET_KEY_FALLBACKS", secrets, "", "Previous values of SECRET_KEY that are still accepted, comma-separated.")
+    key_encryption_keys: list[bytes] = setting("KEY_ENCRYPTION_KEYS", sealing_keys, None, "Encrypt the private signing keys in the database. Comma-separated; the first one encrypts, all of them decrypt.")
+    cache_sealing_keys: list[bytes] = setting("CACHE_SEALING_KEYS", sealing_keys, None, "Seal every value in Redis. Comma-separated; the first one seals, all of them unseal.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """The database and how long to wait for it."""
+
+    url: str = setting("DATABASE_URL", database, None, "SQLAlchemy URL of a PostgreSQL database or an SQLite file.")
+    pool_size: int = setting("DATABASE_POOL_SIZE", whole(1, 100), "8", "Database connections that one process keeps open for everything else. Under load it opens up to 10 more.", unit="connections")
+    timeout: timedelta = setting("DATABASE_TIMEOUT", duration(1, 60, SECOND), "3", "How long to wait for a database connection, new or from the pool.", unit="seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cache:
+    """Redis, and how long its answers are trusted."""
+
+    url: RedisURL | None = setting("REDIS_URL", redis, "", "URL of Redis or Valkey. Leave empty to run without a cache. Must be the same for every process.")
+    key_prefix: str = setting("CACHE_KEY_PREFIX", pattern(r"[A-Za-z0-9:_.-]{0,64}", "up to 64 letters, digits and :_.-"), "", "Prefix of every key in Redis, for a shared server.")
+    timeout: timedelta = setting("CACHE_TIMEOUT", duration(5, 5_000, MILLISECOND), "100", "How long to wait for a response from Redis.", unit="milliseconds")
+    connect_timeout: timedelta = setting("CACHE_CONNECT_TIMEOUT", duration(5, 5_000, MILLISECOND), "50", "How long to wait for a connection to Redis.", unit="milliseconds")
+    trust: timedelta = setting("CACHE_TRUST", duration(20, 5_000, MILLISECOND), "250", "How long one check of Redis and the journal remains valid.", unit="milliseconds")
+    local_trust: timedelta = setting("CACHE_LOCAL_TRUST", duration(0, 100, MILLISECOND), "10", "How long a process answers from its own memory after reading the change log. Every change is reported this much later. 0 turns the memory off. Must be the same for every process.", unit="milliseconds")
+    loaders: int = setting("CACHE_LOADERS", whole(1, 100), "4", "Maximum number of requests in one process that query the database instead of Redis at the same time.", unit="connections")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """Access tokens, signing keys and API tokens."""
+
+    jwt_algorithm: str = setting("JWT_ALGORITHM", choice("RS256", "ES256", "EdDSA"), "RS256", "Algorithm of new signing keys.")
+    jwt_issuer: str = setting("JWT_ISSUER", text, "", "`iss` of access tokens. Defaults to PUBLIC_URL.")
+    jwt_audience: str = setting("JWT_AUDIENCE", text, "", "`aud` of access tokens. Defaults to PUBLIC_URL.")
+    access_token_lifetime: timedelta = setting("ACCESS_TOKEN_LIFETIME", duration(30, 3600, SECOND), "600", "How long an access token is valid.", unit="seconds")
+    clock_skew: timedelta = setting("CLOCK_SKEW", duration(0, 300, SECOND), "60", "Largest allowed difference between the clocks of two hosts.", unit="seconds")
+    jwks_max_age: timedelta = setting("JWKS_MAX_AGE", duration(0, 86_400, SECOND), "300", "How long other programs may cache the published keys.", unit="seconds")
+    api_token_prefix: str = setting("API_TOKEN_PREFIX", pattern(r"[a-z][a-z0-9]{1,9}", "2 to 10 lowercase letters and digits"), "aut", "Prefix of every API token, for secret scanners.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sessions:
+    """How long a sign-in lasts."""
+
+    idle_lifetime: timedelta = setting("SESSION_IDLE_LIFETIME", duration(60, 7_776_000, SECOND), "1209600", 'A "Keep me signed in" session ends after being idle for this long.', unit="seconds")
+    absolute_lifetime: timedelta = setting("SESSION_ABSOLUTE_LIFETIME", duration(60, 31_536_000, SECOND), "7776000", 'A "Keep me signed in" session ends this long after the sign-in.', unit="seconds")
+    brief_lifetime: timedelta = setting("SESSION_BRIEF_LIFETIME", duration(60, 604_800, SECOND), "43200", "Any other session ends this long after the sign-in.", unit="seconds")
+    refresh_overlap: timedelta = setting("REFRESH_OVERLAP", duration(0, 600, SECOND), "60", "How long the previous refresh token still returns the same successor.", unit="seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """Passwords, links and what an account may do."""
+
+    password_min_length: int = setting("PASSWORD_MIN_LENGTH", whole(8, 64), "15", "Minimum password length. NIST SP 800-63B-4 requires 15 where the password is the only factor.", unit="characters")
+    password_freshness: timedelta = setting("PASSWORD_FRESHNESS", duration(60, 86_400, SECOND), "900", "How long after entering the password a user can make security changes without entering it again.", unit="seconds")
+    unverified_may: str = setting("UNVERIFIED_MAY", choice(LOOK, EVERYTHING), LOOK, "What an account with an unverified address may do: `look` (view the account and verify the address) or `everything`.")
+    email_verification_lifetime: timedelta = setting("EMAIL_VERIFICATION_LIFETIME", duration(60, 604_800, SECOND), "1800", "How long an email verification link is valid.", unit="seconds")
+    password_reset_lifetime: timedelta = setting("PASSWORD_RESET_LIFETIME", duration(60, 86_400, SECOND), "1800", "How long a password reset link is valid.", unit="seconds")
+    invitation_lifetime: timedelta = setting("INVITATION_LIFETIME", duration(3600, 2_592_000, SECOND), "259200", "How long an invitation link is valid. An invitation is sent when an operator creates an account.", unit="seconds")
+    not_me_lifetime: timedelta = setting("NOT_ME_LIFETIME", duration(3600, 2_592_000, SECOND), "604800", "How long the \"This wasn't me\" link in a security email is valid.", unit="seconds")
+    deletion_grace: timedelta = setting("ACCOUNT_DELETION_GRACE", duration(0, 7_776_000, SECOND), "1209600", "How long an owner can restore a deleted account. 0 deletes accounts at once.", unit="seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brand:
+    """Names, colors and links on the pages."""
+
+    app_name: str = setting("APP_NAME", pattern(r"[^\x00-\x1f\x7f<>]{1,60}", "1 to 60 printable characters"), "authapp", "Product name, shown in pages and emails.")
+    accent_color: str = setting("ACCENT_COLOR", pattern(r"#[0-9a-f]{6}", "a color such as #17594a"), "#17594a", "Color of buttons and links; all other colors derive from it. Must be dark enough to read on a light page.")
+    logo_file: str = setting("LOGO_FILE", text, "", "SVG, PNG or WebP file of at most 16 KiB, shown in the header instead of the default logo.")
+    support_address: str = setting("SUPPORT_ADDRESS", pattern(r"|https?://[!-~]+|[!-?A-~]+@[!-?A-~]+", "an email address or a URL"), "", "Support contact shown in pages and emails: an email address or a URL.")
+    terms_url: str = setting("TERMS_URL", url("https", "http"), "", "URL of the terms of use.")
+    privacy_url: str = setting("PRIVACY_URL", url("https", "http"), "", "URL of the privacy policy.")
+    template_folder: str = setting("TEMPLATE_FOLDER", text, "", "Folder with templates that override the built-in ones of the same name. They can extend a built-in template as `authapp/<name>`.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """The SMTP server."""
+
+    server: str = setting("MAIL_SERVER", text, "", "SMTP server. Required in production.")
+    port: int = setting("MAIL_PORT", whole(1, 65_535), "587", "Port of the SMTP server.")
+    security: str = setting("MAIL_SECURITY", choice("starttls", "tls", "none"), "starttls", "Encryption of the SMTP connection: `starttls`, `tls` or `none`.")
+    username: str = setting("MAIL_USERNAME", text, "", "SMTP user name. Leave empty to connect without authentication.")
+    password: str = setting("MAIL_PASSWORD", text, "", "SMTP password.")
+    default_sender: str = setting("MAIL_DEFAULT_SENDER", pattern(r"[^\x00-\x1f\x7f]+@[^\x00-\x1f\x7f]+", "an email address"), "no-reply@localhost.localdomain", "Sender address of emails.")
+    ca_file: str = setting("MAIL_CA_FILE", pattern(r"[^\x00-\x1f]*", "a path"), "", "PEM file of a private certificate authority for the SMTP server. Leave empty to use the system's authorities.")
+    delivery_timeout: timedelta = setting("DELIVERY_TIMEOUT", duration(1, 60, SECOND), "15", "How long to wait for each step of handing a message to a mail server or text message service.", unit="seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sms:
+    """Text messages and phone numbers."""
+
+    sender: str = setting("SMS_SENDER", choice("none", "twilio", "webhook"), "none", "How text messages are sent: `none`, `twilio` or `webhook`. With `none`, phone numbers cannot be verified in production, and the pages say so.")
+    twilio_account: str = setting("SMS_TWILIO_ACCOUNT", pattern(r"[!-~]*", "printable ASCII"), "", "Twilio account SID.")
+    twilio_token: str = setting("SMS_TWILIO_TOKEN", pattern(r"[!-~]*", "printable ASCII"), "", "Twilio auth token.")
+    twilio_from: str = setting("SMS_TWILIO_FROM", pattern(r"[!-~]*", "printable ASCII"), "", "Twilio sender number or messaging service (`MG...`).")
+    twilio_url: str = setting("SMS_TWILIO_URL", url("https", "http"), "https://api.twilio.com", "Base URL of the Twilio API.")
+    webhook_url: str = setting("SMS_WEBHOOK_URL", url("https", "http"), "", "URL of your program that sends text messages. docs/operation.md describes the request.")
+    webhook_secret: bytes = setting("SMS_WEBHOOK_SECRET", webhook_secret, "", "Signs the requests to SMS_WEBHOOK_URL: `whsec_` followed by 24 to 64 random bytes in base64.")
+    daily_budget: int = setting("SMS_DAILY_BUDGET", whole(1, 100_000_000), "1000", "Maximum number of codes texted per day, to all users together.", unit="messages")
+    daily_budget_per_country: int = setting("SMS_DAILY_BUDGET_PER_COUNTRY", whole(1, 100_000_000), "200", "Maximum number of codes texted per day to one country.", unit="messages")
+    default_region: str = setting("PHONE_DEFAULT_REGION", region, "GB", "Country preselected on the phone page, such as `GB`.")
+    regions: list[str] = setting("PHONE_REGIONS", regions, "", "Countries whose numbers can be verified, comma-separated. Leave empty to allow all.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting, read and checked."""
+
+    deployment: Deployment
+    secrets: Secrets
+    database: Database
+    cache: Cache
+    tokens: Tokens
+    sessions: Sessions
+    accounts: Accounts
+    brand: Brand
+    mail: Mail
+    sms: Sms
+# fmt: on

@@ -1,0 +1,1 @@
+"""Rules and building blocks that several use cases share; nothing here commits."""

@@ -1,0 +1,78 @@
+"""Whether an account may be used, checked while holding a lock on it."""
+
+from uuid import UUID
+
+from sqlalchemy import update
+
+from authapp.config import EVERYTHING, current_settings
+from authapp.errors import (
+    AccountClosing,
+    AccountDisabled,
+    AccountFrozen,
+    AddressUnverified,
+    NotAllowed,
+    NotFound,
+)
+from authapp.models import User, db
+
+
+def lock(user_id: UUID) -> User:
+    """Lock and return the account; no other transaction changes it until this one ends.
+
+    Requests that start something for an account (a session, a token) and requests that close it
+    must hold this lock. Otherwise what starts while the account is closing would stay active.
+    Raises NotFound.
+    """
+    # An UPDATE that changes nothing: it locks the row on PostgreSQL and the file on SQLite.
+    locked = (
+        update(User)
+        .where(User.id == user_id)
+        .values(created_at=User.created_at)
+        .returning(User)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    user = db.session.scalars(locked).one_or_none()
+    if user is None:
+        raise NotFound("no such account")
+    return user
+
+
+def require_active(user_id: UUID) -> User:
+    """Lock and return the account if it is active.
+
+    Raises NotFound, AccountDisabled, AccountFrozen or AccountClosing.
+    """
+    user = lock(user_id)
+    refusal = _refusal(user)
+    if refusal is not None:
+        raise refusal
+    return user
+
+
+def may_do_everything(user_id: UUID) -> bool:
+    """Return whether an account's address is verified, or need not be."""
+    if current_settings().accounts.unverified_may == EVERYTHING:
+        return True
+    user = db.session.get(User, user_id)
+    return user is not None and user.email_verified_at is not None
+
+
+def require_verified(user_id: UUID) -> User:
+    """Lock and return the account if it is active and its address is verified, or need not be.
+
+    Raises AddressUnverified, and what `require_active` raises.
+    """
+    user = require_active(user_id)
+    if not may_do_everything(user_id):
+        raise AddressUnverified("the address is not verified yet")
+    return user
+
+
+def _refusal(user: User) -> NotAllowed | None:
+    if user.disabled_at is not None:
+        return AccountDisabled("an operator has disabled the account")
+    if user.frozen_at is not None:
+        return AccountFrozen("frozen until its owner chooses a new password")
+    if user.delete_at is not None:
+        return AccountClosing(user.id)
+    return None

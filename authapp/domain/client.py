@@ -1,0 +1,21 @@
+"""Where a request came from, as far as a use case needs to know."""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_network
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client's network address and what it calls itself."""
+
+    address: str
+    user_agent: str
+
+    @property
+    def network(self) -> str:
+        """Whom a limit on clients counts: an IPv4 address, or the /64 that one IPv6 host has."""
+        try:
+            address = IPv6Address(self.address)
+        except ValueError:
+            return self.address
+        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))

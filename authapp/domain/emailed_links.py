@@ -1,0 +1,133 @@
+"""Who may use an emailed link: the browser that asked for it, its signed-in owner, or the code.
+
+Mail scanners open the links in a mailbox before its owner does. They run scripts and press buttons,
+but they have neither the browser that asked nor its session, and they do not type the code from the
+email. So a link needs one of these three.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from authapp.config import current_settings
+from authapp.domain import account_status, one_time_tokens, rate_limits
+from authapp.domain.rate_limits import Limit
+from authapp.errors import InputRefused
+from authapp.models import User, VerificationType
+from authapp.security.codes import is_code, make_code, read_code
+from authapp.security.derivation import derive_key
+from authapp.security.opaque_tokens import matches, parse_link_token
+from authapp.token_cache import token_cache
+from authapp.token_cache.records import VerificationTokenRecord
+
+GUESSES: Final = Limit("code", most=5, within=timedelta(hours=5))
+"""Guesses per user and type of code; a new code does not reset them.
+
+Source: NIST SP 800-63B-4, section 3.1.3.2.
+"""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who opens a link: the user who is signed in, if any, and the browser's secret."""
+
+    user_id: UUID | None
+    browser: str | None
+
+
+def is_recognized(record: VerificationTokenRecord, visitor: Visitor) -> bool:
+    """Return whether the visitor is the link's own user, or uses the browser that asked for it."""
+    if visitor.user_id == record.user_id:
+        return True
+    if visitor.browser is None or record.browser_digest is None:
+        return False
+    return matches(visitor.browser.encode(), record.browser_digest)
+
+
+def require(
+    value: str, type: VerificationType, visitor: Visitor, code: str
+) -> VerificationTokenRecord:
+    """Return a link that the visitor may claim.
+
+    A browser that is not recognized needs the code as well. Raises InputRefused for a wrong code,
+    TooManyAttempts after five, and what `one_time_tokens.require` raises. Call it before the
+    transaction.
+    """
+    record = one_time_tokens.require(value, type)
+    if not is_recognized(record, visitor):
+        require_code(record, code)
+    return record
+
+
+def claim(record: VerificationTokenRecord) -> User:
+    """Consume a link in the caller's transaction, and return its account, locked.
+
+    Raises what `one_time_tokens.claim` raises.
+    """
+    user = account_status.lock(record.user_id)
+    one_time_tokens.claim(record)
+    rate_limits.forgive(GUESSES, _guesses_of(record))
+    return user
+
+
+def find_asked(
+    user_id: UUID, type: VerificationType, visitor: Visitor
+) -> VerificationTokenRecord | None:
+    """Return the newest active link of a user that the visitor may claim by its code alone."""
+    found = token_cache.get_verification_tokens_by_user(user_id, type)
+    return next((record for record in found[::-1] if is_recognized(record, visitor)), None)
+
+
+def require_by_code(
+    record: VerificationTokenRecord | None, visitor: Visitor, code: str, *, sent_to: str = ""
+) -> VerificationTokenRecord:
+    """Return a link that the visitor may claim by its code alone, in the browser that asked.
+
+    Without such a link every code is wrong. `sent_to` is the address that the visitor says the
+    code was sent to: guesses at codes that were never sent are limited by it, as other guesses
+    are by their user. Raises InputRefused or TooManyAttempts. Call it before the transaction.
+    """
+    require_digits(code)
+    if record is None or not is_recognized(record, visitor):
+        rate_limits.spend(GUESSES, f"nobody {visitor.user_id or visitor.browser} {sent_to}")
+        raise InputRefused("code", "wrong")
+    require_code(record, code)
+    return record
+
+
+def code_of(value: str) -> str:
+    """Return the code that is sent in the same message as a link."""
+    claimed = parse_link_token(value)
+    if claimed is None:
+        raise ValueError("not a link token")
+    return make_code(_keys()[0], claimed.id)
+
+
+def require_code(record: VerificationTokenRecord, typed: str) -> None:
+    """Check the code that a user typed for a link; guesses are limited.
+
+    Call it before the transaction. Raises InputRefused or TooManyAttempts.
+    """
+    code = require_digits(typed)
+    rate_limits.spend(GUESSES, _guesses_of(record))
+    if not is_code(_keys(), record.id, code):
+        raise InputRefused("code", "wrong")
+
+
+def require_digits(typed: str) -> str:
+    """Return the typed digits; raises InputRefused for anything that cannot be a code."""
+    code = read_code(typed)
+    if code is None:
+        raise InputRefused("code", "not_a_code")
+    return code
+
+
+def _guesses_of(record: VerificationTokenRecord) -> str:
+    return f"{record.type} {record.user_id}"
+
+
+def _keys() -> list[bytes]:
+    settings = current_settings()
+    secrets = [settings.secrets.secret_key, *settings.secrets.secret_key_fallbacks]
+    return [derive_key(secret, "code") for secret in secrets]

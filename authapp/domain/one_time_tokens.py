@@ -1,0 +1,142 @@
+"""Issuing and claiming one-use links, whatever they are for.
+
+The cache finds a link; the database decides, by one conditional UPDATE, who may use it.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from authapp import clock
+from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked, TokenUsed
+from authapp.models import User, VerificationToken, VerificationType, db
+from authapp.models.changes import update_where
+from authapp.security.opaque_tokens import (
+    digest,
+    make_link_token,
+    matches,
+    new_secret,
+    parse_link_token,
+)
+from authapp.token_cache import token_cache
+from authapp.token_cache.records import VerificationTokenRecord, is_active
+
+
+def issue(
+    user: User,
+    type: VerificationType,
+    *,
+    target: str,
+    lifetime: timedelta,
+    browser: str | None = None,
+) -> str:
+    """Add a link to the transaction, void its predecessors, and return its value."""
+    void(user.id, type)
+    return add(user, type, target=target, lifetime=lifetime, browser=browser)
+
+
+def add(
+    user: User,
+    type: VerificationType,
+    *,
+    target: str,
+    lifetime: timedelta,
+    browser: str | None = None,
+) -> str:
+    """Add a link to the transaction beside the active ones, and return its value.
+
+    `browser` is the secret of the browser in which it was asked for.
+    """
+    id, secret = uuid4(), new_secret()
+    db.session.add(
+        VerificationToken(
+            id=id,
+            user_id=user.id,
+            type=type,
+            target=target,
+            digest=digest(secret),
+            browser_digest=digest(browser.encode()) if browser else None,
+            expires_at=clock.now() + lifetime,
+        )
+    )
+    return make_link_token(id, secret)
+
+
+def void(user_id: UUID, type: VerificationType) -> None:
+    """Revoke all of a user's active links of one type."""
+    update_where(
+        VerificationToken,
+        VerificationToken.user_id == user_id,
+        VerificationToken.type == type,
+        VerificationToken.used_at.is_(None),
+        VerificationToken.revoked_at.is_(None),
+        revoked_at=clock.now(),
+    )
+
+
+def void_all(user_id: UUID, *, but: Collection[VerificationType]) -> None:
+    """Revoke all of a user's active links and codes except some types."""
+    update_where(
+        VerificationToken,
+        VerificationToken.user_id == user_id,
+        VerificationToken.type.not_in(but),
+        VerificationToken.used_at.is_(None),
+        VerificationToken.revoked_at.is_(None),
+        revoked_at=clock.now(),
+    )
+
+
+def require(value: str, type: VerificationType) -> VerificationTokenRecord:
+    """Return the link that a value proves, if it may still be used.
+
+    Raises TokenInvalid, TokenExpired, TokenUsed or TokenRevoked.
+    """
+    record = token_cache.get_verification_token_by_value(value)
+    if record is None or record.type != type or not is_active(record):
+        raise _why_refused(value, type)
+    return record
+
+
+def claim(record: VerificationTokenRecord) -> None:
+    """Use up a link or code that the caller has found, in the caller's transaction.
+
+    Raises TokenUsed on a second claim, and TokenInvalid, TokenExpired or TokenRevoked if that has
+    become of it since it was found.
+    Source: OWASP Forgot Password Cheat Sheet, single use.
+    """
+    if not _is_claimed(record):
+        raise _why_unusable(db.session.get(VerificationToken, record.id))
+
+
+def _is_claimed(record: VerificationTokenRecord) -> bool:
+    now = clock.now()
+    won = update_where(
+        VerificationToken,
+        VerificationToken.id == record.id,
+        VerificationToken.used_at.is_(None),
+        VerificationToken.revoked_at.is_(None),
+        VerificationToken.expires_at > now,
+        used_at=now,
+    )
+    return bool(won)
+
+
+def _why_refused(value: str, type: VerificationType) -> Exception:
+    """Ask the database why a link does not work; only its holder learns more than 'invalid'."""
+    claimed = parse_link_token(value)
+    row = db.session.get(VerificationToken, claimed.id) if claimed else None
+    if claimed is None or row is None or row.type != type:
+        return TokenInvalid("no such link")
+    if not matches(claimed.secret, row.digest):
+        return TokenInvalid("no such link")
+    return _why_unusable(row)
+
+
+def _why_unusable(row: VerificationToken | None) -> Exception:
+    if row is None:
+        return TokenInvalid("no such link")
+    if row.used_at is not None:
+        return TokenUsed("the link was used before")
+    if row.revoked_at is not None:
+        return TokenRevoked("replaced")
+    return TokenExpired("the link is too old")

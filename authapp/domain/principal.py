@@ -1,0 +1,32 @@
+"""The principal: who a valid token authenticates."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from authapp.models import Scope
+
+
+class TokenKind(StrEnum):
+    """The kinds of token that authenticate someone."""
+
+    ACCESS_TOKEN = "access_token"
+    REFRESH_TOKEN = "refresh_token"
+    API_TOKEN = "api_token"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Principal:
+    """Who a valid token authenticates, and through which session or API token.
+
+    `scopes` is None for a session, which may do anything its user may.
+    """
+
+    kind: TokenKind
+    user_id: UUID
+    session_id: UUID | None = None
+    token_id: UUID | None = None
+    scopes: frozenset[Scope] | None = None
+    auth_time: datetime | None = None
+    expires_at: datetime | None

@@ -1,0 +1,50 @@
+"""The signing keys that other parts use: which one signs, and which ones verify."""
+
+from dataclasses import dataclass
+
+from authapp.config import current_settings
+from authapp.domain import key_encryption
+from authapp.errors import Unavailable
+from authapp.models import KeyState
+from authapp.security import jwt, keyring
+from authapp.token_cache import token_cache
+from authapp.token_cache.records import JWTKeyRecord, is_active
+
+
+@dataclass(frozen=True)
+class Signer:
+    """The active key with its private half; signing with it reads neither cache nor database."""
+
+    kid: str
+    algorithm: str
+    private_der: bytes
+
+    def sign(self, claims: jwt.AccessClaims) -> str:
+        settings = current_settings()
+        return jwt.sign(
+            claims,
+            key=keyring.parse_private(self.private_der),
+            kid=self.kid,
+            algorithm=self.algorithm,
+            issuer=settings.tokens.jwt_issuer,
+            audience=settings.tokens.jwt_audience,
+        )
+
+
+def signer() -> Signer:
+    """Return the active key, ready to sign; raises Unavailable if there is none."""
+    active = [key for key in published() if key.state == KeyState.ACTIVE]
+    if not active:
+        raise Unavailable
+    key = active[0]
+    return Signer(key.kid, key.algorithm, key_encryption.private_half(key.kid))
+
+
+def published() -> list[JWTKeyRecord]:
+    """Return the keys whose public halves other programs may verify with."""
+    return token_cache.get_active_jwt_keys()
+
+
+def verifies(key: JWTKeyRecord) -> bool:
+    """Return whether tokens that this key signed are accepted."""
+    return is_active(key) and key.state in (KeyState.ACTIVE, KeyState.RETIRED)

@@ -1,0 +1,47 @@
+"""Limits on text messages: each costs money, and some pay the attacker who causes them."""
+
+import logging
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from authapp.config import current_settings
+from authapp.domain import rate_limits
+from authapp.domain.client import Client
+from authapp.domain.phone_numbers import region_of
+from authapp.domain.rate_limits import Limit
+from authapp.errors import TooManyAttempts
+
+PAUSE: Final = Limit("phone_text_pause", most=1, within=timedelta(seconds=30))
+"""Between two texts that one account asks for."""
+
+_OF_USER: Final = Limit("phone_texts_of_user", most=6, within=timedelta(hours=2))
+_OF_CLIENT: Final = Limit("phone_texts_of_client", most=20, within=timedelta(hours=2))
+_TO_NUMBER: Final = Limit("phone_texts_to_number", most=6, within=timedelta(hours=2))
+
+_DAY: Final = timedelta(days=1)
+
+log = logging.getLogger(__name__)
+
+
+def spend(user_id: UUID, number: str, *, client: Client) -> None:
+    """Count a text against every limit on what it costs, the widest last.
+
+    Raises TooManyAttempts.
+    """
+    settings, country = current_settings(), region_of(number)
+    rate_limits.spend(_OF_USER, str(user_id))
+    rate_limits.spend(_OF_CLIENT, client.network)
+    rate_limits.spend(_TO_NUMBER, number)
+    try:
+        per_country = _budget("texts_to_country", settings.sms.daily_budget_per_country)
+        rate_limits.spend(per_country, country)
+        rate_limits.spend(_budget("texts", settings.sms.daily_budget), "all")
+    except TooManyAttempts:
+        log.warning("the budget for text messages is spent, at a message to %s", country)
+        raise
+
+
+def _budget(name: str, daily: int) -> Limit:
+    """Return a limit that no day exceeds: half of it at once, and half as the day goes on."""
+    return Limit(name, most=max(1, daily // 2), within=_DAY)

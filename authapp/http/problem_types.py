@@ -1,0 +1,216 @@
+"""The types of problem documents: what each error is to a program, and what to do about it.
+
+docs/api.md lists them all. `type` and `status` are stable; `title` and `detail` may be reworded.
+"""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from authapp import errors
+
+
+class Kind(NamedTuple):
+    """What an error is to a program; `detail` says what to do."""
+
+    status: HTTPStatus
+    type: str
+    title: str
+    detail: str
+
+
+BODY_MALFORMED: Final = Kind(
+    HTTPStatus.BAD_REQUEST,
+    "body-malformed",
+    "The body cannot be decoded",
+    "Send what the operation expects, encoded as its Content-Type says.",
+)
+INPUT_REFUSED: Final = Kind(
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "input-refused",
+    "Some input is not acceptable",
+    "Correct the fields that `errors` names, and send the request again.",
+)
+TOKEN_MISSING: Final = Kind(
+    HTTPStatus.UNAUTHORIZED,
+    "token-missing",
+    "This request needs a token",
+    "Send an access token or an API token in the header `Authorization: Bearer`.",
+)
+
+_REFUSED: Final = "request-refused"
+_FAILED: Final = "internal-error"
+
+# Subclasses come before their base classes: the first match counts.
+_DOMAIN: Final[dict[type[errors.DomainError], Kind]] = {
+    errors.Unavailable: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "The service is temporarily unavailable",
+        "Send the request again after the number of seconds in Retry-After.",
+    ),
+    errors.TooManyAttempts: Kind(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too-many-attempts",
+        "Too many attempts",
+        "Wait for the number of seconds in Retry-After before you try again.",
+    ),
+    errors.NotFound: Kind(
+        HTTPStatus.NOT_FOUND,
+        "not-found",
+        "There is no such resource",
+        "Check the id: the resource does not exist, or belongs to another account.",
+    ),
+    errors.ScopeMissing: Kind(
+        HTTPStatus.FORBIDDEN,
+        "insufficient-scope",
+        "The token does not have the required scope",
+        "Use a token that has the scope named in WWW-Authenticate.",
+    ),
+    errors.AddressUnverified: Kind(
+        HTTPStatus.FORBIDDEN,
+        "address-unverified",
+        "The email address is not verified",
+        "Ask the user to verify their email address, then try again.",
+    ),
+    errors.AccountFrozen: Kind(
+        HTTPStatus.FORBIDDEN,
+        "account-frozen",
+        "The account is frozen",
+        "Ask the user to set a new password: that unfreezes the account.",
+    ),
+    errors.NotAllowed: Kind(
+        HTTPStatus.FORBIDDEN,
+        "not-allowed",
+        "This is not allowed",
+        "Do not repeat the request with this account and token.",
+    ),
+    errors.LimitReached: Kind(
+        HTTPStatus.CONFLICT,
+        "limit-reached",
+        "The limit is reached",
+        "Delete one that is no longer needed, then try again.",
+    ),
+    errors.Conflict: Kind(
+        HTTPStatus.CONFLICT,
+        "conflict",
+        "The resource is not in a state that allows this",
+        "Fetch its current state before you try again.",
+    ),
+    errors.InputRefused: INPUT_REFUSED,
+    errors.CredentialsRefused: Kind(
+        HTTPStatus.UNAUTHORIZED,
+        "credentials-refused",
+        "The email address or the password is wrong",
+        "Ask the user to enter both again.",
+    ),
+    errors.ProofTooOld: Kind(
+        HTTPStatus.UNAUTHORIZED,
+        "proof-too-old",
+        "The password was entered too long ago",
+        "Sign in again, and use the new access token.",
+    ),
+    errors.TokenExpired: Kind(
+        HTTPStatus.UNAUTHORIZED,
+        "token-expired",
+        "The token has expired",
+        "Renew the session with its refresh token; if that is refused, sign in again.",
+    ),
+    errors.TokenRevoked: Kind(
+        HTTPStatus.UNAUTHORIZED,
+        "token-revoked",
+        "The token was revoked, or its session has ended",
+        "Sign in again, or use another API token.",
+    ),
+    errors.SigningKeyRefused: Kind(
+        HTTPStatus.UNAUTHORIZED,
+        "signing-key-refused",
+        "The token's signing key is not trusted",
+        "Renew the session with its refresh token; if that is refused, sign in again.",
+    ),
+    errors.TokenRefused: Kind(
+        HTTPStatus.UNAUTHORIZED,
+        "token-invalid",
+        "The token is not one of ours",
+        "Check that the whole token was sent, and to the site that issued it.",
+    ),
+}
+
+_HTTP: Final = {
+    kind.status: kind
+    for kind in (
+        Kind(
+            HTTPStatus.BAD_REQUEST,
+            "bad-request",
+            "The request cannot be understood",
+            "Check the request line, the headers and the body.",
+        ),
+        TOKEN_MISSING,
+        Kind(
+            HTTPStatus.NOT_FOUND,
+            "path-unknown",
+            "There is nothing at this path",
+            "Check the path against /api/openapi.json.",
+        ),
+        Kind(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "This path does not accept this method",
+            "Use one of the methods in the header Allow.",
+        ),
+        Kind(
+            HTTPStatus.REQUEST_TIMEOUT,
+            "request-timeout",
+            "The request took too long to arrive",
+            "Send the request again.",
+        ),
+        Kind(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "body-too-large",
+            "The body is too large",
+            "Send a smaller body: no operation needs more than a few kilobytes.",
+        ),
+        Kind(
+            HTTPStatus.REQUEST_URI_TOO_LONG,
+            "uri-too-long",
+            "The address of the request is too long",
+            "Shorten the path and the query.",
+        ),
+        Kind(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "media-type-unsupported",
+            "The body has the wrong media type",
+            "Send the body as /api/openapi.json describes it, and name its type in Content-Type.",
+        ),
+        Kind(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers-too-large",
+            "The headers are too large",
+            "Send fewer or shorter headers, and only the cookies of this site.",
+        ),
+    )
+}
+
+
+def of_error(error: errors.DomainError) -> Kind:
+    """Return what an error is to a program."""
+    return next(kind for cause, kind in _DOMAIN.items() if isinstance(error, cause))
+
+
+def of_status(status: HTTPStatus) -> Kind:
+    """Return what an error is of which only the status is known."""
+    if status in _HTTP:
+        return _HTTP[status]
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        advice = "Send the request again later. If it keeps failing, contact the site's operator."
+        return Kind(status, _FAILED, status.phrase, advice)
+    advice = "Check the request against /api/openapi.json, then send it again."
+    return Kind(status, _REFUSED, status.phrase, advice)
+
+
+def all_types() -> Iterator[str]:
+    """Return every type that a document can have."""
+    for kind in (BODY_MALFORMED, *_DOMAIN.values(), *_HTTP.values()):
+        yield kind.type
+    yield _REFUSED
+    yield _FAILED

@@ -1,0 +1,18 @@
+"""Flask's request, except that a query which cannot be decoded is a bad request and not a fault."""
+
+from flask import Request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest
+from werkzeug.utils import cached_property
+
+
+class StrictRequest(Request):
+    """A request whose `args` raise BadRequest if the query has raw bytes that are not UTF-8."""
+
+    @cached_property
+    def args(self) -> MultiDict[str, str]:
+        """The parameters of the query."""
+        try:
+            return super().args
+        except UnicodeDecodeError as error:
+            raise BadRequest("Percent-encode the query of the address as UTF-8.") from error

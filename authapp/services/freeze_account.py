@@ -1,0 +1,77 @@
+"""Freezing an account by the "This wasn't me" link of a security email."""
+
+from uuid import UUID
+
+from authapp import clock
+from authapp.config import current_settings
+from authapp.delivery import mail
+from authapp.domain import account_status, activity, one_time_tokens
+from authapp.domain.client import Client
+from authapp.domain.email_addresses import email_key
+from authapp.domain.restore_email import restore_email
+from authapp.domain.revoke_all import revoke_all
+from authapp.errors import Conflict, InputRefused
+from authapp.models import Activity, EndReason, User, VerificationType
+from authapp.models.transaction import transaction
+from authapp.token_cache.records import VerificationTokenRecord
+
+
+def check(value: str) -> VerificationTokenRecord:
+    """Return the link without consuming it.
+
+    Raises TokenInvalid, TokenExpired, TokenUsed or TokenRevoked.
+    """
+    return one_time_tokens.require(value, VerificationType.NOT_ME)
+
+
+def freeze(link: VerificationTokenRecord, email: str, *, client: Client) -> UUID:
+    """Freeze the account, revoke everything in it, email a reset link, and return its user's id.
+
+    `link` comes from `check`. `email` must be the address that the link was sent to: a program
+    that opens links does not type it. If the account has a different address now, the former one
+    is restored. Raises InputRefused for any other address, which does not consume the link, and
+    what `one_time_tokens.claim` raises.
+    """
+    if email_key(email.strip()) != email_key(link.target):
+        raise InputRefused("email", "not_the_recipient")
+    with transaction():
+        user = account_status.lock(link.user_id)
+        one_time_tokens.claim(link)
+        revoke_all(user.id, EndReason.FROZEN)
+        user.frozen_at, user.delete_at = user.frozen_at or clock.now(), None
+        activity.note(user.id, Activity.ACCOUNT_FROZEN, client)
+        if user.email_key == email_key(link.target) or _is_restored(user, link, client):
+            _send_reset_link(user)
+    return link.user_id
+
+
+def _is_restored(user: User, record: VerificationTokenRecord, client: Client) -> bool:
+    """Restore the address that the link was sent to, and return whether it was still free.
+
+    If it was not, neither address can be trusted with the account: it is disabled until an
+    operator decides.
+    """
+    try:
+        restore_email(user, record.target, since=record.created_at, client=client)
+    except Conflict:
+        user.disabled_at = user.disabled_at or clock.now()
+        return False
+    return True
+
+
+def _send_reset_link(user: User) -> None:
+    settings = current_settings()
+    lifetime = settings.accounts.password_reset_lifetime
+    value = one_time_tokens.add(
+        user, VerificationType.PASSWORD_RESET, target=user.email, lifetime=lifetime
+    )
+    mail.enqueue(
+        "account_frozen",
+        to=user.email,
+        user_id=user.id,
+        lifetime=lifetime,
+        email=user.email,
+        link=f"{settings.deployment.public_url}/password/reset/{value}",
+        ask_link=f"{settings.deployment.public_url}/password/reset",
+        expires_minutes=int(lifetime.total_seconds() // 60),
+    )

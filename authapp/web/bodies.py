@@ -1,0 +1,32 @@
+"""Refuses form bodies that no browser sends: not UTF-8, with a NUL, or with a repeated field."""
+
+from typing import Final
+
+from flask import request
+
+from authapp.http.decoding import MalformedBody, decode_form, decode_utf8, require_unique
+
+REPEATABLE: Final = frozenset({"scopes"})
+"""Fields of which a form may have several values."""
+
+_SAFE: Final = ("GET", "HEAD", "OPTIONS")
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+def check() -> None:
+    """Raise MalformedBody if the current request's form is not what a browser would send.
+
+    Werkzeug would replace or quote bytes that are not UTF-8, and use the first of repeated fields.
+    """
+    if request.method in _SAFE:
+        return
+    data = request.get_data()
+    if request.mimetype == _FORM:
+        fields = decode_form(data, repeatable=REPEATABLE)
+    else:
+        # Scripts send multipart/form-data.
+        decode_utf8(data)
+        fields = list(request.form.items(multi=True))
+        require_unique((name for name, _ in fields), repeatable=REPEATABLE)
+    if any("\0" in name or "\0" in value for name, value in fields):
+        raise MalformedBody("A field contains a NUL. Send text without any.")

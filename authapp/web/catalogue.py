@@ -1,0 +1,24 @@
+"""The texts of the current request's language, which Flask-Babel would look up for each string."""
+
+from typing import Any, Final
+
+from babel.support import NullTranslations
+from flask import g, has_app_context
+from flask_babel import get_translations
+from flask_babel.speaklater import LazyString
+
+_UNTRANSLATED: Final = NullTranslations()
+
+
+def catalogue() -> Any:
+    """Return the gettext catalogue of the current request's language, or else an empty one."""
+    if not has_app_context():
+        return _UNTRANSLATED
+    if "catalogue" not in g:
+        g.catalogue = get_translations()
+    return g.catalogue
+
+
+def lazy_gettext(text: str) -> LazyString:
+    """Return a text that is translated each time it is shown."""
+    return LazyString(lambda: catalogue().ugettext(text))

@@ -1,0 +1,68 @@
+"""The page of the link in every security email: "This wasn't me"."""
+
+from typing import Final
+from uuid import UUID
+
+from flask import Blueprint, g, render_template, session
+from flask.typing import ResponseReturnValue
+
+from authapp.errors import InputRefused, TokenRefused, TokenRevoked, TokenUsed
+from authapp.http.client import client
+from authapp.services import freeze_account as service
+from authapp.web import authn, messages
+from authapp.web.catalogue import lazy_gettext as _l
+from authapp.web.forms import Form, email_field, show_refusal
+from authapp.web.messages import Explanation
+
+blueprint = Blueprint("freeze_account", __name__, url_prefix="/not-me")
+
+
+_TAKEN_BACK: Final = Explanation(
+    _l("This link is no longer valid"),
+    _l("After this email was sent, the account's previous email address was restored."),
+)
+
+
+class FreezeAccountForm(Form):
+    """The address that the mail came to: a program that presses every button does not type it."""
+
+    email = email_field("go", label=_l("Email address that received our email"))
+
+
+@blueprint.get("/<value>")
+def show(value: str) -> ResponseReturnValue:
+    """Explain what the link does; opening it changes nothing."""
+    try:
+        service.check(value)
+    except TokenRefused as refusal:
+        return _refused(refusal)
+    return render_template("freeze_account/show.html", form=FreezeAccountForm())
+
+
+@blueprint.post("/<value>")
+def freeze(value: str) -> ResponseReturnValue:
+    """Freeze the account, once."""
+    form = FreezeAccountForm()
+    try:
+        link = service.check(value)
+        if form.validate():
+            frozen = service.freeze(link, form.email.data, client=client())
+            return _done(frozen)
+    except TokenRefused as refusal:
+        return _refused(refusal)
+    except InputRefused as refusal:
+        show_refusal(form, refusal)
+    return render_template("freeze_account/show.html", form=form), 422
+
+
+def _done(user_id: UUID) -> ResponseReturnValue:
+    if g.identity and g.identity.user_id == user_id:
+        authn.clear_session_cookies()
+        session.clear()
+    return render_template("freeze_account/done.html")
+
+
+def _refused(refusal: TokenRefused) -> ResponseReturnValue:
+    text = _TAKEN_BACK if isinstance(refusal, TokenRevoked) else messages.for_link(refusal)
+    was_used = isinstance(refusal, TokenUsed)
+    return render_template("freeze_account/refused.html", text=text, was_used=was_used), 410

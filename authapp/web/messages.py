@@ -1,0 +1,229 @@
+"""What refusals and errors are called in the reader's words."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from flask_babel import format_timedelta
+from flask_babel import gettext as _
+
+from authapp.domain.devices import Device
+from authapp.errors import (
+    InputRefused,
+    TokenExpired,
+    TokenRefused,
+    TokenRevoked,
+    TokenUsed,
+    TooManyAttempts,
+)
+from authapp.models import EndReason, Scope
+from authapp.web.catalogue import lazy_gettext as _l
+
+
+class Explanation(NamedTuple):
+    """What happened, and what to do now."""
+
+    title: Any
+    advice: Any
+
+
+_INPUT: Final = {
+    ("email", "not_an_address"): _l("Enter an email address in the format name@example.org."),
+    ("email", "not_ascii"): _l(
+        "Use only unaccented letters before the @. We can't send emails to other addresses."
+    ),
+    ("email", "not_the_recipient"): _l("Enter the email address that received our email."),
+    ("email", "unchanged"): _l("Enter an address that differs from your current one."),
+    ("email", "too_long"): _l("This email address is too long."),
+    ("code", "not_a_code"): _l("Enter the six-digit code from the message."),
+    ("code", "wrong"): _l("Incorrect code. Use the code from the latest message."),
+    ("password", "unchanged"): _l("Choose a password that differs from the current one."),
+    ("phone", "not_a_number"): _l("Enter a phone number, such as %(example)s."),
+    ("phone", "impossible"): _l(
+        "This phone number doesn't exist. Check the digits and the country."
+    ),
+    ("phone", "costly"): _l("This is a premium-rate number. Enter your own mobile number."),
+    ("phone", "not_mobile"): _l("This number can't receive text messages. Enter a mobile number."),
+    ("phone", "not_served"): _l("We don't send text messages to this country."),
+    ("phone", "verified_already"): _l("This is already your phone number."),
+    ("password", "too_short"): _l("Use at least %(least)s characters."),
+    ("password", "too_long"): _l("Use at most %(most)s characters."),
+    ("password", "too_guessable"): _l(
+        "This password is easy to guess. Use several unrelated words."
+    ),
+    ("name", "missing"): _l("Enter a name that says what the token is for."),
+    ("name", "too_long"): _l("Use at most %(most)s characters."),
+    ("name", "unprintable"): _l("Use only letters, digits, spaces and symbols."),
+    ("scopes", "missing"): _l("Choose at least one permission."),
+    ("scopes", "unknown"): _l("Choose permissions from the list."),
+    ("expires_at", "missing"): _l("Enter a date in the format 2027-01-31."),
+    ("expires_at", "past"): _l("Enter a date in the future."),
+    ("expires_at", "too_far"): _l("Enter a date within the next %(years)s years."),
+}
+
+SCOPES: Final = {
+    Scope.ACCOUNT_READ: _l("View your account: email address and phone number"),
+    Scope.SESSIONS_READ: _l("View your signed-in devices"),
+    Scope.SESSIONS_WRITE: _l("Sign out one or all of your devices"),
+    Scope.TOKENS_READ: _l("View your API tokens"),
+    Scope.TOKENS_WRITE: _l("Create, rename, rotate and revoke API tokens"),
+    Scope.INTROSPECT: _l("Check whether a token is valid"),
+}
+"""What a scope lets a program do."""
+
+_LINK: Final = {
+    TokenUsed: Explanation(
+        _l("This link was already used"),
+        _l("Each link works only once."),
+    ),
+    TokenExpired: Explanation(
+        _l("This link has expired"),
+        _l("For your security, links only work for a limited time. Request a new one."),
+    ),
+    TokenRevoked: Explanation(
+        _l("This link has been replaced"),
+        _l("We've sent you a newer one. Open the link in the latest email."),
+    ),
+    TokenRefused: Explanation(
+        _l("This link doesn't work"),
+        _l("This link is incomplete or invalid. Copy the whole link from the email."),
+    ),
+}
+
+ADDRESS_TAKEN: Final = Explanation(
+    _l("This email address is already in use"),
+    _l("An email address can only be used by one account. Your address hasn't changed."),
+)
+
+RESET_LINK_VOID: Final = Explanation(
+    _l("This link no longer works"),
+    _l("Your password or email address was changed after this link was sent. Request a new one."),
+)
+
+RESET_LINK_NOT_OPENED: Final = Explanation(
+    _l("Open the link in the email again"),
+    _l("Too much time has passed, or your browser blocks cookies."),
+)
+
+_ENDING: Final[dict[str, Any]] = {
+    EndReason.SIGNED_OUT: _l("You have signed out."),
+    EndReason.SIGNED_OUT_ELSEWHERE: _l("You were signed out from another device."),
+    EndReason.SIGNED_OUT_BY_OPERATOR: _l("You were signed out by an administrator."),
+    EndReason.REPLACED: _l("Someone has since signed in again in this browser."),
+    EndReason.PASSWORD_CHANGED: _l("You were signed out because your password was changed."),
+    EndReason.REUSE_SEEN: _l(
+        "To protect your account, we signed you out: an old copy of your session was used, so "
+        "someone may have copied it. We've emailed you the details."
+    ),
+    EndReason.FROZEN: _l("You were signed out because your account was frozen."),
+    EndReason.ACCOUNT_CLOSED: _l("You were signed out because your account will be deleted."),
+    EndReason.DISABLED: _l("You were signed out because your account was disabled."),
+    EndReason.IDLE: _l("You were signed out because you were inactive."),
+    EndReason.TOO_OLD: _l("Your session has expired."),
+}
+
+FORM_NOT_OURS: Final = Explanation(
+    _l("This form has expired"),
+    _l(
+        "You signed in or out after opening it, or your browser blocks cookies. "
+        "Nothing was changed."
+    ),
+)
+
+PAGE_OUT_OF_DATE: Final = Explanation(
+    _l("This page is out of date"),
+    _l("What it showed has ended or was replaced in another tab. Nothing was changed."),
+)
+
+FROZEN: Final = Explanation(
+    _l("Your account is frozen"),
+    _l(
+        "You reported activity that wasn't yours, so sign-in is blocked. "
+        "Choose a new password to unfreeze your account."
+    ),
+)
+
+_STATUS: Final = {
+    HTTPStatus.BAD_REQUEST: Explanation(
+        _l("We couldn't read your request"), _l("Go back, reload the page and try again.")
+    ),
+    HTTPStatus.UNAUTHORIZED: Explanation(_l("You are not signed in"), _l("Sign in and try again.")),
+    HTTPStatus.FORBIDDEN: Explanation(
+        _l("You don't have access to this page"), _l("Sign in with an account that has access.")
+    ),
+    HTTPStatus.NOT_FOUND: Explanation(
+        _l("Page not found"), _l("Check the web address. The page may have been moved or deleted.")
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: Explanation(
+        _l("You can't open this page directly"), _l("Go to it from the page that links to it.")
+    ),
+    HTTPStatus.CONFLICT: Explanation(
+        _l("That's not possible right now"),
+        _l("Something has changed since you opened the page. Go back, reload it and try again."),
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Explanation(
+        _l("Your request is too large"), _l("Go back and send less data.")
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: Explanation(
+        _l("Too many attempts"), _l("For your security, we limit the number of attempts.")
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: Explanation(
+        _l("Something went wrong"),
+        _l("This is a problem on our side, and it has been logged. Try again."),
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: Explanation(
+        _l("Sorry, there is a problem with the service"),
+        _l("Try again in a few seconds. If you were signed in, you still are."),
+    ),
+}
+
+_LONG: Final = timedelta(hours=1)
+"""A pause that nobody should have to wait for."""
+
+_OTHER: Final = Explanation(_l("This request was refused"), _l("Go back and try again."))
+
+
+def for_input(refusal: InputRefused) -> str:
+    """Word a refusal for the place beside its field."""
+    return str(_INPUT[refusal.field.removeprefix("new_"), refusal.reason]) % refusal.details
+
+
+def for_link(refusal: TokenRefused) -> Explanation:
+    """Word why a link does not work."""
+    return next(text for kind, text in _LINK.items() if isinstance(refusal, kind))
+
+
+def for_ending(refusal: TokenRefused) -> str:
+    """Word why a session is over; nothing is made up where nobody knows any more."""
+    return str(_ENDING.get(refusal.reason or "", _("Your session has ended.")))
+
+
+def for_status(status: HTTPStatus) -> Explanation:
+    """Word an error that has a page of its own."""
+    return _STATUS.get(status, _OTHER)
+
+
+def for_device(device: Device) -> str:
+    """Word what a device is called."""
+    if device.program and device.system:
+        return str(_("%(program)s on %(system)s", program=device.program, system=device.system))
+    return device.program or device.system or str(_("Unknown device"))
+
+
+def for_too_many(refusal: TooManyAttempts) -> str:
+    """Word a limit for a form that stays filled in."""
+    said = f"{_('Too many attempts.')} {for_wait(refusal.retry_after)}"
+    if refusal.retry_after > _LONG:
+        said += " " + _("To continue now, reset your password by email.")
+    return said
+
+
+def for_wait(wait: timedelta | None) -> str:
+    """Word when to try again, rounded up: too early would count as one more attempt."""
+    if wait is None:
+        return str(_("Try again later."))
+    unit = timedelta(minutes=1) if wait > timedelta(minutes=1) else timedelta(seconds=1)
+    rounded = -(-wait // unit) * unit
+    return str(
+        _("Try again %(when)s.", when=format_timedelta(rounded, add_direction=True, threshold=2))
+    )

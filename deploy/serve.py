@@ -1,0 +1,138 @@
+"""The production server: `python -m deploy.serve`, in the project's folder.
+
+Each setting has an environment variable, whose default is here; docs/operation.md explains them.
+"""
+
+import errno
+import multiprocessing
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, NoReturn, Self
+
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from authapp.config import load
+from authapp.errors import ConfigError
+from deploy.wsgi_over_rsgi import WSGIOverRSGI
+
+_BACKLOG: Final = 1024
+_KEEP_ALIVE_SECONDS: Final = 60
+"""How long a connection may be idle, or send the head of a request. A proxy must close first."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How to serve; what is served is configured by authapp.config."""
+
+    host: str
+    port: int
+    workers: int
+    threads: int
+    body_seconds: int
+    stop_seconds: int
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Return the settings of an environment; raises ConfigError."""
+        return cls(
+            host=environ.get("SERVE_HOST") or "127.0.0.1",
+            port=_whole(environ, "SERVE_PORT", 8000, most=65_535),
+            workers=_whole(environ, "SERVE_WORKERS", max(2, os.cpu_count() or 1), most=256),
+            threads=_whole(environ, "SERVE_THREADS", 8, most=256),
+            body_seconds=_whole(environ, "SERVE_BODY_TIMEOUT", 15, most=600),
+            stop_seconds=_whole(environ, "SERVE_STOP_TIMEOUT", 30, most=1_800),
+        )
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, *, most: int) -> int:
+    given = environ.get(name) or str(default)
+    if given.isascii() and given.isdigit() and 1 <= int(given) <= most:
+        return int(given)
+    raise ConfigError(f"{name} must be a whole number from 1 to {most}, not {given!r}")
+
+
+def application() -> WSGIOverRSGI:
+    """Return what a worker serves; each loads the application for itself."""
+    from wsgi import app  # noqa: PLC0415 - the parent process serves nothing
+
+    serving = Serving.load(os.environ)
+    return WSGIOverRSGI(
+        app,
+        threads=serving.threads,
+        body_limit=app.config["MAX_CONTENT_LENGTH"],
+        body_seconds=serving.body_seconds,
+        on_stop=partial(_end_worker, app),
+    )
+
+
+def _end_worker(app: Flask) -> NoReturn:
+    """Write what the cache has noted, and end at once.
+
+    granian's threads outlive Python's own end of a process, and can block or abort it.
+    """
+    app.extensions["token_cache"].close()
+    os._exit(0)
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    try:
+        load(os.environ)
+        serving = Serving.load(os.environ)
+        _require_free(serving.host, serving.port)
+    except ConfigError as error:
+        sys.stderr.write(f"authapp does not start: {error}\n")
+        return 1
+    # A forked worker would inherit what the parent's threads were doing at that moment.
+    multiprocessing.set_start_method("spawn")
+    server(serving, "deploy.serve:application").serve()
+    return 0
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raise ConfigError where the port is taken: workers share it, so a second server could too."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            is_taken = error.errno == errno.EADDRINUSE
+            reason = "it is taken" if is_taken else str(error.strerror)
+            raise ConfigError(f"cannot listen at {host} port {port}: {reason}") from None
+
+
+def server(serving: Serving, target: str) -> MPServer:
+    """Return a server of what a function makes, named as `module:function`."""
+    return MPServer(
+        target,
+        factory=True,
+        address=serving.host,
+        port=serving.port,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        loop=Loops.asyncio,
+        workers=serving.workers,
+        backlog=_BACKLOG,
+        # Connections that one worker has open at once; further ones wait in the backlog.
+        backpressure=_BACKLOG,
+        http1_settings=HTTP1Settings(header_read_timeout=_KEEP_ALIVE_SECONDS * 1000),
+        respawn_failed_workers=True,
+        workers_kill_timeout=serving.stop_seconds,
+        log_level=LogLevels.info,
+        # Paths can contain secrets; the proxy in front writes the access log.
+        log_access=False,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

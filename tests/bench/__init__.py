@@ -1,0 +1,1 @@
+"""What authapp costs beside other libraries, measured side by side: `make bench`."""

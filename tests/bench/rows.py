@@ -1,0 +1,73 @@
+"""Few rows against many: two deployments that differ in nothing else."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert
+
+from authapp import clock
+from authapp.models import RefreshToken, Token, db
+from authapp.security.opaque_tokens import digest, new_secret
+from authapp.token_cache import token_cache
+from authapp.token_cache.entries import RowEntry
+from authapp.token_cache.records import TOKEN, TokenRecord
+from tests.bench.ours import Ours
+from tests.servers import RedisServer
+
+BATCH = 2_000
+FIELDS = ("id", "user_id", "name", "scopes", "digest", "last_four", "created_at", "expires_at")
+
+
+def add(deployment: Ours, redis_server: RedisServer, number: int) -> None:
+    """Add so many API tokens and sessions to the database, and the tokens to Redis."""
+    for start in range(0, number, BATCH):
+        batch = [_token(deployment.user.id) for _ in range(min(BATCH, number - start))]
+        values = [{name: getattr(each, name) for name in FIELDS} for each in batch]
+        sessions = [_session(each.user_id) for each in batch]
+        # Past the session's watch over cached rows: no one has read these.
+        connection = db.session.connection()
+        connection.execute(insert(Token.__table__), values)
+        connection.execute(insert(RefreshToken.__table__), sessions)
+        db.session.commit()
+        fill(redis_server, batch)
+
+
+def fill(redis_server: RedisServer, tokens: list[TokenRecord]) -> None:
+    """Cache tokens, sealed as the product seals them."""
+    protocol = token_cache.assembly.backend
+    assert protocol is not None
+    ticket = protocol.enter()
+    with redis_server.client as client:
+        pipeline = client.pipeline(transaction=False)
+        for each in tokens:
+            entry = RowEntry(TOKEN, each.id)
+            sealed, milliseconds = protocol.seal(ticket.epoch, entry, each)
+            pipeline.set(entry.key, sealed, px=milliseconds)
+        pipeline.execute()
+
+
+def _token(user_id: UUID) -> TokenRecord:
+    now = clock.now()
+    values = {
+        "id": uuid4(),
+        "user_id": user_id,
+        "name": "a script",
+        "scopes": "account:read",
+        "digest": digest(new_secret()),
+        "last_four": "zzzz",
+        "created_at": now,
+        "expires_at": now + timedelta(days=30),
+    }
+    return TokenRecord(**{**dict.fromkeys(TokenRecord.__dataclass_fields__), **values})
+
+
+def _session(user_id: UUID) -> dict[str, object]:
+    later = clock.now() + timedelta(days=30)
+    return {
+        "user_id": user_id,
+        "created_address": "192.0.2.1",
+        "last_used_address": "192.0.2.1",
+        "user_agent": "a browser",
+        "expires_at": later,
+        "absolute_expires_at": later,
+    }

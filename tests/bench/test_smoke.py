@@ -1,0 +1,25 @@
+"""The benchmark's own part still runs: tiny counts, authapp alone."""
+
+import pytest
+
+from tests.bench import report, throughput
+from tests.bench.ours import deployed
+from tests.servers import AppServer, RedisServer
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_request_of_ours_is_answered(database_url: str, redis_server: RedisServer) -> None:
+    with deployed(database_url, redis_server.url, accounts=20) as ours:
+        server = AppServer(ours.environ, threads=8)
+        try:
+            server.wait_until_ready()
+            subjects = throughput.ours(ours, server, None)
+            found = throughput.measure(subjects, rounds=1, seconds=0.1)
+        finally:
+            server.close()
+
+    assert len(found) == 10
+    for each in found.values():
+        assert set(each.statuses) <= {"200", "204"}, each.name
+        assert each.per_second[0] > 0
+    assert "/auth/check" in report.throughput_table(found, list(found))

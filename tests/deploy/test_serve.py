@@ -1,0 +1,279 @@
+"""The production server, in the configuration that it ships with: two workers of eight threads."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+from itertools import product
+
+import psutil
+import pytest
+from flask import Flask
+
+from authapp import ROOT
+from authapp.models import Scope, TokenUse, User, db
+from tests.api.calling import bearing, new_token
+from tests.conftest import PASSWORD
+from tests.servers import READY_SECONDS, AppServer
+
+WORKERS, THREADS = 2, 8
+BODY_SECONDS = 1
+PATIENCE = 5.0
+
+pytestmark = [
+    pytest.mark.xdist_group("processes"),
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
+
+
+@pytest.fixture
+def server(environ: dict[str, str]) -> Iterator[AppServer]:
+    timeout = {"SERVE_BODY_TIMEOUT": str(BODY_SECONDS)}
+    server = AppServer(
+        {**environ, "TRUSTED_PROXIES": "1"}, workers=WORKERS, threads=THREADS, **timeout
+    )
+    server.wait_until_ready()
+    yield server
+    server.close()
+
+
+def ask(
+    server: AppServer, method: str, path: str, body: object = None, **headers: str
+) -> tuple[int, dict[str, object]]:
+    """Send a request, and return its status and what its JSON says."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=READY_SECONDS)
+    sent = None if body is None else json.dumps(body)
+    if sent:
+        headers["Content-Type"] = "application/json"
+    try:
+        connection.request(method, path, sent, headers)
+        response = connection.getresponse()
+        answer = response.read()
+    finally:
+        connection.close()
+    is_json = "json" in response.headers.get("Content-Type", "")
+    return response.status, json.loads(answer) if is_json else {}
+
+
+def sign_in(server: AppServer) -> dict[str, str]:
+    """Sign in, and return the header that proves it."""
+    given = {"email": "somebody@example.org", "password": PASSWORD}
+    status, grant = ask(server, "POST", "/api/v1/login", given)
+    assert status == HTTPStatus.OK
+    return {"Authorization": f"Bearer {grant['access_token']}"}
+
+
+def send_raw(server: AppServer, *lines: str, body: bytes = b"") -> socket.socket:
+    """Send a request, or a part of one, over a connection of its own."""
+    connection = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+    return connection
+
+
+def send_slow_body(server: AppServer) -> socket.socket:
+    """Announce a thousand bytes, and send one."""
+    head = ("POST /api/v1/login HTTP/1.1", "Host: a", "Content-Type: application/json")
+    return send_raw(server, *head, "Content-Length: 1000", body=b"{")
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Return everything until the server closes the connection."""
+    with connection, connection.makefile("rb") as received:
+        return received.read()
+
+
+def test_it_signs_in_and_checks_tokens(server: AppServer, user: User) -> None:
+    proof = sign_in(server)
+
+    assert ask(server, "GET", "/healthz") == (HTTPStatus.OK, {"status": "ok"})
+    assert ask(server, "GET", "/auth/check", **proof)[0] == HTTPStatus.NO_CONTENT
+    assert ask(server, "GET", "/auth/check")[0] == HTTPStatus.UNAUTHORIZED
+    assert ask(server, "GET", "/api/v1/me", **proof)[1]["email"] == "somebody@example.org"
+
+
+def test_a_session_that_ended_is_refused_by_every_worker(server: AppServer, user: User) -> None:
+    proof = sign_in(server)
+
+    assert ask(server, "POST", "/api/v1/logout", **proof)[0] == HTTPStatus.NO_CONTENT
+
+    answers = {ask(server, "GET", "/auth/check", **proof)[0] for _ in range(WORKERS * 10)}
+    assert answers == {HTTPStatus.UNAUTHORIZED}
+
+
+def test_slow_bodies_keep_no_one_waiting(server: AppServer, user: User) -> None:
+    proof = sign_in(server)
+
+    for number in (1, 8, WORKERS * THREADS * 2):
+        slow = [send_slow_body(server) for _ in range(number)]
+        began = time.monotonic()
+        for _ in range(10):
+            assert ask(server, "GET", "/healthz")[0] == HTTPStatus.OK
+            assert ask(server, "GET", "/auth/check", **proof)[0] == HTTPStatus.NO_CONTENT
+        assert time.monotonic() - began < BODY_SECONDS, number
+        for connection in slow:
+            assert read_all(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_is_cut_short_harms_no_one(server: AppServer, user: User) -> None:
+    for _ in range(WORKERS * THREADS * 2):
+        send_slow_body(server).close()
+
+    assert ask(server, "GET", "/healthz")[0] == HTTPStatus.OK
+    sign_in(server)
+
+
+def test_a_body_that_is_too_large_is_refused(server: AppServer, app: Flask) -> None:
+    size = app.config["MAX_CONTENT_LENGTH"] + 1
+    body = b" " * size
+    head = ("POST /api/v1/login HTTP/1.1", "Host: a", "Content-Type: application/json")
+    chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (size, body)
+
+    for framing, sent in (
+        (f"Content-Length: {size}", body),
+        ("Transfer-Encoding: chunked", chunked),
+    ):
+        answer = read_all(send_raw(server, *head, "Connection: close", framing, body=sent))
+        assert answer.startswith(b"HTTP/1.1 413 "), framing
+
+
+def test_a_header_with_an_underscore_is_not_the_proxys(
+    server: AppServer, app: Flask, user: User
+) -> None:
+    forged = {"X-Forwarded-For": "192.0.2.7", "X_Forwarded_For": "203.0.113.9"}
+    given = {"email": "somebody@example.org", "password": PASSWORD}
+    grant = ask(server, "POST", "/api/v1/login", given, **forged)[1]
+
+    proof = {"Authorization": f"Bearer {grant['access_token']}"}
+    sessions = ask(server, "GET", "/api/v1/sessions", **proof)[1]
+
+    assert "192.0.2.7" in json.dumps(sessions)
+    assert "203.0.113.9" not in json.dumps(sessions)
+
+
+ODD_LINES = (
+    "GET * HTTP/1.1",
+    "OPTIONS * HTTP/1.1",
+    "GET /%ff/%zz HTTP/1.1",
+    "GET /\xe9 HTTP/1.1",
+    "GET //x HTTP/1.1",
+    "HEAD /login HTTP/1.1",
+)
+ODD_HEADERS = ("Host: a", "Host:", "Host: a b", "X-Other: \xe9")
+
+
+def test_odd_requests_are_no_errors_of_ours(server: AppServer) -> None:
+    for line, header in product(ODD_LINES, ODD_HEADERS):
+        answer = read_all(send_raw(server, line, header, "Connection: close"))
+        assert answer.startswith(b"HTTP/1.1 "), (line, header)
+        assert int(answer[9:12]) < HTTPStatus.INTERNAL_SERVER_ERROR, (line, header)
+
+
+def test_a_request_in_progress_is_finished_when_the_server_stops(
+    server: AppServer, user: User
+) -> None:
+    given = json.dumps({"email": "somebody@example.org", "password": PASSWORD}).encode()
+    head = ("POST /api/v1/login HTTP/1.1", "Host: a", "Content-Type: application/json")
+    connection = send_raw(server, *head, f"Content-Length: {len(given)}", body=given[:-1])
+    wait_until_accepted(server)
+
+    server.process.send_signal(signal.SIGTERM)
+    wait_until_refused(server)
+    connection.sendall(given[-1:])
+
+    assert read_all(connection).startswith(b"HTTP/1.1 200 ")
+    assert server.process.wait(PATIENCE) == 0
+
+
+def wait_until_accepted(server: AppServer) -> None:
+    """Wait until each worker has taken what came before: a queue is served in order."""
+    for _ in range(WORKERS * 4):
+        assert ask(server, "GET", "/healthz")[0] == HTTPStatus.OK
+
+
+def wait_until_refused(server: AppServer) -> None:
+    """Wait until no worker takes new connections."""
+    give_up_at = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up_at:
+        try:
+            ask(server, "GET", "/healthz")
+        except OSError:
+            return
+    pytest.fail("the server goes on")
+
+
+def test_what_a_worker_remembers_is_written_when_it_stops(
+    server: AppServer, app: Flask, user: User
+) -> None:
+    token = new_token(app, user, Scope.ACCOUNT_READ)
+    assert ask(server, "GET", "/auth/check", **bearing(token))[0] == HTTPStatus.NO_CONTENT
+
+    server.process.send_signal(signal.SIGTERM)
+
+    assert server.process.wait(PATIENCE) == 0
+    with app.app_context():
+        assert db.session.query(TokenUse).count() == 1
+
+
+def test_a_worker_that_is_killed_is_replaced(server: AppServer) -> None:
+    workers = serving_processes(server)
+
+    workers[0].kill()
+
+    give_up_at = time.monotonic() + READY_SECONDS
+    while len(set(serving_processes(server)) - set(workers)) == 0:
+        assert time.monotonic() < give_up_at, "no worker takes its place"
+        time.sleep(0.05)
+
+
+def serving_processes(server: AppServer) -> list[psutil.Process]:
+    return [each for each in psutil.Process(server.process.pid).children() if is_serving(each)]
+
+
+def is_serving(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # It was killed; its parent may not have noticed yet.
+        return False
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"SERVE_WORKERS": "none"}, "SERVE_WORKERS must be a whole number"),
+        ({"SERVE_PORT": "0"}, "SERVE_PORT must be a whole number"),
+        ({"SECRET_KEY": ""}, "SECRET_KEY is missing"),
+    ],
+)
+def test_a_bad_setting_is_one_line(
+    environ: dict[str, str], change: dict[str, str], said: str
+) -> None:
+    done = start(environ, change)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"authapp does not start: {said}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_taken_port_is_one_line(environ: dict[str, str], server: AppServer) -> None:
+    done = start(environ, {"SERVE_PORT": str(server.port)})
+
+    assert done.returncode == 1
+    assert "it is taken" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def start(environ: dict[str, str], change: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.serve"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environ, **change},
+        capture_output=True,
+        text=True,
+        timeout=READY_SECONDS,
+    )

@@ -1,0 +1,141 @@
+"""What is begun for an account and what closes it take turns."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from authapp import clock
+from authapp.domain import account_status
+from authapp.domain.revoke_all import revoke_all
+from authapp.errors import (
+    AccountDisabled,
+    AccountFrozen,
+    AddressUnverified,
+    CredentialsRefused,
+    NotFound,
+)
+from authapp.models import (
+    Activity,
+    EndReason,
+    RefreshToken,
+    RevokeReason,
+    Scope,
+    Token,
+    User,
+    db,
+    delete_user,
+)
+from authapp.security.passwords import hash_password
+from authapp.services import activity, api_tokens
+from authapp.services.login import sign_in
+from tests.conftest import HERE, PASSWORD
+
+
+def close(user: User, **columns: object) -> None:
+    for name, value in columns.items():
+        setattr(db.session.get(User, user.id), name, value)
+    db.session.commit()
+
+
+def test_who_is_frozen_is_told_so_for_the_right_password_only(context: None, user: User) -> None:
+    close(user, frozen_at=clock.now())
+
+    with pytest.raises(AccountFrozen):
+        sign_in(user.email, PASSWORD, remember=False, client=HERE)
+    with pytest.raises(CredentialsRefused):
+        sign_in(user.email, "not the password", remember=False, client=HERE)
+
+    noted = [each.activity for each in activity.list_recent(user.id)]
+    assert noted == [Activity.SIGN_IN_REFUSED, Activity.SIGN_IN_REFUSED]
+
+
+def test_a_disabled_account_looks_like_a_wrong_password(context: None, user: User) -> None:
+    close(user, disabled_at=clock.now())
+
+    with pytest.raises(CredentialsRefused):
+        sign_in(user.email, PASSWORD, remember=False, client=HERE)
+
+
+@pytest.mark.parametrize(
+    ("column", "refusal"), [("disabled_at", AccountDisabled), ("frozen_at", AccountFrozen)]
+)
+def test_nothing_begins_for_an_account_that_is_closed(
+    context: None, user: User, column: str, refusal: type[Exception]
+) -> None:
+    close(user, **{column: clock.now()})
+
+    with pytest.raises(refusal):
+        account_status.require_active(user.id)
+
+
+def test_an_account_that_is_gone_is_not_found(context: None, user: User) -> None:
+    delete_user(user.id)
+    db.session.commit()
+
+    with pytest.raises(NotFound):
+        account_status.lock(user.id)
+
+
+def test_an_account_that_is_not_verified_gets_no_token_unless_it_may(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    wanted = {"name": "x", "scopes": [Scope.ACCOUNT_READ], "expires_at": None, "client": HERE}
+    with make_app().app_context():
+        db.session.get(User, user.id).email_verified_at = None
+        db.session.commit()
+        with pytest.raises(AddressUnverified):
+            api_tokens.create(user.id, **wanted)
+
+    with make_app(UNVERIFIED_MAY="everything").test_request_context():
+        assert api_tokens.create(user.id, **wanted)
+
+
+def test_everything_ends(context: None, user: User) -> None:
+    sign_in(user.email, PASSWORD, remember=False, client=HERE)
+    api_tokens.create(user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE)
+
+    revoke_all(user.id, EndReason.FROZEN)
+    db.session.commit()
+
+    assert [row.end_reason for row in db.session.scalars(db.select(RefreshToken))] == ["frozen"]
+    assert [row.revoke_reason for row in db.session.scalars(db.select(Token))] == [
+        RevokeReason.FROZEN
+    ]
+
+
+def test_every_reason_to_end_everything_can_revoke_tokens_too() -> None:
+    assert {RevokeReason(reason) for reason in (EndReason.DISABLED, EndReason.FROZEN)}
+
+
+@pytest.mark.parametrize("change", ["frozen", "another password"])
+def test_a_sign_in_that_was_overtaken_begins_nothing(
+    app: Flask, context: None, user: User, change: str
+) -> None:
+    def overtake() -> None:
+        with app.app_context():
+            if change == "frozen":
+                close(user, frozen_at=clock.now())
+            else:
+                close(user, password_hash=hash_password("another password of theirs"))
+
+    before_next_update(app, overtake)
+
+    with pytest.raises((AccountFrozen, CredentialsRefused)):
+        sign_in(user.email, PASSWORD, remember=False, client=HERE)
+
+    assert db.session.scalar(db.select(db.func.count(RefreshToken.id))) == 0
+
+
+def before_next_update(app: Flask, action: Callable[[], None]) -> None:
+    """Let another thread do something just before the next UPDATE of an account."""
+    waiting = [action]
+
+    @event.listens_for(db.engine, "before_cursor_execute")
+    def _(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("UPDATE users") and waiting:
+            thread = threading.Thread(target=waiting.pop())
+            thread.start()
+            thread.join()

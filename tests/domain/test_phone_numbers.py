@@ -1,0 +1,81 @@
+"""Which phone numbers can be verified, in whatever spelling."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from authapp.domain.phone_numbers import parse_phone, show_phone
+from authapp.errors import ConfigError, InputRefused
+
+pytestmark = [
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+    pytest.mark.usefixtures("context"),
+]
+
+
+@pytest.mark.parametrize(
+    ("typed", "region"),
+    [
+        ("+447400123456", "US"),
+        ("07400 123456", "GB"),
+        ("(0)7400-123-456", "GB"),
+        ("+44 (0) 7400 123456", "DE"),
+        ("0044 7400 123456", "DE"),
+        ("tel:+44-7400-123456", "GB"),
+        ("\uff0b\uff14\uff14 7400 123456", "US"),
+        ("\u0660\u0667\u0664\u0660\u0660 123456", "GB"),
+        (" +44\u00a07400\u2011123456 ", "FR"),
+    ],
+)
+def test_any_usual_spelling_is_one_number(typed: str, region: str) -> None:
+    assert parse_phone(typed, region) == "+447400123456"
+
+
+def test_a_number_is_shown_as_people_abroad_dial_it() -> None:
+    assert show_phone("+447400123456") == "+44 7400 123456"
+    assert show_phone(parse_phone("312 345 6789", "IT")) == "+39 312 345 6789"
+
+
+@pytest.mark.parametrize(
+    ("typed", "region", "reason"),
+    [
+        ("", "GB", "not_a_number"),
+        ("hello", "GB", "not_a_number"),
+        ("\x00\ud800", "GB", "not_a_number"),
+        ("07400 123456", "", "not_a_number"),
+        ("07400 123456", "nowhere at all", "not_a_number"),
+        ("9" * 10_000, "GB", "not_a_number"),
+        ("+44 7400 12345", "GB", "impossible"),
+        ("+1 555 555 5555", "US", "impossible"),
+        ("+999 123456789", "GB", "not_a_number"),
+        ("+44 909 879 0000", "GB", "costly"),
+        ("+49 180 3 123456", "DE", "costly"),
+        ("+44 20 7946 0018", "GB", "not_mobile"),
+        ("+1 800 234 5678", "US", "not_mobile"),
+        ("+44 56 1234 5678", "GB", "not_mobile"),
+        ("+800 1234 5678", "GB", "not_mobile"),
+    ],
+)
+def test_what_gets_no_text_messages_is_refused_for_its_reason(
+    typed: str, region: str, reason: str
+) -> None:
+    with pytest.raises(InputRefused) as refusal:
+        parse_phone(typed, region)
+
+    assert (refusal.value.field, refusal.value.reason) == ("phone", reason)
+
+
+def test_a_deployment_may_serve_some_countries_only(make_app: Callable[..., Flask]) -> None:
+    with make_app(PHONE_REGIONS="DE, AT", PHONE_DEFAULT_REGION="DE").app_context():
+        assert parse_phone("01512 3456789", "DE") == "+4915123456789"
+        with pytest.raises(InputRefused, match="not_served"):
+            parse_phone("+44 7400 123456", "DE")
+
+
+@pytest.mark.parametrize("value", ["gb", "XX", "GB,XX", "\x00"])
+def test_a_country_that_there_is_not_stops_the_start(
+    make_app: Callable[..., Flask], value: str
+) -> None:
+    with pytest.raises(ConfigError, match="PHONE_REGIONS"):
+        make_app(PHONE_REGIONS=value)

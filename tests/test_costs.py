@@ -1,0 +1,160 @@
+"""What each main request costs, counted exactly: SQL statements and round trips to Redis.
+
+Processes trust Redis and their memory for longer here than in production, so that the polls and
+checks that many requests share do not fall on the one that is counted.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp.models import Scope, User
+from tests.api.calling import bearing, begin, new_token, without_cookies
+from tests.conftest import PASSWORD
+from tests.support.costs import cheapest, measured, traced
+from tests.web.browsing import cookie, sign_in
+
+Call = Callable[[], object]
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app(CACHE_TRUST="5000", CACHE_LOCAL_TRUST="100")
+
+
+@pytest.fixture
+def program(app: Flask) -> FlaskClient:
+    """A client of a process that has read from Redis, and so trusts it."""
+    client = without_cookies(app)
+    client.get("/.well-known/jwks.json")
+    return client
+
+
+def warm(call: Call) -> Call:
+    """Call often enough that nothing is left to load, and return the call."""
+    for _ in range(3):
+        call()
+    return call
+
+
+def reads(app: Flask, user: User, client: FlaskClient) -> dict[str, Call]:
+    """Return each request that changes nothing, by its name."""
+    session = begin(app, user)
+    token = new_token(app, user, Scope.ACCOUNT_READ, Scope.INTROSPECT)
+    sign_in(client)
+    refresh_only = app.test_client()
+    refresh_only.set_cookie("refresh_token", cookie(client, "refresh_token"))
+    program, by_jwt, by_token = without_cookies(app), bearing(session.access_token), bearing(token)
+    form = {"token": session.access_token}
+    return {
+        "healthz": lambda: program.get("/healthz"),
+        "jwks": lambda: program.get("/.well-known/jwks.json"),
+        "check by JWT": lambda: program.get("/auth/check", headers=by_jwt),
+        "check by API token": lambda: program.get("/auth/check", headers=by_token),
+        "check by access cookie": lambda: client.get("/auth/check"),
+        "check by refresh cookie": lambda: refresh_only.get("/auth/check"),
+        "introspect": lambda: program.post("/oauth/introspect", headers=by_token, data=form),
+        "me by JWT": lambda: program.get("/api/v1/me", headers=by_jwt),
+        "me by API token": lambda: program.get("/api/v1/me", headers=by_token),
+        "account": lambda: client.get("/account"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "statements", "round_trips"),
+    [
+        ("healthz", 0, 0),
+        ("jwks", 0, 0),
+        ("check by JWT", 0, 0),
+        ("check by API token", 0, 0),
+        ("check by access cookie", 0, 0),
+        ("check by refresh cookie", 0, 0),
+        ("introspect", 0, 0),
+        ("me by JWT", 1, 0),
+        ("me by API token", 1, 0),
+        ("account", 1, 0),
+    ],
+)
+def test_warm_read(
+    app: Flask, client: FlaskClient, user: User, name: str, statements: int, round_trips: int
+) -> None:
+    call = warm(reads(app, user, client)[name])
+
+    assert cheapest(call).counts == (statements, round_trips)
+
+
+def test_sign_in(app: Flask, program: FlaskClient, user: User) -> None:
+    body = {"email": user.email, "password": PASSWORD}
+
+    assert cheapest(warm(lambda: program.post("/api/v1/login", json=body))).counts == (15, 3)
+
+
+def test_refresh(app: Flask, program: FlaskClient, user: User) -> None:
+    values = [begin(app, user).refresh_token]
+
+    def refresh() -> None:
+        answer = program.post("/api/v1/refresh", json={"refresh_token": values[-1]})
+        values.append(answer.json["refresh_token"])
+
+    assert cheapest(warm(refresh)).counts == (2, 4)
+
+
+def test_log_out(app: Flask, program: FlaskClient, user: User) -> None:
+    def log_out() -> None:
+        program.post("/api/v1/logout", headers=headers.pop())
+
+    headers = [bearing(begin(app, user).access_token) for _ in range(8)]
+
+    assert cheapest(warm(log_out)).counts == (4, 4)
+
+
+def test_create_api_token(app: Flask, program: FlaskClient, user: User) -> None:
+    headers = bearing(begin(app, user).access_token)
+    body = {"name": "program", "scopes": [Scope.ACCOUNT_READ], "expires_at": None}
+
+    def create() -> None:
+        assert program.post("/api/v1/tokens", headers=headers, json=body).status_code == 201
+
+    assert cheapest(warm(create)).counts == (9, 3)
+
+
+def test_revoke_api_token(app: Flask, program: FlaskClient, user: User) -> None:
+    headers = bearing(begin(app, user).access_token)
+    for _ in range(8):
+        new_token(app, user, Scope.ACCOUNT_READ)
+    listed = program.get("/api/v1/tokens", headers=headers).json["tokens"]
+    ids = [token["id"] for token in listed]
+
+    def revoke() -> None:
+        answer = program.delete(f"/api/v1/tokens/{ids.pop()}", headers=headers)
+        assert answer.status_code == 204
+
+    assert cheapest(warm(revoke)).counts == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "functions", "files"),
+    [("healthz", 5, 3), ("check by JWT", 16, 12), ("check by API token", 18, 14)],
+)
+def test_hot_path_enters_little_of_our_code_and_raises_nothing(
+    app: Flask, client: FlaskClient, user: User, name: str, functions: int, files: int
+) -> None:
+    call = warm(reads(app, user, client)[name])
+
+    fewest = min((traced(call) for _ in range(5)), key=lambda trace: len(trace.functions))
+
+    assert len(fewest.functions) <= functions, sorted(fewest.functions)
+    assert len(fewest.files) <= files, sorted(fewest.files)
+    assert fewest.exceptions == []
+
+
+def test_what_is_counted_is_seen(app: Flask, user: User) -> None:
+    """A cold process pays: the counters above would notice."""
+    begin(app, user)
+
+    with measured() as cost:
+        app.test_client().get("/.well-known/jwks.json")
+
+    assert cost.counts != (0, 0)
