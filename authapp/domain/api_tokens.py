@@ -9,7 +9,7 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.domain.api_token_rules import end_reason, granted_by
 from authapp.domain.principal import Principal, TokenKind
-from authapp.errors import ScopeMissing, TokenExpired, TokenInvalid, TokenRevoked
+from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked
 from authapp.models import RevokeReason, Scope, Token, db
 from authapp.models.changes import update_where
 from authapp.security.opaque_tokens import matches, parse_api_token
@@ -49,12 +49,6 @@ def check(value: str) -> TokenIdentity:
     )
     token_cache.remember_verdict(value, identity, [record])
     return identity
-
-
-def require_scope(identity: TokenIdentity, scope: Scope) -> None:
-    """Raise ScopeMissing unless the token has the scope."""
-    if scope not in identity.scopes:
-        raise ScopeMissing(scope)
 
 
 def find(value: str) -> Token | None:

@@ -59,7 +59,7 @@ def init_app(app: Application) -> None:
     allow(app, api_tokens.blueprint, Access.FRESH | Access.VERIFIED, show=Access.SIGNED_IN)
     allow(app, verify_phone.blueprint, Access.VERIFIED)
     allow(app, phone.blueprint, Access.FRESH | Access.VERIFIED)
-    app.jinja_env.globals.update(sections=account.sections, trail_to_here=account.trail_to_here)
+    app.jinja_env.globals.update(sections=account.SECTIONS, trail_to_here=account.trail_to_here)
     is_development = settings.deployment.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development
     if is_development:

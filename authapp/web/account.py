@@ -1,4 +1,4 @@
-"""The account page, and what it leads to."""
+"""The account page, and the list of the pages that it links to."""
 
 from typing import Any, Final, NamedTuple
 
@@ -11,9 +11,9 @@ from authapp.web.catalogue import lazy_gettext as _l
 
 
 class Section(NamedTuple):
-    """A page of the account: where it is, what it is called, and what one does there.
+    """A page of the account, as the account page and the breadcrumbs show it.
 
-    `is_leaving` sets it apart, for what cannot be taken back.
+    `is_leaving` lists it apart, because its effect cannot be undone.
     """
 
     endpoint: str
@@ -21,38 +21,58 @@ class Section(NamedTuple):
     about: Any
     is_leaving: bool = False
 
+    @property
+    def feature(self) -> str:
+        """The name of the page's blueprint."""
+        return self.endpoint.partition(".")[0]
 
-SECTIONS: Final[list[Section]] = []
+
+# In the order in which the account page lists them.
+SECTIONS: Final = (
+    Section(
+        "change_email.show", _l("Email address"), _l("Change the email address of your account.")
+    ),
+    Section(
+        "change_password.show",
+        _l("Password"),
+        _l("Change your password and sign out your other devices."),
+    ),
+    Section(
+        "sessions.show",
+        _l("Where you are signed in"),
+        _l("See your devices and sign out those you don't use."),
+    ),
+    Section(
+        "activity.show",
+        _l("Recent activity"),
+        _l("Sign-ins and changes to your account: when, where and on which device."),
+    ),
+    Section("api_tokens.show", _l("API tokens"), _l("Let programs act on your behalf.")),
+    Section(
+        "download_data.show",
+        _l("Download your data"),
+        _l("Get a copy of all data we store about you."),
+    ),
+    Section(
+        "delete_account.show",
+        _l("Delete your account"),
+        _l("Permanently delete your account and data."),
+        is_leaving=True,
+    ),
+)
 
 _TOP: Final = Section("account.show", _l("Your account"), "")
 _BELOW: Final = "/account/"
 
-# Pages of the account whose address says something else.
+# Account pages with an address outside /account/.
 _ELSEWHERE: Final = ("verify_phone",)
-
-# In the order in which the account page lists them; what is not named comes after.
-_ORDER: Final = ("change_email", "change_password", "sessions", "activity")
-
-
-def sections() -> list[Section]:
-    """Return the pages of the account, in order."""
-
-    def place(section: Section) -> int:
-        feature = _feature(section)
-        return _ORDER.index(feature) if feature in _ORDER else len(_ORDER)
-
-    return sorted(SECTIONS, key=place)
-
-
-def _feature(section: Section) -> str:
-    return section.endpoint.partition(".")[0]
 
 
 def trail_to_here() -> list[Section]:
     """Return the pages that lead to the current page, if it is an account page."""
     if g.identity is None:
         return []
-    above = [section for section in SECTIONS if _feature(section) == request.blueprint]
+    above = [section for section in SECTIONS if section.feature == request.blueprint]
     is_below = request.path.startswith(_BELOW) or request.blueprint in _ELSEWHERE
     if not above and not is_below:
         return []

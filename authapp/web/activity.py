@@ -11,19 +11,10 @@ from authapp.domain.devices import Device
 from authapp.errors import NotFound
 from authapp.models import Activity, ActivityEvent, VerificationType
 from authapp.services import activity as service
-from authapp.web.account import SECTIONS, Section
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.messages import for_device
 
 blueprint = Blueprint("activity", __name__, url_prefix="/account/activity")
-
-SECTIONS.append(
-    Section(
-        "activity.show",
-        _l("Recent activity"),
-        _l("Sign-ins and changes to your account: when, where and on which device."),
-    )
-)
 
 WORDS: Final[dict[Activity, LazyString]] = {
     Activity.REGISTERED: _l("Account created"),

@@ -27,13 +27,8 @@ from authapp.http.client import client
 from authapp.services import api_tokens as service
 from authapp.services.api_tokens import NewToken
 from authapp.web import messages
-from authapp.web.account import SECTIONS, Section
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.forms import Form, show_refusal
-
-SECTIONS.append(
-    Section("api_tokens.show", _l("API tokens"), _l("Let programs act on your behalf."))
-)
 
 blueprint = Blueprint("api_tokens", __name__, url_prefix="/account/tokens")
 

@@ -11,19 +11,12 @@ from authapp.services import change_email as service
 from authapp.services.open_link import open_link
 from authapp.token_cache.records import VerificationTokenRecord
 from authapp.web import flows, messages
-from authapp.web.account import SECTIONS, Section
 from authapp.web.browser import browser_secret, visitor
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
 from authapp.web.forms import CodeForm, Form, email_field, show_refusal
 
 blueprint = Blueprint("change_email", __name__, url_prefix="/account/email")
-
-SECTIONS.append(
-    Section(
-        "change_email.show", _l("Email address"), _l("Change the email address of your account.")
-    )
-)
 
 
 class ChangeEmailForm(Form):

@@ -11,19 +11,10 @@ from authapp.http.client import client
 from authapp.services import account
 from authapp.services import change_password as service
 from authapp.web import authn
-from authapp.web.account import SECTIONS, Section
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.forms import Form, password_field, show_refusal
 
 blueprint = Blueprint("change_password", __name__, url_prefix="/password/change")
-
-SECTIONS.append(
-    Section(
-        "change_password.show",
-        _l("Password"),
-        _l("Change your password and sign out your other devices."),
-    )
-)
 
 
 class ChangePasswordForm(Form):

@@ -13,22 +13,11 @@ from authapp.http.client import client
 from authapp.services import account
 from authapp.services import delete_account as service
 from authapp.web import authn, flows
-from authapp.web.account import SECTIONS, Section
-from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.forms import Form, password_field
 
 blueprint = Blueprint("delete_account", __name__, url_prefix="/account/delete")
 
 _CLOSED: Final = "account_closed"
-
-SECTIONS.append(
-    Section(
-        "delete_account.show",
-        _l("Delete your account"),
-        _l("Permanently delete your account and data."),
-        is_leaving=True,
-    )
-)
 
 
 class DeleteAccountForm(Form):

@@ -5,18 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from authapp.http.client import client
 from authapp.services import download_data as service
-from authapp.web.account import SECTIONS, Section
-from authapp.web.catalogue import lazy_gettext as _l
 
 blueprint = Blueprint("download_data", __name__, url_prefix="/account/data")
-
-SECTIONS.append(
-    Section(
-        "download_data.show",
-        _l("Download your data"),
-        _l("Get a copy of all data we store about you."),
-    )
-)
 
 
 @blueprint.get("")

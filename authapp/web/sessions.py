@@ -13,20 +13,10 @@ from authapp.errors import NotFound
 from authapp.http.client import client
 from authapp.services import sign_out
 from authapp.web import authn
-from authapp.web.account import SECTIONS, Section
-from authapp.web.catalogue import lazy_gettext as _l
 
 SHOWN: Final = 50
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/account/sessions")
-
-SECTIONS.append(
-    Section(
-        "sessions.show",
-        _l("Where you are signed in"),
-        _l("See your devices and sign out those you don't use."),
-    )
-)
 
 
 @blueprint.get("")
