@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 
 from authapp.models import Scope, User
 from tests.api.calling import bearing, begin, new_token, without_cookies
-from tests.conftest import PASSWORD
+from tests.support.accounts import PASSWORD
+from tests.support.browsing import cookie, sign_in
 from tests.support.costs import cheapest, measured, traced
-from tests.web.browsing import cookie, sign_in
 
 Call = Callable[[], object]
 
@@ -88,7 +88,7 @@ def test_warm_read(
 def test_sign_in(app: Flask, program: FlaskClient, user: User) -> None:
     body = {"email": user.email, "password": PASSWORD}
 
-    assert cheapest(warm(lambda: program.post("/api/v1/login", json=body))).counts == (15, 3)
+    assert cheapest(warm(lambda: program.post("/api/v1/login", json=body))).counts == (15, 5)
 
 
 def test_refresh(app: Flask, program: FlaskClient, user: User) -> None:

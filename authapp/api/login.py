@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from authapp import clock
 from authapp.api.bodies import Body
 from authapp.api.openapi import operation
-from authapp.domain import known_devices
+from authapp.domain import known_devices, request_budget
 from authapp.domain.principal import Principal
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import NotAllowed
@@ -63,6 +63,7 @@ class SignInGrant(Grant):
 )
 def sign_in(json: Credentials) -> SignInGrant:
     """Begin a session."""
+    request_budget.spend(client())
     signed_in = service.sign_in(
         json.email,
         json.password,

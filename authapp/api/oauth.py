@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from authapp.api.authn import require_token
 from authapp.api.bodies import read_parameter
 from authapp.config import current_settings
+from authapp.domain import request_budget
 from authapp.domain.principal import Principal, TokenKind
 from authapp.http.client import client
 from authapp.models import Scope
@@ -27,6 +28,7 @@ def introspect() -> ResponseReturnValue:
 @blueprint.post("/revoke")
 def revoke() -> ResponseReturnValue:
     """Take a token back for whoever holds it; an unknown one gets the same answer."""
+    request_budget.spend(client())
     revocation.revoke(read_parameter("token"), client=client())
     return Response(status=200)
 

@@ -1,9 +1,14 @@
 """Flask's request, except that a query which cannot be decoded is a bad request and not a fault."""
 
+from typing import Final
+
 from flask import Request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.utils import cached_property
+
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing (RFC 9110 section 9.2.1)."""
 
 
 class StrictRequest(Request):

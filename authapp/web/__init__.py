@@ -40,7 +40,14 @@ def init_app(app: Application) -> None:
     for part in (i18n, brand, headers, authn, csrf, errors):
         part.init_app(app)
     # The identity comes first, so that the page of every refusal has it.
-    access.init_app(app, authn.load_identity, bodies.check, csrf.check, authn.login_required)
+    access.init_app(
+        app,
+        authn.load_identity,
+        authn.spend_budget,
+        bodies.check,
+        csrf.check,
+        authn.login_required,
+    )
     # Its files are the same for every visitor, like those in static/.
     app.register_blueprint(brand.blueprint)
     for feature in (home, register, passwords, password_reset, login, freeze_account):

@@ -10,18 +10,20 @@ from flask import (
     flash,
     g,
     redirect,
+    request,
     url_for,
 )
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from authapp import clock
-from authapp.domain import known_devices, sessions
+from authapp.domain import known_devices, request_budget, sessions
 from authapp.domain.account_status import may_do_everything
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import TokenRefused
 from authapp.http.client import client
 from authapp.http.credentials import ACCESS, DEVICE, REFRESH, bearer, cookie, cookie_name, is_secure
+from authapp.http.request import SAFE_METHODS
 from authapp.services import refresh
 from authapp.services.confirm_password import is_fresh
 from authapp.web.access import Access, rule
@@ -52,6 +54,12 @@ def load_identity() -> None:
         g.identity = _authenticated(value)
     else:
         g.identity = _authenticated(cookie(ACCESS)) or _renewed()
+
+
+def spend_budget() -> None:
+    """Count a request that changes something and is not signed in; raises TooManyAttempts."""
+    if g.identity is None and request.method not in SAFE_METHODS:
+        request_budget.spend(client())
 
 
 def login_required() -> BaseResponse | None:

@@ -6,7 +6,8 @@ from flask import Flask, g, request
 from flask_wtf.csrf import CSRFError, generate_csrf, validate_csrf
 from wtforms import ValidationError
 
-_SAFE: Final = ("GET", "HEAD", "OPTIONS")
+from authapp.http.request import SAFE_METHODS
+
 # A browser sends "none" when the user reloads a page.
 _OURS: Final = ("same-origin", "none")
 
@@ -26,7 +27,7 @@ def check() -> None:
 
     Source: OWASP CSRF Prevention Cheat Sheet, Fetch Metadata; the token guards older browsers.
     """
-    if request.method in _SAFE:
+    if request.method in SAFE_METHODS:
         return
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in _OURS:
         raise CSRFError("sent by another site")
