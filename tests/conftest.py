@@ -1,13 +1,11 @@
 """Fixtures: an application on real servers, and a real browser."""
 
-import base64
 import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import flask_migrate
 import pytest
@@ -20,22 +18,22 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from werkzeug.serving import make_server
 
 from authapp import clock, create_app
-from authapp.domain.client import Client
 from authapp.models import User, db
 from authapp.security import passwords
-from authapp.security.passwords import hash_password
-from authapp.services import keys, password_reset
-from tests.faults import add_faults
-from tests.mail_server import MailServer, mail_settings
-from tests.servers import PostgresServer, RedisServer
+from authapp.services import keys
 
-PASSWORD = "four unrelated words together"
-HERE = Client("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")
-UNHURRIED = {"CACHE_TIMEOUT": "2000", "CACHE_CONNECT_TIMEOUT": "2000"}
-"""On a machine with too much to do, Redis is slow to answer and yet not away."""
-
-HURRIED = {"CACHE_TIMEOUT": "100", "CACHE_CONNECT_TIMEOUT": "50"}
-"""As in production, for tests in which Redis is away."""
+# tests/bench imports HERE and PASSWORD from this module.
+from tests.support.accounts import HERE, PASSWORD, add_user  # noqa: F401
+from tests.support.applications import (
+    UNHURRIED,
+    dispose,
+    introduce_redis,
+    settings,
+    work_before_each_request,
+)
+from tests.support.faults import add_faults
+from tests.support.mail import MailServer, mail_settings
+from tests.support.servers import PostgresServer, RedisServer
 
 _CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _CHEAP_HASH = _CHEAP_HASHER.hash("the password of no account")
@@ -52,19 +50,6 @@ _QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
-
-
-def settings(database_url: str, redis_url: str) -> dict[str, str]:
-    """Return a complete environment for a development application."""
-    return {
-        "ENVIRONMENT": "development",
-        "SECRET_KEY": "Zk3jf9QwpLm2xVt8RyBn5HsGd7CaUe1T4oI6",
-        "KEY_ENCRYPTION_KEYS": base64.urlsafe_b64encode(bytes(range(32))).decode(),
-        "CACHE_SEALING_KEYS": base64.urlsafe_b64encode(bytes(range(32, 64))).decode(),
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "PUBLIC_URL": "http://127.0.0.1:5000",
-    }
 
 
 @pytest.fixture(scope="session")
@@ -109,14 +94,6 @@ def _migrate(url: str) -> None:
         flask_migrate.upgrade()
         keys.ensure_active()
     dispose(app)
-
-
-def dispose(app: Flask) -> None:
-    """Close an application's connections."""
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-        app.extensions["token_cache"].close()
 
 
 @pytest.fixture(
@@ -199,17 +176,6 @@ def app(make_app: Callable[..., Flask]) -> Flask:
     return app
 
 
-def introduce_redis(app: Flask) -> None:
-    """Note in the database which Redis this is, so that no request has to.
-
-    A request that holds SQLite's only write lock would wait for it in vain.
-    """
-    trust = app.extensions["token_cache"].backend.trust
-    with app.app_context():
-        trust.check()
-        trust.distrust()
-
-
 @pytest.fixture
 def context(app: Flask) -> Iterator[None]:
     """The application's context, for a test that calls services."""
@@ -242,20 +208,6 @@ def user(app: Flask) -> User:
         return add_user("somebody@example.org")
 
 
-def add_user(email: str) -> User:
-    user = User(
-        email=email,
-        email_key=email,
-        email_verified_at=clock.now(),
-        password_hash=hash_password(PASSWORD),
-    )
-    db.session.add(user)
-    db.session.commit()
-    db.session.refresh(user)
-    db.session.expunge(user)
-    return user
-
-
 @pytest.fixture
 def live_server(environ: dict[str, str], compiled_templates: BytecodeCache) -> Iterator[str]:
     """The application served in this process, so that a moved clock moves it too."""
@@ -273,18 +225,6 @@ def live_server(environ: dict[str, str], compiled_templates: BytecodeCache) -> I
         server.shutdown()
         thread.join()
     dispose(app)
-
-
-def work_before_each_request(app: Flask) -> None:
-    """Let what a worker would do be done by the time of the next request."""
-    serve = app.wsgi_app
-
-    def serve_after_work(environ: Any, start_response: Any) -> Any:
-        with app.app_context():
-            password_reset.answer_requests()
-        return serve(environ, start_response)
-
-    app.wsgi_app = serve_after_work
 
 
 @pytest.fixture(scope="session")

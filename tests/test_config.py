@@ -16,7 +16,7 @@ from authapp import ROOT
 from authapp.config import Settings, load
 from authapp.config.redis_url import Form
 from authapp.errors import ConfigError
-from tests.conftest import settings
+from tests.support.applications import settings
 
 GOOD = settings("sqlite:////tmp/never-opened.db", "")
 

@@ -18,7 +18,7 @@ from authapp.http.problems import TYPES
 from authapp.models import Scope, User
 from tests.api.calling import PROGRAM, new_token
 from tests.support.accounts import start_session
-from tests.web.browsing import cookie, csrf_token
+from tests.support.browsing import cookie, csrf_token
 
 FORM = "application/x-www-form-urlencoded"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW")

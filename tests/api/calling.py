@@ -7,7 +7,7 @@ from authapp.domain.client import Client
 from authapp.domain.sessions import SignedIn
 from authapp.models import Scope, User
 from authapp.services import api_tokens, login
-from tests.conftest import PASSWORD
+from tests.support.accounts import PASSWORD
 
 PROGRAM = Client("192.0.2.7", "program/1.0")
 

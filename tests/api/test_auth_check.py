@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from authapp.models import Scope, User
 from tests.api.calling import bearing, begin, new_token, without_cookies
-from tests.servers import RedisServer
-from tests.web.browsing import cookie, is_signed_in, post, sign_in
+from tests.support.browsing import cookie, is_signed_in, post, sign_in
+from tests.support.servers import RedisServer
 
 IDENTITY = {"X-Auth-User-Id", "X-Auth-Session-Id", "X-Auth-Token-Id", "X-Auth-Scopes",
             "X-Auth-Time"}  # fmt: skip

@@ -11,7 +11,7 @@ from authapp import clock
 from authapp.domain import security_notices
 from authapp.models import OutboxMessage, User, db
 from authapp.token_cache import token_cache
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_session
 
 TOKEN = "Wq8kPz3vLm5nRt7yXc2bHj4fDs6gAe9u"

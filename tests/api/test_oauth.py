@@ -12,7 +12,7 @@ from authapp.models import Scope, User
 from authapp.services import api_tokens, refresh
 from tests.api.calling import PROGRAM, bearing, begin, new_token, without_cookies
 from tests.cli.test_keys import run
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 INACTIVE = {"active": False}
 

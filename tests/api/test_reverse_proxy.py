@@ -23,8 +23,8 @@ from authapp import ROOT
 from authapp.models import Scope, User
 from tests.api.calling import bearing, new_token
 from tests.cli.test_keys import run
-from tests.conftest import PASSWORD
-from tests.servers import RedisServer, free_port
+from tests.support.accounts import PASSWORD
+from tests.support.servers import RedisServer, free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 

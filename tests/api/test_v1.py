@@ -14,9 +14,9 @@ from authapp.delivery import outbox
 from authapp.models import Activity, Scope, User
 from authapp.services import activity
 from tests.api.calling import bearing, begin, new_token, without_cookies
-from tests.conftest import PASSWORD, add_user
-from tests.servers import RedisServer
-from tests.web.browsing import cookie, sign_in
+from tests.support.accounts import PASSWORD, add_user
+from tests.support.browsing import cookie, sign_in
+from tests.support.servers import RedisServer
 
 PROBLEM = "urn:authapp:problem:"
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from authapp import ROOT
-from tests.servers import RedisServer, free_port
+from tests.support.servers import RedisServer, free_port
 
 Launch = Callable[..., "subprocess.Popen[str]"]
 

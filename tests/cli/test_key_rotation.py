@@ -13,7 +13,7 @@ from authapp.domain import signing_keys
 from authapp.models import User
 from tests.cli.test_keys import run, states
 from tests.services.test_jwks_fetches import fetch
-from tests.web.browsing import cookie, is_signed_in, sign_in
+from tests.support.browsing import cookie, is_signed_in, sign_in
 
 
 def live(app: Flask) -> dict[str, str]:

@@ -20,7 +20,7 @@ from authapp.delivery import outbox
 from authapp.delivery.deliver import Outcome
 from authapp.models import OutboxMessage, db
 from tests.delivery.messages import add, deliver, stored
-from tests.mail_server import Hang, MailServer, mail_settings
+from tests.support.mail import Hang, MailServer, mail_settings
 
 PATIENCE_SECONDS = 30.0
 

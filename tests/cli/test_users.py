@@ -14,8 +14,8 @@ from authapp.domain import activity
 from authapp.models import Activity, EndReason, OutboxMessage, Scope, User, db
 from authapp.services import api_tokens
 from authapp.token_cache import token_cache
-from tests.conftest import HERE, PASSWORD
-from tests.web.browsing import is_signed_in, post, sign_in
+from tests.support.accounts import HERE, PASSWORD
+from tests.support.browsing import is_signed_in, post, sign_in
 
 EMAIL = "somebody@example.org"
 

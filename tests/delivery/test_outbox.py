@@ -15,9 +15,9 @@ from authapp.delivery import outbox
 from authapp.delivery.deliver import Outcome
 from authapp.models import OutboxMessage, User, db
 from authapp.services import purge, register
-from tests.conftest import HERE, PASSWORD
 from tests.delivery.messages import add, deliver, stored
-from tests.mail_server import MailServer, hang_up
+from tests.support.accounts import HERE, PASSWORD
+from tests.support.mail import MailServer, hang_up
 
 
 def test_a_message_arrives_once_in_text_and_html(

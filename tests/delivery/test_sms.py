@@ -17,7 +17,7 @@ from authapp.delivery.deliver import Outcome
 from authapp.errors import ConfigError
 from authapp.models import OutboxMessage
 from tests.delivery.messages import add, deliver, stored
-from tests.text_service import TextService
+from tests.support.text_messages import TextService
 
 KEY = bytes(range(32))
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"

@@ -12,7 +12,7 @@ from flask import Flask
 from authapp.delivery.deliver import Outcome
 from authapp.errors import ConfigError
 from tests.delivery.messages import add, deliver, stored
-from tests.mail_server import (
+from tests.support.mail import (
     HOST,
     Authority,
     MailServer,

@@ -19,8 +19,8 @@ from flask import Flask
 from authapp import ROOT
 from authapp.models import Scope, TokenUse, User, db
 from tests.api.calling import bearing, new_token
-from tests.conftest import PASSWORD
-from tests.servers import READY_SECONDS, AppServer
+from tests.support.accounts import PASSWORD
+from tests.support.servers import READY_SECONDS, AppServer
 
 WORKERS, THREADS = 2, 8
 BODY_SECONDS = 1

@@ -31,7 +31,7 @@ from authapp.models import (
 from authapp.security.passwords import hash_password
 from authapp.services import activity, api_tokens
 from authapp.services.login import sign_in
-from tests.conftest import HERE, PASSWORD
+from tests.support.accounts import HERE, PASSWORD
 
 
 def close(user: User, **columns: object) -> None:

@@ -12,7 +12,7 @@ from authapp.domain import rate_limits
 from authapp.domain.rate_limits import Limit
 from authapp.errors import TooManyAttempts
 from authapp.models import Attempt, User, db
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 LIMIT = Limit("test", most=3, within=timedelta(minutes=3))
 

@@ -8,7 +8,7 @@ from authapp.delivery import outbox
 from authapp.domain import security_notices
 from authapp.models import User, VerificationType, db
 from authapp.token_cache import token_cache
-from tests.conftest import HERE
+from tests.support.accounts import HERE
 
 
 def test_a_notice_names_the_device_and_has_a_way_out(app: Flask, user: User) -> None:

@@ -8,8 +8,8 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import PASSWORD
 from tests.journeys.states import Visit
+from tests.support.accounts import PASSWORD
 
 pytestmark = [
     pytest.mark.browser,

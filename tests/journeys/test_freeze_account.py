@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from authapp.domain import security_notices
 from authapp.models import User, db
-from tests.conftest import HERE
 from tests.journeys.scanner import scan
 from tests.journeys.states import Visit
+from tests.support.accounts import HERE
 
 pytestmark = [
     pytest.mark.browser,

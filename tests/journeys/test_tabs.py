@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import PASSWORD
 from tests.journeys.states import NEW_PASSWORD, Visit
+from tests.support.accounts import PASSWORD
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ from sqlalchemy import delete
 
 from authapp.models import User, VerificationType, db, delete_user
 from authapp.token_cache import token_cache
-from tests.conftest import add_user
-from tests.servers import RedisServer
+from tests.support.accounts import add_user
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 from tests.token_cache.test_contents import dump
 

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from authapp.models import User, db
-from tests.conftest import add_user
+from tests.support.accounts import add_user
 
 
 def test_the_migrated_schema_is_the_models(app: Flask) -> None:

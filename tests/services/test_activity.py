@@ -6,8 +6,8 @@ from flask.testing import FlaskClient
 from authapp.domain import activity
 from authapp.models import Activity, ActivityEvent, User, db
 from authapp.services.activity import list_recent
-from tests.conftest import HERE, PASSWORD
-from tests.web.browsing import post, sign_in
+from tests.support.accounts import HERE, PASSWORD
+from tests.support.browsing import post, sign_in
 
 
 def test_what_is_rolled_back_did_not_happen(context: None, user: User) -> None:

@@ -24,7 +24,7 @@ from authapp.models import RevokeReason, Scope, Token, User, db
 from authapp.security.opaque_tokens import make_api_token, parse_api_token
 from authapp.services import api_tokens, introspection
 from authapp.services.api_tokens import NewToken
-from tests.conftest import HERE, add_user
+from tests.support.accounts import HERE, add_user
 
 pytestmark = pytest.mark.usefixtures("context")
 

@@ -40,8 +40,8 @@ from authapp.services import (
 )
 from authapp.services.confirm_password import GUESSES
 from authapp.services.login import sign_in
-from tests.conftest import HERE, PASSWORD, add_user
-from tests.servers import RedisServer
+from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.servers import RedisServer
 
 GRACE = timedelta(days=14)
 

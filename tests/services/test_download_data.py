@@ -11,7 +11,7 @@ from authapp.models.base import table_of
 from authapp.services import api_tokens, delete_account
 from authapp.services.download_data import SECRETS, TABLES, download_data
 from authapp.services.login import sign_in
-from tests.conftest import HERE, PASSWORD, add_user
+from tests.support.accounts import HERE, PASSWORD, add_user
 
 
 def test_every_table_that_is_about_people_is_in_it(app: Flask) -> None:

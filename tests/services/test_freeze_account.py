@@ -19,7 +19,7 @@ from authapp.errors import (
 from authapp.models import Activity, RefreshToken, Scope, User, VerificationType, db
 from authapp.services import activity, api_tokens, freeze_account, introspection, refresh
 from authapp.services.login import sign_in
-from tests.conftest import HERE, PASSWORD, add_user
+from tests.support.accounts import HERE, PASSWORD, add_user
 
 pytestmark = pytest.mark.usefixtures("context")
 

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from authapp.models import JWKSFetch, db
 from authapp.services import jwks_fetches
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 pytestmark = pytest.mark.usefixtures("context")
 

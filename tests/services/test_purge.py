@@ -4,7 +4,7 @@ import pytest
 
 from authapp.models import Token, TokenUse, User, db
 from authapp.services import api_tokens, purge
-from tests.conftest import HERE
+from tests.support.accounts import HERE
 from tests.token_cache.rows import add_token
 
 pytestmark = pytest.mark.usefixtures("context")

@@ -21,9 +21,8 @@ from authapp.models.changes import update_where
 from authapp.services import activity
 from authapp.services.confirm_password import confirm_password
 from authapp.services.refresh import renew
-from tests.conftest import HERE, PASSWORD
-from tests.servers import RedisServer
-from tests.support.accounts import start_session
+from tests.support.accounts import HERE, PASSWORD, start_session
+from tests.support.servers import RedisServer
 
 ELSEWHERE = Client("203.0.113.9", "curl/8.5")
 OVERLAP = 60

@@ -64,9 +64,8 @@ from authapp.services import (
 from authapp.token_cache import token_cache
 from authapp.token_cache.entries import load, parse
 from authapp.token_cache.redis import scripts
-from tests.conftest import HERE, PASSWORD, add_user
-from tests.servers import RedisServer
-from tests.support.accounts import start_session
+from tests.support.accounts import HERE, PASSWORD, add_user, start_session
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
 NEW_PASSWORD = "several other words in a row"

@@ -13,8 +13,8 @@ from authapp.models import User
 from authapp.services.sign_out import sign_out
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
-from tests.redis_groups import Cluster
 from tests.support.accounts import start_session
+from tests.support.redis import Cluster
 from tests.token_cache.rows import add_session
 
 # Every test of the operations, here on the cluster that stands in for the one server.

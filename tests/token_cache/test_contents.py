@@ -12,10 +12,10 @@ from authapp.domain import phone_codes, signing_keys
 from authapp.models import RefreshToken, User, VerificationToken, VerificationType, db
 from authapp.services import verify_phone
 from authapp.token_cache import token_cache
-from tests.conftest import HERE, PASSWORD
-from tests.servers import RedisServer
+from tests.support.accounts import HERE, PASSWORD
+from tests.support.browsing import cookie, post, sign_in
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_token
-from tests.web.browsing import cookie, post, sign_in
 from tests.web.test_verify_email import newest_link
 
 EMAIL = "new@example.org"

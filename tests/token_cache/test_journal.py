@@ -17,9 +17,9 @@ from authapp.models.changes import update_where
 from authapp.services.sign_out import sign_out
 from authapp.token_cache import token_cache
 from authapp.token_cache.redis import scripts
-from tests.conftest import HURRIED
-from tests.servers import RedisServer
 from tests.support.accounts import start_session
+from tests.support.applications import HURRIED
+from tests.support.servers import RedisServer
 
 ORIGIN = Client("192.0.2.1", "a browser")
 DIES = -9

@@ -17,8 +17,9 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.entries import RowEntry
 from authapp.token_cache.records import REFRESH_TOKEN
 from authapp.token_cache.redis import change_log
-from tests.conftest import HERE, HURRIED
-from tests.servers import RedisServer
+from tests.support.accounts import HERE
+from tests.support.applications import HURRIED
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
 LONG = {"CACHE_LOCAL_TRUST": "100", "CACHE_TRUST": "5000"}

@@ -25,8 +25,9 @@ from authapp.services import keys
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
 from authapp.token_cache.records import is_active
-from tests.conftest import HURRIED, add_user
-from tests.servers import RedisServer
+from tests.support.accounts import add_user
+from tests.support.applications import HURRIED
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 from tests.token_cache.test_contents import dump
 

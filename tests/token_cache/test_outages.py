@@ -15,8 +15,8 @@ from redis import Redis
 from authapp.models import User
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
-from tests.conftest import HURRIED
-from tests.servers import RedisServer, free_port
+from tests.support.applications import HURRIED
+from tests.support.servers import RedisServer, free_port
 from tests.token_cache.rows import add_session
 
 READS = 30

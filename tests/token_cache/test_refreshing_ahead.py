@@ -8,7 +8,7 @@ from flask import Flask
 from authapp.models import User, db
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session
 
 

@@ -19,7 +19,7 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
 from authapp.token_cache.redis import envelope
 from authapp.token_cache.redis.envelope import Envelope
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_session, add_token
 
 

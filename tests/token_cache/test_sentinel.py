@@ -14,10 +14,10 @@ from authapp.models import User
 from authapp.services.sign_out import sign_out
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
-from tests.conftest import HURRIED
-from tests.redis_groups import SentinelGroup
-from tests.servers import RedisServer
 from tests.support.accounts import start_session
+from tests.support.applications import HURRIED
+from tests.support.redis import SentinelGroup
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_session
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

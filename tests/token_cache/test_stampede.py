@@ -15,7 +15,7 @@ from authapp.models import User
 from authapp.token_cache import token_cache
 from authapp.token_cache.coherence.local_tier import Memory, Remembered
 from authapp.token_cache.counters import Event
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_session
 from tests.token_cache.schedules import Actor, stepping
 

@@ -34,7 +34,7 @@ from authapp.token_cache.records import (
     is_unexpired,
 )
 from authapp.token_cache.redis.client import RedisAway
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
 PROCESSES = 2

@@ -31,7 +31,7 @@ from authapp.token_cache.counters import Event
 from authapp.token_cache.entries import RowEntry
 from authapp.token_cache.records import JWT_KEY, REFRESH_TOKEN, TOKEN, VERIFICATION_TOKEN, is_active
 from authapp.token_cache.redis.change_log import KEY as CHANGE_LOG
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
 _table = table_of(CacheTombstone)

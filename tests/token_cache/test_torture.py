@@ -8,8 +8,8 @@ from flask import Flask
 from authapp.models import User
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
-from tests.conftest import HURRIED
-from tests.servers import RedisServer
+from tests.support.applications import HURRIED
+from tests.support.servers import RedisServer
 from tests.token_cache.torture import play, report
 
 SEED = 20_260_101

@@ -9,8 +9,8 @@ from flask import Flask
 from authapp.domain import sessions
 from authapp.models import EndReason, User, db
 from authapp.token_cache import token_cache
-from tests.conftest import HURRIED
-from tests.servers import RedisServer
+from tests.support.applications import HURRIED
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_session
 from tests.token_cache.schedules import Actor, stepping
 

@@ -32,9 +32,9 @@ from authapp.models import EndReason, User, db
 from authapp.services import api_tokens, refresh
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
-from tests.conftest import HURRIED
-from tests.servers import RedisServer
 from tests.support.accounts import start_session
+from tests.support.applications import HURRIED
+from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_token
 
 PROCESSES = 2

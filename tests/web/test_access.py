@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from authapp.models import User, db
 from authapp.web.access import Access, allow
-from tests.web.browsing import is_signed_in, sign_in
+from tests.support.browsing import is_signed_in, sign_in
 
 MakeApp = Callable[..., Flask]
 

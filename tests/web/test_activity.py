@@ -14,8 +14,8 @@ from authapp.domain import activity
 from authapp.models import Activity, ActivityEvent, User, VerificationType, db
 from authapp.services.activity import PAGE, list_recent
 from authapp.web.activity import DETAILS, PURPOSES, WORDS
-from tests.conftest import HERE, add_user
-from tests.web.browsing import post, sign_in
+from tests.support.accounts import HERE, add_user
+from tests.support.browsing import post, sign_in
 
 
 def noted_details() -> Iterator[str]:

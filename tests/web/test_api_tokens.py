@@ -18,8 +18,8 @@ from authapp.errors import TokenRevoked
 from authapp.models import Activity, Scope, User
 from authapp.services import activity, api_tokens, introspection
 from authapp.services.api_tokens import ListedToken
-from tests.conftest import HERE, add_user
-from tests.web.browsing import post, sign_in
+from tests.support.accounts import HERE, add_user
+from tests.support.browsing import post, sign_in
 
 LIST, NEW = "/account/tokens", "/account/tokens/new"
 WANTED = {"name": "backup", "scopes": ["account:read", "tokens:read"], "expiry": "30"}

@@ -20,8 +20,8 @@ from authapp.domain import signing_keys
 from authapp.models import JWTKey, User
 from authapp.security.keyring import parse_public
 from authapp.services import keys
-from tests.servers import RedisServer
-from tests.web.browsing import cookie, is_signed_in, post, sign_in
+from tests.support.browsing import cookie, is_signed_in, post, sign_in
+from tests.support.servers import RedisServer
 
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 

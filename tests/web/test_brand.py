@@ -9,7 +9,7 @@ from flask import Flask
 
 from authapp.errors import ConfigError
 from authapp.web import palette
-from tests.web.browsing import post
+from tests.support.browsing import post
 
 MakeApp = Callable[..., Flask]
 

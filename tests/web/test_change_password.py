@@ -10,8 +10,8 @@ from authapp.delivery import outbox
 from authapp.models import Activity, User
 from authapp.services import activity, password_reset
 from authapp.services.confirm_password import GUESSES
-from tests.conftest import PASSWORD
-from tests.web.browsing import cookie, is_signed_in, post, sign_in
+from tests.support.accounts import PASSWORD
+from tests.support.browsing import cookie, is_signed_in, post, sign_in
 
 NEW = "five entirely different words here"
 

@@ -12,8 +12,8 @@ from authapp.services import activity
 from authapp.services.confirm_password import GUESSES
 from authapp.services.sign_out import sign_out
 from authapp.web.access import Access, allow
-from tests.conftest import HERE, PASSWORD
-from tests.web.browsing import cookie, post, sign_in
+from tests.support.accounts import HERE, PASSWORD
+from tests.support.browsing import cookie, post, sign_in
 
 STALE = 16
 

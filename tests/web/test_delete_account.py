@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp.models import User, db
-from tests.conftest import PASSWORD
-from tests.web.browsing import is_signed_in, post, sign_in
+from tests.support.accounts import PASSWORD
+from tests.support.browsing import is_signed_in, post, sign_in
 
 
 def test_the_account_is_closed_and_can_be_kept(app: Flask, client: FlaskClient, user: User) -> None:

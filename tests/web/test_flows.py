@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 
 from authapp.models import User
 from authapp.web.flows import LIFETIME, MOST
-from tests.conftest import PASSWORD
+from tests.support.accounts import PASSWORD
+from tests.support.browsing import cookie, hidden, post, sign_in
 from tests.support.messages import code_to
-from tests.web.browsing import cookie, hidden, post, sign_in
 from tests.web.test_pages import HOSTILE
 
 LONGEST_COOKIE: Final = 4093

@@ -5,8 +5,8 @@ from flask.testing import FlaskClient
 
 from authapp.domain import one_time_tokens, security_notices
 from authapp.models import User, db
-from tests.conftest import HERE, PASSWORD, add_user
-from tests.web.browsing import is_signed_in, post, sign_in
+from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.browsing import is_signed_in, post, sign_in
 
 
 def link(app: Flask, user: User, **changes: str) -> str:

@@ -20,8 +20,8 @@ from authapp.errors import TooManyAttempts
 from authapp.models import Activity, ActivityEvent, User, VerificationType, db
 from authapp.services import password_reset
 from authapp.services.register import BY_CLIENT as REGISTRATIONS
-from tests.conftest import HERE, PASSWORD, add_user
-from tests.web.browsing import is_signed_in, post, sign_in
+from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.browsing import is_signed_in, post, sign_in
 
 NEW_PASSWORD = "another four words entirely unrelated"
 WRONG = "not the password of anybody"

@@ -10,10 +10,10 @@ from werkzeug.test import TestResponse
 
 from authapp.models import User
 from authapp.services import password_reset
-from tests.conftest import PASSWORD
+from tests.support.accounts import PASSWORD
+from tests.support.browsing import hidden, post, sign_in
 from tests.support.costs import measured
 from tests.support.messages import code_to, newest_to
-from tests.web.browsing import hidden, post, sign_in
 
 EMAIL: Final = "somebody@example.org"
 NEW_EMAIL: Final = "new@example.org"

@@ -10,8 +10,8 @@ from werkzeug.test import create_environ, run_wsgi_app
 from authapp.models import User, db
 from authapp.web.access import Access, rule_of
 from authapp.web.navigation import local_path
-from tests.conftest import PASSWORD
-from tests.web.browsing import csrf_token, post, sign_in
+from tests.support.accounts import PASSWORD
+from tests.support.browsing import csrf_token, post, sign_in
 
 OPEN_TO_PROGRAMS = {
     "static",

@@ -15,9 +15,9 @@ from authapp.domain.api_tokens import check
 from authapp.errors import TokenRevoked, TokenUsed
 from authapp.models import Activity, PasswordResetRequest, RevokeReason, Scope, User, db
 from authapp.services import activity, api_tokens, password_reset
-from tests.conftest import HERE, PASSWORD
-from tests.servers import RedisServer
-from tests.web.browsing import is_signed_in, post, sign_in
+from tests.support.accounts import HERE, PASSWORD
+from tests.support.browsing import is_signed_in, post, sign_in
+from tests.support.servers import RedisServer
 
 NEW = "five entirely different words here"
 

@@ -26,9 +26,8 @@ from authapp.services import (
     sign_out,
     users,
 )
-from tests.conftest import HERE, PASSWORD, add_user
-from tests.servers import AppServer, RedisServer
-from tests.support.accounts import start_session
+from tests.support.accounts import HERE, PASSWORD, add_user, start_session
+from tests.support.servers import AppServer, RedisServer
 
 log = logging.getLogger(__name__)
 

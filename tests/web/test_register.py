@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from authapp.delivery import outbox
 from authapp.models import User
 from authapp.services.register import BY_ADDRESS
-from tests.conftest import PASSWORD
-from tests.web.browsing import post
+from tests.support.accounts import PASSWORD
+from tests.support.browsing import post
 
 
 def test_all_that_is_wrong_is_told_at_once(client: FlaskClient) -> None:

@@ -12,9 +12,8 @@ from authapp.domain import sessions
 from authapp.models import Activity, EndReason, RefreshToken, User, db
 from authapp.services import activity
 from authapp.web.sessions import SHOWN
-from tests.conftest import HERE, add_user
-from tests.support.accounts import start_session
-from tests.web.browsing import cookie, is_signed_in, post, sign_in
+from tests.support.accounts import HERE, add_user, start_session
+from tests.support.browsing import cookie, is_signed_in, post, sign_in
 
 PAGE = "/account/sessions"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

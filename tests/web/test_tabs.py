@@ -10,9 +10,9 @@ from werkzeug.test import TestResponse
 
 from authapp.models import User, db
 from authapp.services import password_reset
-from tests.conftest import PASSWORD, add_user
+from tests.support.accounts import PASSWORD, add_user
+from tests.support.browsing import hidden, is_signed_in, post, sign_in
 from tests.support.messages import code_to, newest_to
-from tests.web.browsing import hidden, is_signed_in, post, sign_in
 
 EMAILS: Final = ("first@example.org", "second@example.org")
 NEW: Final = ("five entirely different words here", "another five words in a row")

@@ -13,8 +13,8 @@ from authapp import clock
 from authapp.delivery import outbox
 from authapp.domain.emailed_links import GUESSES
 from authapp.models import Activity, ActivityEvent, User, db
-from tests.conftest import PASSWORD, add_user
-from tests.web.browsing import post, sign_in
+from tests.support.accounts import PASSWORD, add_user
+from tests.support.browsing import post, sign_in
 from tests.web.test_pages import HOSTILE
 
 EMAIL = "new@example.org"

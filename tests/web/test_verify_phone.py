@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from authapp.delivery import outbox
 from authapp.models import OutboxMessage, User, VerificationToken, db
-from tests.conftest import add_user
-from tests.web.browsing import hidden, post, sign_in
+from tests.support.accounts import add_user
+from tests.support.browsing import hidden, post, sign_in
 
 NUMBER = "+447400123456"
 OTHER_NUMBER = "+447400123457"

@@ -1,7 +1,7 @@
 """What went wrong, and what development alone shows."""
 
-from tests.conftest import PASSWORD
 from tests.journeys.states.visit import Visit, state
+from tests.support.accounts import PASSWORD
 
 
 @state("error-404")

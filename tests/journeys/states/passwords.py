@@ -1,7 +1,7 @@
 """Choosing another password, forgotten or not."""
 
-from tests.conftest import PASSWORD
 from tests.journeys.states.visit import NEW_PASSWORD, Visit, state
+from tests.support.accounts import PASSWORD
 
 
 @state("password_reset")

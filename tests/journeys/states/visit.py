@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page
 from time_machine import travel
 
 from authapp import clock
-from tests.conftest import PASSWORD
+from tests.support.accounts import PASSWORD
 
 STALE: Final = timedelta(minutes=16)
 """After this long, whoever has signed in is asked for the password once more."""

