@@ -1,4 +1,4 @@
-"""The pages: blueprints that render HTML, and the hooks that run before them."""
+"""HTML pages: their blueprints, and the hooks that run before them."""
 
 from authapp.config import DEVELOPMENT, Settings
 from authapp.http.application import Application
@@ -35,11 +35,11 @@ from authapp.web.access import Access, allow
 
 
 def init_app(app: Application) -> None:
-    """Register every page with who may see it, and the hooks."""
+    """Register the hooks, and every page with its access rule."""
     settings: Settings = app.extensions["settings"]
     for part in (i18n, brand, headers, authn, csrf, errors):
         part.init_app(app)
-    # The identity comes first, so that the page of every refusal has it.
+    # The identity is loaded first, because error pages show it too.
     access.init_app(
         app,
         authn.load_identity,
@@ -48,7 +48,7 @@ def init_app(app: Application) -> None:
         csrf.check,
         authn.login_required,
     )
-    # Its files are the same for every visitor, like those in static/.
+    # No access rule: like static/, these files are the same for every visitor.
     app.register_blueprint(brand.blueprint)
     for feature in (home, register, passwords, password_reset, login, freeze_account):
         allow(app, feature.blueprint, Access.EVERYBODY)
@@ -58,7 +58,7 @@ def init_app(app: Application) -> None:
     allow(app, change_password.blueprint, Access.VERIFIED)
     for feature in (account, activity, confirm_password):
         allow(app, feature.blueprint, Access.SIGNED_IN)
-    # Whoever keeps an account that they closed is not signed in.
+    # Users who decide to keep a closed account are not signed in.
     signed_in = {"show": Access.SIGNED_IN, "close": Access.SIGNED_IN}
     allow(app, delete_account.blueprint, Access.EVERYBODY, **signed_in)
     allow(app, download_data.blueprint, Access.FRESH)

@@ -1,4 +1,4 @@
-"""Who may see which pages: declared where a blueprint is registered, and *everybody* is, too."""
+"""Access rules of pages: each blueprint is registered with its rule, even if it is EVERYBODY."""
 
 from collections.abc import Callable
 from enum import Flag
@@ -8,10 +8,10 @@ from flask import Blueprint, Flask, current_app, request
 
 
 class Access(Flag):
-    """Who may see a page; `FRESH | VERIFIED` asks for both.
+    """Who may see a page; `FRESH | VERIFIED` requires both.
 
     FRESH users have entered their password within PASSWORD_FRESHNESS. VERIFIED users have verified
-    their address, where UNVERIFIED_MAY asks for it; all others may look, and verify it.
+    their email address, if UNVERIFIED_MAY requires it.
     """
 
     EVERYBODY = 0
@@ -27,8 +27,8 @@ def init_app(app: Flask, *hooks: Callable[[], Any]) -> None:
 
 
 def allow(app: Flask, blueprint: Blueprint, access: Access, **views: Access) -> None:
-    """Register a blueprint of pages with its rule; `views` names those that have another."""
-    # Not on the blueprint itself, which is registered with other applications, too.
+    """Register a blueprint of pages with its rule; `views` lists views that have their own rule."""
+    # Not on the blueprint itself, which is also registered with other applications.
     app.before_request_funcs[blueprint.name] = list(app.extensions["page_hooks"])
     app.register_blueprint(blueprint)
     rules = app.extensions["access"]
@@ -43,6 +43,6 @@ def rule() -> Access:
 
 
 def rule_of(endpoint: str) -> Access | None:
-    """Return the rule of a view by its endpoint; None if it is not a page's."""
+    """Return the rule of a view by its endpoint; None if the view is not a page."""
     rules = cast(dict[str, Access], current_app.extensions["access"])
     return rules.get(endpoint, rules.get(endpoint.rpartition(".")[0]))

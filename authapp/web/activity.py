@@ -1,4 +1,4 @@
-"""The signed-in user's activity, in plain words."""
+"""The page that lists what happened to the signed-in user's account."""
 
 from typing import Final
 from uuid import UUID
@@ -28,7 +28,7 @@ WORDS: Final[dict[Activity, LazyString]] = {
     Activity.SIGN_IN_REFUSED: _l("Sign-in failed"),
     Activity.PASSWORD_CONFIRMED: _l("Password confirmed"),
     Activity.SIGNED_OUT: _l("Signed out"),
-    Activity.SIGNED_OUT_ELSEWHERE: _l("Another device signed out"),
+    Activity.SIGNED_OUT_ELSEWHERE: _l("Another device was signed out"),
     Activity.SIGNED_OUT_BY_OPERATOR: _l("All devices signed out by an administrator"),
     Activity.ACCOUNT_DISABLED: _l("Account disabled by an administrator"),
     Activity.ACCOUNT_ENABLED: _l("Account enabled by an administrator"),
@@ -48,7 +48,7 @@ WORDS: Final[dict[Activity, LazyString]] = {
     Activity.PHONE_CHANGED: _l("Phone number changed"),
     Activity.PHONE_REMOVED: _l("Phone number removed"),
 }
-"""Every activity has words, even one that is noted no more: old events stand for a year."""
+"""The text of every activity, even of those no longer recorded: events are stored for a year."""
 
 DETAILS: Final[dict[str, LazyString]] = {
     "name": _l("Name"),
@@ -57,7 +57,7 @@ DETAILS: Final[dict[str, LazyString]] = {
     "instead_of": _l("Previously"),
     "purpose": _l("Purpose of the link"),
     "program": _l("Browser of the other device"),
-    "system": _l("System of the other device"),
+    "system": _l("Operating system of the other device"),
 }
 
 PURPOSES: Final[dict[str, LazyString]] = {
@@ -72,7 +72,7 @@ PURPOSES: Final[dict[str, LazyString]] = {
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """List what happened, newest first, a page at a time."""
+    """List events, newest first, one page at a time."""
     before = _id(request.args.get("before"))
     return render_template(
         "activity/show.html",
@@ -84,7 +84,7 @@ def show() -> ResponseReturnValue:
 
 
 def details_of(event: ActivityEvent) -> list[tuple[LazyString, str]]:
-    """Return what else is known of an event, each with what it is called."""
+    """Return an event's details as pairs of a label and a text."""
     told = [(DETAILS[name], value) for name, value in event.details.items() if name in DETAILS]
     if "program" in event.details:
         other = Device(event.details["program"], event.details.get("system", ""))

@@ -1,4 +1,4 @@
-"""A person's API tokens: the list, and the pages that make, rename, rotate and revoke one."""
+"""The pages that list, create, rename, rotate and revoke a user's API tokens."""
 
 import secrets
 from datetime import UTC, datetime, time, timedelta
@@ -52,8 +52,7 @@ def _name_field(enter: str) -> StringField:
 
 
 class NewTokenForm(Form):
-    """What a token is called, what it may be used for, and until when; `key` tells a form sent
-    twice from another form."""
+    """A token's name, permissions and expiration; `key` identifies a form that is sent twice."""
 
     key = HiddenField(default=lambda: secrets.token_urlsafe(16))
     name = _name_field("next")
@@ -61,7 +60,7 @@ class NewTokenForm(Form):
         _l("Permissions"),
         validators=[InputRequired(_l("Choose at least one permission."))],
         choices=[SelectChoice(scope, text) for scope, text in messages.SCOPES.items()],
-        # Which are ours is the service's to say.
+        # The service validates the scopes.
         validate_choice=False,
         option_widget=CheckboxInput(),
     )
@@ -84,7 +83,7 @@ class NewTokenForm(Form):
     )
 
     def read_expiry(self) -> datetime | None:
-        """Return when the token is to expire; raises InputRefused where no date was entered."""
+        """Return when the token expires; raises InputRefused if a date is needed but missing."""
         if self.expiry.data == _NEVER:
             return None
         if self.expiry.data != _ON_A_DATE:
@@ -95,13 +94,13 @@ class NewTokenForm(Form):
 
 
 class RenameForm(Form):
-    """Another name."""
+    """A token's new name."""
 
     name = _name_field("go")
 
 
 class RotateForm(Form):
-    """How long the old value goes on working."""
+    """How long the old token keeps working."""
 
     overlap = RadioField(
         _l("When should the old token stop working?"),
@@ -122,7 +121,7 @@ def _words_of_tokens() -> dict[str, object]:
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """List the tokens that work."""
+    """List the active tokens."""
     return render_template(
         "api_tokens/show.html",
         tokens=service.list_tokens(g.identity.user_id),
@@ -138,7 +137,7 @@ def new() -> ResponseReturnValue:
 
 @blueprint.post("/new")
 def create() -> ResponseReturnValue:
-    """Make a token and show its value, this once; a form sent twice makes no second one."""
+    """Create a token and show its value once; a form sent twice creates only one token."""
     form = NewTokenForm()
     if not form.validate():
         return _render_new(form), 422
@@ -172,13 +171,13 @@ def create() -> ResponseReturnValue:
 
 @blueprint.get("/<uuid:id>/name")
 def name(id: UUID) -> ResponseReturnValue:
-    """Show the form for another name."""
+    """Show the form for a new name."""
     return _render_one("rename", id, RenameForm())
 
 
 @blueprint.post("/<uuid:id>/name")
 def rename(id: UUID) -> ResponseReturnValue:
-    """Give the token another name."""
+    """Rename the token."""
     form = RenameForm()
     if not form.validate():
         return _render_one("rename", id, form), 422
@@ -193,13 +192,13 @@ def rename(id: UUID) -> ResponseReturnValue:
 
 @blueprint.get("/<uuid:id>/rotate")
 def choose_overlap(id: UUID) -> ResponseReturnValue:
-    """Ask how long the old value shall go on working."""
+    """Ask how long the old token should keep working."""
     return _render_one("rotate", id, RotateForm())
 
 
 @blueprint.post("/<uuid:id>/rotate")
 def rotate(id: UUID) -> ResponseReturnValue:
-    """Replace the token, and show the value of the new one, this once."""
+    """Replace the token, and show the value of the new one once."""
     form = RotateForm()
     if not form.validate():
         return _render_one("rotate", id, form), 422
@@ -207,22 +206,20 @@ def rotate(id: UUID) -> ResponseReturnValue:
     try:
         made = service.rotate(g.identity.user_id, id, overlap=overlap, client=client())
     except Conflict:
-        flash(
-            _("This token was already replaced. If you didn't copy the new one, rotate that one.")
-        )
+        flash(_("This token was already replaced. If you didn't copy the new token, rotate it."))
         return _to_list()
     return _render_made(made)
 
 
 @blueprint.get("/<uuid:id>/revoke")
 def ask(id: UUID) -> ResponseReturnValue:
-    """Ask whether the token shall really stop."""
+    """Ask the user to confirm that the token should stop working."""
     return _render_one("revoke", id, Form())
 
 
 @blueprint.post("/<uuid:id>/revoke")
 def revoke(id: UUID) -> ResponseReturnValue:
-    """Refuse the token from its next use on."""
+    """Revoke the token, effective from its next use."""
     service.revoke(g.identity.user_id, id, client=client())
     flash(_("Token revoked. It no longer works."))
     return _to_list()

@@ -1,4 +1,4 @@
-"""Who is asking for a page: checks the JWT of every such request, and renews it."""
+"""Authenticates page requests by their JWT, renews sessions, and sets the session's cookies."""
 
 from datetime import datetime
 
@@ -42,11 +42,10 @@ def init_app(app: Flask) -> None:
 
 
 def load_identity() -> None:
-    """Set `g.identity` to the visitor's, or to None.
+    """Set `g.identity` to the visitor's identity, or to None.
 
-    An access token of the cookie that is refused, or has expired, is renewed in the same request
-    where the refresh cookie allows it. An outage is never taken for a refusal: it raises
-    Unavailable.
+    If the access token in the cookie has expired or is refused, the refresh cookie renews the
+    session in the same request. An outage is not treated as a refusal: it raises Unavailable.
     """
     g.identity = None
     value = bearer()
@@ -63,7 +62,7 @@ def spend_budget() -> None:
 
 
 def login_required() -> BaseResponse | None:
-    """Send visitors who may not see a page to where they can prove that they may, and back."""
+    """Redirect visitors without access to the page where they can gain it, such as sign-in."""
     needed = rule()
     if Access.SIGNED_IN not in needed:
         return None
@@ -78,18 +77,18 @@ def login_required() -> BaseResponse | None:
 
 
 def set_session_cookies(signed_in: SignedIn) -> None:
-    """Give the browser a session's tokens with the current response."""
+    """Set the cookies of a session with the current response."""
     g.identity = signed_in.identity
     _send(tokens=signed_in)
 
 
 def set_device_cookie(value: str) -> None:
-    """Give the browser, with the current response, what identifies it the next time."""
+    """Set the cookie that identifies the browser at its next sign-in, with the current response."""
     _send(device=value)
 
 
 def clear_session_cookies() -> None:
-    """Delete the tokens in the browser with the current response."""
+    """Delete the session's cookies with the current response."""
     g.identity = None
     _send(tokens=None)
 
@@ -110,7 +109,7 @@ def _authenticated(value: str) -> Identity | None:
 def _renewed() -> Identity | None:
     """Renew the session of the refresh cookie.
 
-    A refusal deletes no cookie: another tab may have stored a valid one since.
+    A refusal does not delete the cookie: another tab may have stored a valid one since.
     """
     value = cookie(REFRESH)
     if not value:
@@ -118,7 +117,7 @@ def _renewed() -> Identity | None:
     try:
         signed_in = refresh.renew(value, client=client())
     except TokenRefused as refusal:
-        current_app.logger.info("a session was not renewed: %s", refusal)
+        current_app.logger.info("session not renewed: %s", refusal)
         g.refusal = refusal
         return None
     _send(tokens=signed_in)
@@ -128,7 +127,7 @@ def _renewed() -> Identity | None:
 def _send(**cookies: SignedIn | str | None) -> None:
     """Set cookies with the current response.
 
-    Only the last of each counts: a request may renew one session and then begin another.
+    Only the last value of each is sent: a request may renew one session and then start another.
     """
     if "cookies" not in g:
         g.cookies = {}

@@ -1,4 +1,4 @@
-"""Refuses form bodies that no browser sends: not UTF-8, with a NUL, or with a repeated field."""
+"""Refuses form bodies that no browser sends: invalid UTF-8, NUL characters, repeated fields."""
 
 from typing import Final
 
@@ -7,16 +7,16 @@ from flask import request
 from authapp.http.decoding import MalformedBody, decode_form, decode_utf8, require_unique
 
 REPEATABLE: Final = frozenset({"scopes"})
-"""Fields of which a form may have several values."""
+"""Fields that may have several values."""
 
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
 def check() -> None:
-    """Raise MalformedBody if the current request's form is not what a browser would send.
+    """Raise MalformedBody if no browser would send the current request's form.
 
-    Werkzeug would replace or quote bytes that are not UTF-8, and use the first of repeated fields.
+    Werkzeug would replace or quote invalid UTF-8, and use the first of several values of a field.
     """
     if request.method in _SAFE:
         return
@@ -29,4 +29,4 @@ def check() -> None:
         fields = list(request.form.items(multi=True))
         require_unique((name for name, _ in fields), repeatable=REPEATABLE)
     if any("\0" in name or "\0" in value for name, value in fields):
-        raise MalformedBody("A field contains a NUL. Send text without any.")
+        raise MalformedBody("A field contains a NUL character. Send text without NUL characters.")

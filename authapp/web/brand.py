@@ -1,4 +1,4 @@
-"""Whose pages these are: name, colours, logo and links by configuration, and own templates."""
+"""The operator's brand: name, colors, logo and links from the configuration; custom templates."""
 
 import base64
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ blueprint = Blueprint("brand", __name__)
 
 _LOGO_TYPES: Final = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 _LARGEST_LOGO_BYTES: Final = 16 * 1024
-"""What a first visit can bear beside the page, its stylesheet and its script."""
+"""A first visit loads the logo in addition to the page, its stylesheet and its script."""
 _SECONDS_KEPT: Final = 3600
 
 
 @dataclass(frozen=True)
 class Logo:
-    """An image that stands in the header in place of the drawn mark."""
+    """An image that the header shows instead of the generated mark."""
 
     content: bytes
     type: str
@@ -33,7 +33,7 @@ class Logo:
 
 @dataclass(frozen=True)
 class Brand:
-    """What templates know of the brand, as `brand`."""
+    """The brand, available to templates as `brand`."""
 
     name: str
     light: Palette
@@ -57,13 +57,13 @@ class Brand:
 
     @cached_property
     def support_url(self) -> str:
-        """What a link to it leads to: a page, or a new mail."""
+        """The URL of the support page, or a `mailto:` URL for a support address; may be empty."""
         is_page = not self.support or self.support.startswith(("http:", "https:"))
         return self.support if is_page else f"mailto:{self.support}"
 
     @cached_property
     def style(self) -> str:
-        """The colours as a stylesheet; `style_source` allows it, and no other, in a page."""
+        """The colors as a stylesheet, the only inline one that the policy allows."""
         dark = f"@media (prefers-color-scheme:dark){{:root{{{self.dark.style()}}}}}"
         return f":root{{{self.light.style()}}}{dark}"
 
@@ -74,7 +74,7 @@ class Brand:
 
 
 def init_app(app: Flask) -> None:
-    """Give templates the brand; raises ConfigError if a file or a colour of it will not do."""
+    """Add the brand to templates; raises ConfigError if one of its files or colors is unusable."""
     settings: Settings = app.extensions["settings"]
     chosen = Brand(
         name=settings.brand.app_name,
@@ -93,13 +93,13 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/icon.svg")
 def icon() -> Response:
-    """Draw the mark for a browser's tab."""
+    """Return the mark as an icon for browser tabs."""
     return _kept(Response(render_template("brand/icon.svg"), mimetype="image/svg+xml"))
 
 
 @blueprint.get("/logo", endpoint="logo")
 def logo_file() -> Response:
-    """Return the logo."""
+    """Return the configured logo."""
     chosen: Brand = current_app.extensions["brand"]
     if chosen.logo is None:
         abort(404)
@@ -125,14 +125,16 @@ def _read_logo(file: str) -> Logo | None:
     except (OSError, ValueError):
         raise ConfigError(f"LOGO_FILE {file} cannot be read") from None
     if len(content) > _LARGEST_LOGO_BYTES:
-        raise ConfigError(f"LOGO_FILE has {len(content)} bytes; it may have {_LARGEST_LOGO_BYTES}")
+        raise ConfigError(
+            f"LOGO_FILE has {len(content)} bytes; the maximum is {_LARGEST_LOGO_BYTES}"
+        )
     return Logo(content, _LOGO_TYPES[path.suffix])
 
 
 def _override_templates(app: Flask, folder: Path) -> None:
-    """Look for each template in the folder first; `authapp/<name>` is always ours, to extend."""
+    """Look for templates in the folder first; `authapp/<name>` is the original, to extend."""
     if not folder.is_dir():
-        raise ConfigError(f"TEMPLATE_FOLDER {folder} is no folder")
+        raise ConfigError(f"TEMPLATE_FOLDER {folder} is not a folder")
     ours = FileSystemLoader(str(Path(app.root_path).parent / "templates"))
     app.jinja_env.loader = ChoiceLoader(
         [FileSystemLoader(str(folder)), PrefixLoader({"authapp": ours}), ours]

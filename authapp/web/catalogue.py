@@ -1,4 +1,4 @@
-"""The texts of the current request's language, which Flask-Babel would look up for each string."""
+"""Translations into the current request's language; Flask-Babel would look it up per string."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ _UNTRANSLATED: Final = NullTranslations()
 
 
 def catalogue() -> Any:
-    """Return the gettext catalogue of the current request's language, or else an empty one."""
+    """Return the gettext catalog of the current request's language, or an empty one."""
     if not has_app_context():
         return _UNTRANSLATED
     if "catalogue" not in g:
@@ -20,5 +20,5 @@ def catalogue() -> Any:
 
 
 def lazy_gettext(text: str) -> LazyString:
-    """Return a text that is translated each time it is shown."""
+    """Return a text that is translated each time it is rendered."""
     return LazyString(lambda: catalogue().ugettext(text))
