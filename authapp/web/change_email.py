@@ -1,4 +1,4 @@
-"""Changing an account's e-mail address."""
+"""Changing an account's email address."""
 
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -33,7 +33,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("")
 def submit() -> ResponseReturnValue:
-    """Ask for the change; the answer is the same whether or not somebody has the address."""
+    """Request the change; the response is the same whether or not the address is taken."""
     form = ChangeEmailForm()
     if not form.validate():
         return _render(form, CodeForm(formdata=None), _pending()), 422
@@ -50,7 +50,7 @@ def submit() -> ResponseReturnValue:
 
 @blueprint.post("/code")
 def claim_by_code() -> ResponseReturnValue:
-    """Replace the signed-in user's address by the code."""
+    """Change the signed-in user's address with the code from the email."""
     form, pending = CodeForm(), _pending()
     if pending is None:
         raise flows.PageOutOfDate(url_for("change_email.show"))
@@ -68,7 +68,7 @@ def claim_by_code() -> ResponseReturnValue:
 
 @blueprint.get("/<value>")
 def confirm(value: str) -> ResponseReturnValue:
-    """Show the button, or elsewhere ask for the code; neither changes the account."""
+    """Show the button, or in another browser the code form; neither changes the account."""
     try:
         is_recognized = open_link(value, service.TYPE, visitor(), client=client())
     except TokenRefused as refusal:
@@ -80,7 +80,7 @@ def confirm(value: str) -> ResponseReturnValue:
 
 @blueprint.post("/<value>")
 def claim(value: str) -> ResponseReturnValue:
-    """Put the new address in place, once."""
+    """Change the address; each link works once."""
     form = CodeForm()
     try:
         service.claim(value, visitor(), form.code.data or "", client=client())

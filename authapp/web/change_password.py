@@ -1,4 +1,4 @@
-"""Changing one's password."""
+"""Changing the signed-in user's password."""
 
 from flask import Blueprint, flash, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
@@ -18,7 +18,7 @@ blueprint = Blueprint("change_password", __name__, url_prefix="/password/change"
 
 
 class ChangePasswordForm(Form):
-    """The present password, a new one, and what becomes of other devices."""
+    """The current password, a new one, and whether to sign out other devices."""
 
     current_password = password_field("current-password", "next", _l("Current password"))
     new_password = password_field("new-password", label=_l("New password"))
@@ -33,7 +33,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("")
 def submit() -> ResponseReturnValue:
-    """Change the password, and go on in a new session."""
+    """Change the password, and continue in a new session."""
     form = ChangePasswordForm()
     if not form.validate():
         return _render(form), 422
@@ -51,7 +51,7 @@ def submit() -> ResponseReturnValue:
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render(form), 422
-    # Whoever could read the form's key before must not know the next one.
+    # Anyone who read the old CSRF secret must not know the next one.
     session.clear()
     authn.set_session_cookies(signed_in)
     flash(_("Your password has been changed."))

@@ -1,4 +1,4 @@
-"""Asking for the password once more, before pages that guard the account."""
+"""Asking for the password again before sensitive pages."""
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -31,7 +31,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("")
 def submit() -> ResponseReturnValue:
-    """Check the password, and go where the visitor was going."""
+    """Check the password, and continue to the requested page."""
     form = ConfirmPasswordForm()
     if not form.validate():
         return _render(form), 422

@@ -1,4 +1,4 @@
-"""Refuses requests that change something and did not come from one of our own pages."""
+"""Refuses requests that change something but do not come from this site's own pages."""
 
 from typing import Final
 
@@ -13,19 +13,19 @@ _OURS: Final = ("same-origin", "none")
 
 
 def init_app(app: Flask) -> None:
-    """Give every form its token.
+    """Give every form a CSRF token.
 
-    Flask-WTF's own CSRFProtect would run before every request of a program, too.
+    Flask-WTF's own CSRFProtect would also run before requests from programs.
     """
-    # A form works as long as the browser's session, so that no typed text is lost over lunch.
+    # A form works as long as the browser's session, so that users do not lose what they typed.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     app.jinja_env.globals["csrf_token"] = generate_csrf
 
 
 def check() -> None:
-    """Refuse a form that another site has sent, even a neighbour under the same domain.
+    """Refuse a form sent by another site, including other subdomains of the same domain.
 
-    Source: OWASP CSRF Prevention Cheat Sheet, Fetch Metadata; the token guards older browsers.
+    Source: OWASP CSRF Prevention Cheat Sheet, Fetch Metadata; the token protects older browsers.
     """
     if request.method in SAFE_METHODS:
         return
@@ -35,5 +35,5 @@ def check() -> None:
         validate_csrf(request.form.get("csrf_token"))
     except ValidationError as refusal:
         raise CSRFError(str(refusal)) from None
-    # Flask-WTF's forms then leave the token alone.
+    # Flask-WTF's forms then do not check the token again.
     g.csrf_valid = True

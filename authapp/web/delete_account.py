@@ -1,4 +1,4 @@
-"""Deleting one's account, and keeping it after all."""
+"""Deleting the signed-in user's account, and canceling the deletion."""
 
 from datetime import datetime
 from typing import Final
@@ -21,20 +21,20 @@ _CLOSED: Final = "account_closed"
 
 
 class DeleteAccountForm(Form):
-    """The password of a user who deletes their account."""
+    """The password that confirms the deletion."""
 
     password = password_field("current-password")
 
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Say what would happen."""
+    """Explain what the deletion does, and show the form."""
     return _render(DeleteAccountForm())
 
 
 @blueprint.post("")
 def close() -> ResponseReturnValue:
-    """Close the account, to be deleted once the grace is over."""
+    """Close the account; it is deleted when the grace period ends."""
     form = DeleteAccountForm()
     if not form.validate():
         return _render(form), 422
@@ -51,7 +51,7 @@ def close() -> ResponseReturnValue:
 
 @blueprint.get("/done")
 def done() -> ResponseReturnValue:
-    """Say that the account is closed, and until when it can be kept."""
+    """Confirm that the account is closed, and show until when it can be kept."""
     closed = flows.opened(_CLOSED)
     return render_template(
         "delete_account/done.html",
@@ -62,7 +62,7 @@ def done() -> ResponseReturnValue:
 
 @blueprint.get("/keep")
 def offer() -> ResponseReturnValue:
-    """Offer to keep the account to a user who has just entered the password."""
+    """Offer to keep the account to a user who has just entered its password."""
     offered = flows.opened(flows.KEEP_ACCOUNT)
     try:
         delete_at = service.check_offer(offered.subject if offered else "")
@@ -78,7 +78,7 @@ def keep() -> ResponseReturnValue:
     try:
         signed_in = service.keep(offered.subject if offered else "", client=client())
     except TokenRefused:
-        # Signing in says how things stand: kept already, in another tab, or gone.
+        # The sign-in page shows the result: kept in another tab, or already deleted.
         return redirect(url_for("login.show"), 303)
     session.clear()
     authn.set_session_cookies(signed_in)

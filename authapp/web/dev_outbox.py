@@ -1,4 +1,4 @@
-"""`/dev/outbox`: what would have been sent; registered in development only."""
+"""`/dev/outbox`: messages that would have been sent; registered in development only."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from authapp.delivery import outbox
 
 blueprint = Blueprint("dev_outbox", __name__, url_prefix="/dev")
 
-# A mail brings its styles with it; everything else that it might bring stays shut.
+# An email contains its own styles; everything else that it might load is blocked.
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-popups"
 
 
@@ -21,7 +21,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.get("/outbox.json")
 def show_json() -> ResponseReturnValue:
-    """Give every message to a program, newest first."""
+    """Return every message as JSON, newest first."""
     return jsonify(
         [
             {
@@ -39,7 +39,7 @@ def show_json() -> ResponseReturnValue:
 
 @blueprint.get("/outbox/<uuid:id>.html")
 def show_mail(id: UUID) -> ResponseReturnValue:
-    """Show a mail as a mail program would."""
+    """Show an email as an email program would."""
     html = next((message.html for message in outbox.list_recent() if message.id == id), None)
     if html is None:
         abort(404)

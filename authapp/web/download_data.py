@@ -11,7 +11,7 @@ blueprint = Blueprint("download_data", __name__, url_prefix="/account/data")
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Say what the file holds."""
+    """Explain what the file contains."""
     return render_template("download_data/show.html")
 
 

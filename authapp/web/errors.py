@@ -1,4 +1,4 @@
-"""Every error's answer, in one place: a page, or a problem document for a program."""
+"""Responses to errors: a page for a browser, or a problem document for a program."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -17,7 +17,7 @@ from authapp.web import authn, messages
 from authapp.web.flows import PageOutOfDate
 from authapp.web.navigation import page_at_hand
 
-# What may go better a moment later, where the same page is worth another try.
+# Temporary errors, whose page offers to open the same URL again.
 _PASSING = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -26,7 +26,7 @@ _PASSING = (
 
 
 def init_app(app: Flask) -> None:
-    """Answer every error in the product's look, or in a program's language."""
+    """Register a handler for every kind of error."""
     app.register_error_handler(CSRFError, _form_not_ours)
     app.register_error_handler(PageOutOfDate, _page_out_of_date)
     app.register_error_handler(HTTPException, _http_error)
@@ -37,9 +37,9 @@ def init_app(app: Flask) -> None:
 
 
 def _form_not_ours(error: CSRFError) -> Response:
-    current_app.logger.info("a form was refused: %s", error.description)
+    current_app.logger.info("form refused: %s", error.description)
     if request.endpoint == "login.sign_out" and g.get("identity") is None:
-        # Signed out in another tab already: what was asked for is done.
+        # The user already signed out in another tab, so there is nothing left to do.
         return make_response("", HTTPStatus.SEE_OTHER, {"Location": url_for("login.show")})
     return _page(HTTPStatus.BAD_REQUEST, messages.FORM_NOT_OURS, again=page_at_hand())
 
@@ -63,7 +63,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _no_such_page(status: HTTPStatus) -> Response:
-    """Answer with a page that knows its visitor, where no page's hooks have run."""
+    """Return an error page for the signed-in user: no page hook has loaded the identity yet."""
     try:
         authn.load_identity()
     except Exception as outage:
@@ -88,7 +88,7 @@ def _database_away(error: Exception) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    """Explain that the fault is this site's, with a reference that the log has, too."""
+    """Return an error response with a reference under which the exception is logged."""
     reference = str(uuid4())
     current_app.logger.error("unexpected error %s", reference, exc_info=error)
     db.session.rollback()

@@ -42,7 +42,7 @@ class Flow(NamedTuple):
 
 
 class PageOutOfDate(Exception):
-    """A form names no open flow; `again` is the URL that shows the current state."""
+    """The form does not name an open flow; `again` is the URL that shows the current state."""
 
     def __init__(self, again: str) -> None:
         super().__init__("the form's flow has ended, or was replaced in another tab")

@@ -1,4 +1,4 @@
-"""The fields that several forms share."""
+"""Forms and fields that several pages share."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -18,7 +18,7 @@ from authapp.web.catalogue import lazy_gettext as _l
 
 
 class Form(FlaskForm):  # type: ignore[misc]
-    """A page's form: it reads text, and takes no file for a field."""
+    """The base class of forms; it reads text fields and ignores uploaded files."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         def wrap_formdata(self, _form: Any, _formdata: Any) -> Any:
@@ -26,12 +26,12 @@ class Form(FlaskForm):  # type: ignore[misc]
 
 
 def email_field(enter: str = "next", label: LazyString | None = None) -> Field:
-    """Return a field for an e-mail address; whether it is one is the service's to say."""
+    """Return a field for an email address; the service validates the address."""
     return EmailField(
         label or _l("Email address"),
         validators=[InputRequired(_l("Enter your email address."))],
         render_kw={
-            # What a password manager files the password under.
+            # Password managers store the password under this field's value.
             "autocomplete": "username",
             "inputmode": "email",
             "enterkeyhint": enter,
@@ -72,20 +72,20 @@ def code_field() -> Field:
 
 
 class CodeForm(Form):
-    """The code of a message."""
+    """A code from an email or a text message."""
 
     code = code_field()
 
 
 class RegisterForm(Form):
-    """An address and a new password."""
+    """An email address and a new password."""
 
     email = email_field()
     password = password_field("new-password")
 
 
 class LoginForm(Form):
-    """An address, a password, and for how long."""
+    """An email address, a password, and whether to stay signed in."""
 
     email = email_field()
     password = password_field("current-password")
@@ -93,7 +93,7 @@ class LoginForm(Form):
 
 
 def show_refusal(form: Any, refusal: InputRefused) -> None:
-    """Put a service's refusal beside its field."""
+    """Show a service's refusal next to its field."""
     field = form[refusal.field]
     field.errors = [*field.errors, messages.for_input(refusal)]
 
@@ -101,11 +101,11 @@ def show_refusal(form: Any, refusal: InputRefused) -> None:
 def refused_for_now(
     form: Any, refusal: TooManyAttempts, render: Callable[[Any], str]
 ) -> ResponseReturnValue:
-    """Show a form once more with when to try again, so that what was typed is not lost."""
+    """Show the form again and say when to retry, so that users do not lose what they typed."""
     form.form_errors.append(messages.for_too_many(refusal))
     return render(form), *for_now(refusal)
 
 
 def for_now(refusal: TooManyAttempts) -> tuple[int, dict[str, str]]:
-    """Return the status and the header that go with a page that says when to try again."""
+    """Return the status and header of a page that says when to try again."""
     return HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": retry_after(refusal.retry_after)}

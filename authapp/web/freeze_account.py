@@ -24,7 +24,7 @@ _TAKEN_BACK: Final = Explanation(
 
 
 class FreezeAccountForm(Form):
-    """The address that the mail came to: a program that presses every button does not type it."""
+    """The address that received the email: a mail scanner presses buttons, but cannot type it."""
 
     email = email_field("go", label=_l("Email address that received our email"))
 
@@ -41,7 +41,7 @@ def show(value: str) -> ResponseReturnValue:
 
 @blueprint.post("/<value>")
 def freeze(value: str) -> ResponseReturnValue:
-    """Freeze the account, once."""
+    """Freeze the account; each link works once."""
     form = FreezeAccountForm()
     try:
         link = service.check(value)

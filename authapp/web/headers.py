@@ -1,4 +1,4 @@
-"""Response headers that every answer has, unless it sets its own."""
+"""Default headers of every response."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ def init_app(app: Application) -> None:
     headers = {
         "Content-Security-Policy": _POLICY.format(style=brand.style_source),
         "X-Content-Type-Options": "nosniff",
-        # A URL may contain a link's secret, which no other site may learn from a Referer.
+        # A URL may contain a link's secret, which must not reach other sites in a Referer.
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Visitor-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",

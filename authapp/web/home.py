@@ -8,7 +8,7 @@ blueprint = Blueprint("home", __name__)
 
 @blueprint.get("/")
 def show() -> ResponseReturnValue:
-    """Show the way in, or to the account."""
+    """Show the start page; redirect signed-in users to their account."""
     if g.identity:
         return redirect(url_for("account.show"))
     return render_template("home/show.html")

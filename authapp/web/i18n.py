@@ -24,7 +24,7 @@ from authapp.web.catalogue import catalogue
 
 babel = Babel()
 
-# Each with the least number of it that is said in it.
+# Each unit with its length, and the smallest number of it that is shown in that unit.
 _UNITS: Final = (
     ("day", timedelta(days=1), 2),
     ("hour", timedelta(hours=1), 1),
@@ -34,7 +34,7 @@ _UNITS: Final = (
 
 
 def init_app(app: Flask) -> None:
-    """Choose the reader's language, and give templates the functions to write in it."""
+    """Select the reader's language, and add the functions that use it to templates."""
     babel.init_app(app, locale_selector=_select)
     with app.app_context():
         app.extensions["languages"] = {str(each): each for each in babel.list_translations()}
@@ -53,7 +53,7 @@ def init_app(app: Flask) -> None:
 
 
 def _install_gettext(templates: Environment) -> None:
-    """Replace Flask-Babel's functions, which look up the language three times for each string."""
+    """Replace Flask-Babel's functions, which look up the language three times per string."""
 
     def method(name: str) -> Callable[..., str]:
         def translate(*texts: Any) -> str:
@@ -66,12 +66,12 @@ def _install_gettext(templates: Environment) -> None:
     templates.install_gettext_callables(  # type: ignore[attr-defined]
         **{name: method(f"u{name}") for name in names}, newstyle=True
     )
-    # Jinja's own `_` looks for this function in each call.
+    # Jinja's own `_` would look up this function in every call.
     templates.globals["_"] = templates.globals["gettext"]
 
 
 def _select() -> Locale | None:
-    """Return the reader's language; a mail that no request asked for gets the default."""
+    """Return the reader's language; emails sent outside of requests use the default."""
     if not request:
         return None
     languages: dict[str, Locale] = current_app.extensions["languages"]
@@ -88,7 +88,7 @@ def _ago(value: datetime) -> str:
 
 
 def _period(value: timedelta) -> str:
-    """Return a duration in the largest unit of which it is a whole number; a day is 24 hours."""
+    """Return a duration in the largest unit that divides it evenly; one day is "24 hours"."""
     unit = next(name for name, one, least in _UNITS if value >= least * one and not value % one)
     return str(format_timedelta(value, granularity=unit, threshold=math.inf))
 
@@ -102,5 +102,5 @@ def _datetime(value: datetime, width: str) -> str:
 
 
 def _phone(value: str) -> str:
-    """Return a number in the spelling for people abroad, which no line's end tears apart."""
+    """Return a number in international format, with spaces that do not break across lines."""
     return show_phone(value).replace(" ", "\u00a0")

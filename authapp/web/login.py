@@ -28,7 +28,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("/login")
 def submit() -> ResponseReturnValue:
-    """Sign in, and go where the visitor was going."""
+    """Sign in, and continue to the requested page."""
     form = LoginForm()
     if not form.validate():
         return _render(form), 422
@@ -53,7 +53,7 @@ def submit() -> ResponseReturnValue:
         # A later offer to the same account replaces the earlier one, in every tab.
         flow = flows.start(flows.KEEP_ACCOUNT, value, about=str(closing.user_id))
         return redirect(url_for("delete_account.offer", flow=flow), 303)
-    # Whoever could read the form's key before must not know the next one.
+    # Anyone who read the old CSRF secret must not know the next one.
     session.clear()
     authn.set_session_cookies(signed_in)
     authn.set_device_cookie(known_devices.learn(cookie(DEVICE), signed_in.identity.user_id))

@@ -1,4 +1,4 @@
-"""The product's mark: a tile whose lower edge is cut like a key, by the letters of its name."""
+"""The product's mark: a tile with a lower edge cut like a key, derived from the product's name."""
 
 from hashlib import sha256
 from typing import Final
@@ -7,7 +7,7 @@ _CUTS: Final = 5
 _DEPTHS: Final = 4
 _STEP: Final = 3
 _SLOPE: Final = 0.16
-"""The part of a cut's width in which the blade falls, and again in which it rises."""
+"""The fraction of a cut's width over which the edge falls, and again over which it rises."""
 
 
 def tile(name: str) -> str:
@@ -21,7 +21,7 @@ def blade(name: str) -> str:
 
 
 def cuts(name: str) -> tuple[int, ...]:
-    """Return how deep each cut is: the same for a name every time, no two neighbours level."""
+    """Return the depths of the cuts: always the same for a name, and never equal for neighbors."""
     depths: list[int] = []
     for byte in sha256(name.encode()).digest()[:_CUTS]:
         depth = byte % _DEPTHS
@@ -30,7 +30,7 @@ def cuts(name: str) -> tuple[int, ...]:
 
 
 def edge(depths: tuple[int, ...], *, width: float, top: float) -> str:
-    """Return the lower edge as a part of an SVG path, from the right to the left."""
+    """Return the lower edge as part of an SVG path, from right to left."""
     each = width / len(depths)
     points: list[tuple[float, float]] = []
     for index, depth in enumerate(depths):
