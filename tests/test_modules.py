@@ -1,9 +1,14 @@
-"""Every module of the package can be imported by its name."""
+"""Rules for modules: how they are named, and what tests may import."""
 
+import ast
 import pkgutil
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import authapp
+
+TESTS = Path(__file__).parent
 
 
 def test_no_package_hides_a_module() -> None:
@@ -21,3 +26,41 @@ def test_a_module_deep_in_a_package_is_found_by_its_dotted_name() -> None:
     import authapp.token_cache.coherence.reader as reader  # noqa: PLC0415, PLR0402
 
     assert reader is import_module("authapp.token_cache.coherence.reader")
+
+
+def test_no_test_imports_another_test_module_or_conftest() -> None:
+    files = list(TESTS.rglob("*.py"))
+
+    wrong = {
+        f"{file.relative_to(TESTS)} imports {name}"
+        for file in files
+        for name in imported_names(file)
+        if may_not_be_imported(name) and not is_benchmark_of_conftest(file, name)
+    }
+
+    assert len(files) > 100
+    assert wrong == set()
+
+
+def may_not_be_imported(name: str) -> bool:
+    package, *parts = name.split(".")
+    return package == "tests" and any(
+        part == "conftest" or part.startswith("test_") for part in parts
+    )
+
+
+def is_benchmark_of_conftest(file: Path, name: str) -> bool:
+    """Return whether a benchmark imports a name from conftest, which benchmarks still do."""
+    return file.is_relative_to(TESTS / "bench") and name.startswith("tests.conftest.")
+
+
+def imported_names(file: Path) -> Iterator[str]:
+    """Yield the dotted name of every module, and name from a module, that a file imports."""
+    package = ("tests", *file.relative_to(TESTS).parent.parts)
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)

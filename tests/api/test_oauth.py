@@ -11,8 +11,8 @@ from authapp.domain.signing_keys import signer
 from authapp.models import Scope, User
 from authapp.services import api_tokens, refresh
 from tests.api.calling import PROGRAM, bearing, begin, new_token, without_cookies
-from tests.cli.test_keys import run
 from tests.support.servers import RedisServer
+from tests.support.signing_keys import run_keys
 
 INACTIVE = {"active": False}
 
@@ -130,7 +130,7 @@ def test_of_what_no_longer_works_nothing_is_told(
         assert ask(expiring.access_token) == INACTIVE
     with app.app_context():
         kid = signer().kid
-    assert run(app, "revoke", kid)[0] == 0
+    assert run_keys(app, "revoke", kid)[0] == 0
     assert ask(expiring.access_token) == INACTIVE
     assert ask(expiring.refresh_token)["active"]
 

@@ -5,47 +5,28 @@ import re
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
 import pytest
 import requests
 from flask import Flask
 from werkzeug import Request, Response
-from werkzeug.serving import make_server
 
 from authapp import ROOT
 from authapp.models import Scope, User
 from tests.api.calling import bearing, new_token
-from tests.cli.test_keys import run
 from tests.support.accounts import PASSWORD
-from tests.support.servers import RedisServer, free_port
+from tests.support.servers import RedisServer, free_port, serving
+from tests.support.signing_keys import run_keys
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 # `make test` installs it where it can, and says where it cannot.
 pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx to run docs/nginx.conf")
-
-
-@contextmanager
-def serving(app: Any, port: int = 0) -> Iterator[int]:
-    """Serve a WSGI application in this process; yield its port."""
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        number = listener.getsockname()[1]
-        server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
-        # What is still being done for an answer ends before the application goes.
-        server.daemon_threads = False
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield number
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @Request.application
@@ -216,14 +197,14 @@ def test_a_key_rotation_and_a_compromised_key_are_noticed_by_nobody(
     sign_in(client, f"{origin}/login")
     first = seen(client.get(f"{origin}/app/"))["X-Auth-Session-Id"]
 
-    rotated = run(app, "rotate", "--force")
+    rotated = run_keys(app, "rotate", "--force")
     assert rotated[0] == 0
     assert seen(client.get(f"{origin}/app/"))["X-Auth-Session-Id"] == first
 
     with move_time(minutes=11):
         assert seen(client.get(f"{origin}/app/"))["X-Auth-Session-Id"] == first
         assert client.get(f"{origin}/account").status_code == 200
-        assert run(app, "revoke", rotated[1].split()[0])[0] == 0
+        assert run_keys(app, "revoke", rotated[1].split()[0])[0] == 0
         assert seen(client.get(f"{origin}/app/"))["X-Auth-Session-Id"] == first
 
 

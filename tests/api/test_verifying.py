@@ -14,8 +14,8 @@ from authapp.domain import signing_keys
 from authapp.models import User, db
 from authapp.services import jwks_fetches, keys
 from tests.api.calling import begin
-from tests.api.test_reverse_proxy import serving
-from tests.cli.test_keys import run
+from tests.support.servers import serving
+from tests.support.signing_keys import run_keys
 
 ISSUER = "https://accounts.example.org"
 
@@ -55,7 +55,7 @@ def test_a_rotation_is_noticed_by_no_program_and_needs_no_fetch(app: Flask, user
         program = Program(port)
         old = begin(app, user).access_token
         assert program.account_of(old) == str(user.id)
-    assert run(app, "rotate", "--force")[0] == 0
+    assert run_keys(app, "rotate", "--force")[0] == 0
     new = begin(app, user).access_token
 
     # Nothing is served any more: what the program has must do.
@@ -83,7 +83,7 @@ def test_a_program_that_has_the_next_key_is_no_reason_to_wait(
         assert program.account_of(begin(app, user).access_token) == str(user.id)
         assert noted(app).startswith("Python-urllib/")
 
-        assert run(app, "rotate")[0] == 0
+        assert run_keys(app, "rotate")[0] == 0
 
         assert program.account_of(begin(app, user).access_token) == str(user.id)
 
@@ -94,7 +94,7 @@ def test_a_revoked_key_is_refused_once_the_keys_are_fetched_again(app: Flask, us
         assert Program(port).account_of(token) == str(user.id)
         with app.app_context():
             kid = signing_keys.signer().kid
-        assert run(app, "revoke", kid)[0] == 0
+        assert run_keys(app, "revoke", kid)[0] == 0
 
         with pytest.raises(jwt.PyJWKClientError):
             Program(port).account_of(token)

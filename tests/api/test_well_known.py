@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from authapp.models import Scope, User
 from authapp.services import jwks_fetches
 from tests.api.calling import bearing, new_token
-from tests.cli.test_keys import run
+from tests.support.signing_keys import run_keys
 
 PATH = "/.well-known/oauth-authorization-server"
 
@@ -54,7 +54,7 @@ def test_keys_that_did_not_change_are_not_sent_again(client: FlaskClient) -> Non
         assert again.status_code == 304
         assert again.get_data() == b""
         assert again.headers["Cache-Control"] == "public, max-age=300"
-    assert run(client.application, "rotate", "--force")[0] == 0
+    assert run_keys(client.application, "rotate", "--force")[0] == 0
     with client.get("/.well-known/jwks.json", headers={"If-None-Match": etag}) as after:
         assert after.status_code == 200
         assert after.headers["ETag"] != etag

@@ -13,9 +13,9 @@ from authapp.models.changes import update_where
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import EVENTS, Event
 from tests.support.applications import HURRIED
+from tests.support.redis import dump
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
-from tests.token_cache.test_contents import dump
 
 
 def run(app: Flask, *arguments: object) -> tuple[int, str]:

@@ -11,66 +11,65 @@ from flask.testing import FlaskClient
 
 from authapp.domain import signing_keys
 from authapp.models import User
-from tests.cli.test_keys import run, states
-from tests.services.test_jwks_fetches import fetch
 from tests.support.browsing import cookie, is_signed_in, sign_in
+from tests.support.signing_keys import fetch_keys, key_states, run_keys
 
 
 def live(app: Flask) -> dict[str, str]:
     """Return what `list` says of live sessions, by state."""
-    rows = [line.split() for line in run(app, "list")[1].splitlines()[1:]]
+    rows = [line.split() for line in run_keys(app, "list")[1].splitlines()[1:]]
     return {row[2]: row[-1] for row in rows}
 
 
 def test_a_key_that_programs_may_not_know_yet_is_not_rotated_to(
     app: Flask, move_time: Callable
 ) -> None:
-    code, output = run(app, "rotate")
+    code, output = run_keys(app, "rotate")
 
     assert code == 1
     assert re.search(r"too new: .* for another [1-9]\d{0,2} s", output)
-    assert states(app) == ["active", "next"]
+    assert key_states(app) == ["active", "next"]
     with move_time(minutes=6):
-        assert run(app, "rotate")[0] == 0
-        assert states(app) == ["active", "next", "retired"]
+        assert run_keys(app, "rotate")[0] == 0
+        assert key_states(app) == ["active", "next", "retired"]
 
 
 def test_a_program_in_use_that_lacks_the_next_key_is_named(
     app: Flask, client: FlaskClient, move_time: Callable
 ) -> None:
-    run(app, "rotate", "--force")
-    fetch(client, "search/2.0")
-    run(app, "rotate", "--force")
-    fetch(client, "billing/1.0")
+    run_keys(app, "rotate", "--force")
+    fetch_keys(client, "search/2.0")
+    run_keys(app, "rotate", "--force")
+    fetch_keys(client, "billing/1.0")
 
     with move_time(minutes=6):
-        code, output = run(app, "rotate")
+        code, output = run_keys(app, "rotate")
         assert code == 1
         assert "search/2.0 at 127.0.0.1" in output
         assert "billing" not in output
 
-        fetch(client, "search/2.0")
-        assert run(app, "rotate")[0] == 0
+        fetch_keys(client, "search/2.0")
+        assert run_keys(app, "rotate")[0] == 0
 
 
 def test_a_program_that_has_gone_is_waited_for_no_longer_than_a_day(
     app: Flask, client: FlaskClient, move_time: Callable
 ) -> None:
-    fetch(client, "gone/1.0")
-    run(app, "rotate", "--force")
+    fetch_keys(client, "gone/1.0")
+    run_keys(app, "rotate", "--force")
 
     with move_time(hours=23):
-        assert run(app, "rotate")[0] == 1
+        assert run_keys(app, "rotate")[0] == 1
     with move_time(hours=25):
-        assert run(app, "rotate")[0] == 0
+        assert run_keys(app, "rotate")[0] == 0
 
 
 def test_who_has_which_key_is_listed(app: Flask, client: FlaskClient) -> None:
-    fetch(client, "search/2.0")
-    run(app, "rotate", "--force")
-    fetch(client, "billing/1.0")
+    fetch_keys(client, "search/2.0")
+    run_keys(app, "rotate", "--force")
+    fetch_keys(client, "billing/1.0")
 
-    code, output = run(app, "consumers")
+    code, output = run_keys(app, "consumers")
 
     assert code == 0
     shown = {line.split()[-1]: line.split()[2] for line in output.splitlines()[1:]}
@@ -78,25 +77,25 @@ def test_who_has_which_key_is_listed(app: Flask, client: FlaskClient) -> None:
 
 
 def test_rotation_by_cron_waits_until_it_is_due(app: Flask, move_time: Callable) -> None:
-    code, output = run(app, "rotate", "--if-older-than", "30d")
-    assert (code, states(app)) == (0, ["active", "next"])
+    code, output = run_keys(app, "rotate", "--if-older-than", "30d")
+    assert (code, key_states(app)) == (0, ["active", "next"])
     assert output.startswith("not due")
 
     with move_time(days=30, minutes=1):
-        assert run(app, "rotate", "--if-older-than", "30d")[0] == 0
-        assert states(app) == ["active", "next", "retired"]
-        assert run(app, "rotate", "--if-older-than", "30d")[1].startswith("not due")
+        assert run_keys(app, "rotate", "--if-older-than", "30d")[0] == 0
+        assert key_states(app) == ["active", "next", "retired"]
+        assert run_keys(app, "rotate", "--if-older-than", "30d")[1].startswith("not due")
 
 
 @pytest.mark.parametrize(
     "span", ["", "30", "soon", "-30d", "0d", "9999999999d", "30 parsecs", "\x00", "\udcff", "٣d"]
 )
 def test_a_span_that_is_none_is_refused(app: Flask, span: str) -> None:
-    code, output = run(app, "rotate", "--force", "--if-older-than", span)
+    code, output = run_keys(app, "rotate", "--force", "--if-older-than", span)
 
     assert code == 2
     assert "is not a duration, such as 30d" in output
-    assert states(app) == ["active", "next"]
+    assert key_states(app) == ["active", "next"]
 
 
 def test_live_sessions_are_counted_by_the_key_that_signed_their_latest_token(
@@ -107,7 +106,7 @@ def test_live_sessions_are_counted_by_the_key_that_signed_their_latest_token(
     sign_in(leaving)
     assert live(app) == {"active": "2", "next": "0"}
 
-    run(app, "rotate", "--force")
+    run_keys(app, "rotate", "--force")
     assert live(app) == {"retired": "2", "active": "0", "next": "0"}
 
     with move_time(minutes=9):
@@ -127,7 +126,7 @@ def test_a_compromised_key_has_a_successor_in_every_process_at_once(
     with app.app_context():
         kid = signing_keys.signer().kid
 
-    assert run(app, "revoke", kid)[0] == 0
+    assert run_keys(app, "revoke", kid)[0] == 0
 
     assert live(app) == {"revoked": "0", "active": "0", "next": "0"}
     with elsewhere.app_context():
@@ -147,8 +146,8 @@ def test_the_key_encryption_key_is_changed_without_anybody_noticing(
     sign_in(client)
 
     both = make_app(KEY_ENCRYPTION_KEYS=f"{new},{old}")
-    assert run(both, "rewrap") == (0, "keys rewrapped: 2\n")
-    assert run(both, "rewrap") == (0, "keys rewrapped: 0\n")
+    assert run_keys(both, "rewrap") == (0, "keys rewrapped: 2\n")
+    assert run_keys(both, "rewrap") == (0, "keys rewrapped: 0\n")
 
     # The old one is gone for good: what signs and what will sign open with the new one alone.
     only_new = make_app(KEY_ENCRYPTION_KEYS=new)
@@ -157,7 +156,7 @@ def test_the_key_encryption_key_is_changed_without_anybody_noticing(
     assert is_signed_in(newcomer)
     newcomer.set_cookie("access_token", cookie(client, "access_token"))
     assert is_signed_in(newcomer)
-    assert run(only_new, "rotate", "--force")[0] == 0
+    assert run_keys(only_new, "rotate", "--force")[0] == 0
     sign_in(only_new.test_client())
 
 
@@ -166,11 +165,11 @@ def test_a_key_encryption_key_that_opens_nothing_is_an_outage_and_one_line(
 ) -> None:
     lost = make_app(KEY_ENCRYPTION_KEYS=base64.urlsafe_b64encode(os.urandom(32)).decode())
 
-    code, output = run(lost, "rewrap")
+    code, output = run_keys(lost, "rewrap")
     page = lost.test_client().get("/login")
 
     assert code == 1
     assert "none of KEY_ENCRYPTION_KEYS decrypts" in output
     assert len(output.splitlines()) == 1
     assert page.status_code == 200
-    assert states(lost) == ["active", "next"]
+    assert key_states(lost) == ["active", "next"]

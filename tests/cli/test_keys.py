@@ -11,19 +11,9 @@ from authapp.models import JWTKey, KeyState, User, db
 from authapp.security import keyring
 from authapp.services import keys
 from tests.api.calling import begin
+from tests.support.signing_keys import key_states, run_keys
 
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}
-
-
-def run(app: Flask, *arguments: str) -> tuple[int, str]:
-    ended = app.test_cli_runner().invoke(args=["keys", *arguments])
-    assert ended.exception is None or isinstance(ended.exception, SystemExit)
-    return ended.exit_code, ended.output
-
-
-def states(app: Flask) -> list[str]:
-    with app.app_context():
-        return sorted(key.state for key in keys.list_keys())
 
 
 def published(client: FlaskClient) -> list[dict[str, str]]:
@@ -33,13 +23,13 @@ def published(client: FlaskClient) -> list[dict[str, str]]:
 
 
 def test_a_key_goes_from_next_to_active_to_retired(app: Flask, client: FlaskClient) -> None:
-    assert states(app) == ["active", "next"]
+    assert key_states(app) == ["active", "next"]
     before = {key["kid"] for key in published(client)}
 
-    code, output = run(app, "rotate", "--force")
+    code, output = run_keys(app, "rotate", "--force")
 
     assert code == 0
-    assert states(app) == ["active", "next", "retired"]
+    assert key_states(app) == ["active", "next", "retired"]
     assert before < {key["kid"] for key in published(client)}
     assert output.split()[0] in before
 
@@ -47,7 +37,7 @@ def test_a_key_goes_from_next_to_active_to_retired(app: Flask, client: FlaskClie
 def test_a_revoked_key_is_published_no_more(app: Flask, client: FlaskClient) -> None:
     kid = published(client)[0]["kid"]
 
-    assert run(app, "revoke", kid)[0] == 0
+    assert run_keys(app, "revoke", kid)[0] == 0
 
     assert kid not in {key["kid"] for key in published(client)}
     assert len(published(client)) == 2
@@ -75,7 +65,7 @@ def test_a_key_whose_id_begins_with_a_dash_is_explained_and_revoked(
     assert client.get("/api/v1/me", headers=header).status_code == 200
 
     explained = app.test_cli_runner().invoke(args=["tokens", "explain", pair.kid])
-    revoked = run(app, "revoke", pair.kid)
+    revoked = run_keys(app, "revoke", pair.kid)
 
     assert explained.exit_code == 0, explained.output
     assert revoked == (0, f"revoked {pair.kid}\n")
@@ -96,17 +86,17 @@ def test_a_kid_is_the_thumbprint_of_its_key(app: Flask, client: FlaskClient) -> 
 
 
 def test_a_retired_key_is_pruned_once_its_tokens_are_over(app: Flask, move_time) -> None:
-    run(app, "rotate", "--force")
-    assert run(app, "prune") == (0, "")
+    run_keys(app, "rotate", "--force")
+    assert run_keys(app, "prune") == (0, "")
 
     with move_time(minutes=12):
-        assert "deleted" in run(app, "prune")[1]
-        assert states(app) == ["active", "next"]
+        assert "deleted" in run_keys(app, "prune")[1]
+        assert key_states(app) == ["active", "next"]
 
 
 @pytest.mark.parametrize("arguments", [["revoke", "nobody"], ["stage"], ["revoke", "\x00\udcff"]])
 def test_a_refusal_is_one_line_and_exit_code_1(app: Flask, arguments: list[str]) -> None:
-    code, output = run(app, *arguments)
+    code, output = run_keys(app, *arguments)
 
     assert code == 1
     assert output.startswith("Error: ")
@@ -114,7 +104,7 @@ def test_a_refusal_is_one_line_and_exit_code_1(app: Flask, arguments: list[str])
 
 
 def test_an_unmigrated_database_is_named_in_one_line(make_app, tmp_path) -> None:
-    code, output = run(make_app(DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}"), "list")
+    code, output = run_keys(make_app(DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}"), "list")
 
     assert code == 1
     assert "flask db upgrade" in output

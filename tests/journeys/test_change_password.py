@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.states import NEW_PASSWORD, Visit
-from tests.journeys.test_register import SCREENS
 from tests.support.accounts import PASSWORD
+from tests.support.screens import SCREENS
 
 pytestmark = pytest.mark.browser
 

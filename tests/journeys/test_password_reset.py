@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.states import NEW_PASSWORD, Visit
-from tests.journeys.test_register import SCREENS, link_in
+from tests.support.messages import link_in
+from tests.support.screens import SCREENS
 
 pytestmark = pytest.mark.browser
 

@@ -1,7 +1,6 @@
 """A person registers, follows the link in the mail, signs in, sees the account and signs out."""
 
 import json
-import re
 from collections.abc import Callable
 from urllib.request import urlopen
 
@@ -9,25 +8,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.accounts import PASSWORD
+from tests.support.messages import link_in
+from tests.support.screens import SCREENS
 
 pytestmark = pytest.mark.browser
-
-SCREENS = {
-    "desktop": {"viewport": {"width": 1280, "height": 800}},
-    "phone": {"viewport": {"width": 360, "height": 740}},
-    "no-javascript": {"viewport": {"width": 360, "height": 740}, "java_script_enabled": False},
-}
 
 
 def newest_mail(server: str) -> dict[str, str]:
     with urlopen(f"{server}/dev/outbox.json") as answer:
         return json.load(answer)[0]
-
-
-def link_in(mail: dict[str, str]) -> str:
-    found = re.search(r"http://\S+", mail["body"])
-    assert found
-    return found[0]
 
 
 def register(page: Page, server: str, email: str) -> None:

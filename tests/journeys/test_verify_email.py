@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.states import Visit
-from tests.journeys.test_register import SCREENS
+from tests.support.screens import SCREENS
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ from sqlalchemy import delete
 from authapp.models import User, VerificationType, db, delete_user
 from authapp.token_cache import token_cache
 from tests.support.accounts import add_user
+from tests.support.redis import dump
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
-from tests.token_cache.test_contents import dump
 
 
 def test_nothing_of_a_deleted_person_is_left_in_redis(

@@ -11,15 +11,9 @@ from sqlalchemy import event
 from authapp.models import JWKSFetch, db
 from authapp.services import jwks_fetches
 from tests.support.servers import RedisServer
+from tests.support.signing_keys import fetch_keys
 
 pytestmark = pytest.mark.usefixtures("context")
-
-
-def fetch(client: FlaskClient, program: str, **headers: str) -> int:
-    """Fetch the keys, to the end of the answer: what is noted is noted after it."""
-    path = "/.well-known/jwks.json"
-    with client.get(path, headers={"User-Agent": program, **headers}) as answer:
-        return answer.status_code
 
 
 def names() -> set[str]:
@@ -28,8 +22,8 @@ def names() -> set[str]:
 
 
 def test_each_program_is_noted_with_the_newest_key_it_was_given(client: FlaskClient) -> None:
-    fetch(client, "billing/1.0")
-    fetch(client, "search/2.0")
+    fetch_keys(client, "billing/1.0")
+    fetch_keys(client, "search/2.0")
 
     found = jwks_fetches.consumers()
 
@@ -42,7 +36,7 @@ def test_each_program_is_noted_with_the_newest_key_it_was_given(client: FlaskCli
 def test_a_program_that_has_the_keys_already_is_noted_too(client: FlaskClient) -> None:
     etag = client.get("/.well-known/jwks.json").headers["ETag"]
 
-    assert fetch(client, "billing/1.0", **{"If-None-Match": etag}) == 304
+    assert fetch_keys(client, "billing/1.0", **{"If-None-Match": etag}) == 304
     assert names() == {"billing/1.0"}
 
 
@@ -53,12 +47,12 @@ def test_a_program_that_comes_often_costs_one_write_a_minute(
     event.listen(db.engine, "before_cursor_execute", lambda *of: written.append(of[2]))
 
     for _ in range(20):
-        fetch(client, "billing/1.0")
+        fetch_keys(client, "billing/1.0")
     assert len([each for each in written if each.startswith("INSERT INTO jwks_fetches")]) == 1
     assert not [each for each in written if each.startswith("UPDATE jwks_fetches SET")][1:]
 
     with move_time(minutes=2):
-        fetch(client, "billing/1.0")
+        fetch_keys(client, "billing/1.0")
         (found,) = jwks_fetches.consumers()
         db.session.refresh(found)
         assert found.last_at > found.first_at
@@ -80,7 +74,7 @@ def test_a_flood_of_names_is_bounded(client: FlaskClient, monkeypatch: pytest.Mo
     monkeypatch.setattr(jwks_fetches, "MOST_KEPT", 10)
 
     for number in range(jwks_fetches.MOST_NOTED + 50):
-        fetch(client, f"flood/{number}")
+        fetch_keys(client, f"flood/{number}")
 
     assert len(names()) == 10
     assert f"flood/{jwks_fetches.MOST_NOTED}" not in names()
@@ -90,22 +84,22 @@ def test_a_flood_does_not_push_out_who_comes_regularly(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, move_time: Callable
 ) -> None:
     monkeypatch.setattr(jwks_fetches, "MOST_KEPT", 5)
-    fetch(client, "billing/1.0")
+    fetch_keys(client, "billing/1.0")
 
     with move_time(minutes=5):
-        fetch(client, "billing/1.0")
+        fetch_keys(client, "billing/1.0")
         for number in range(50):
-            fetch(client, f"flood/{number}")
+            fetch_keys(client, f"flood/{number}")
 
         assert "billing/1.0" in names()
         assert len(names()) == 5
 
 
 def test_who_has_not_come_for_long_makes_room(client: FlaskClient, move_time: Callable) -> None:
-    fetch(client, "gone/1.0")
+    fetch_keys(client, "gone/1.0")
 
     with move_time(days=31):
-        fetch(client, "billing/1.0")
+        fetch_keys(client, "billing/1.0")
 
         assert names() == {"billing/1.0"}
 
@@ -113,14 +107,14 @@ def test_who_has_not_come_for_long_makes_room(client: FlaskClient, move_time: Ca
 def test_the_keys_are_served_when_nothing_can_be_noted(
     client: FlaskClient, lose_database: Callable[[], None], redis_server: RedisServer
 ) -> None:
-    fetch(client, "billing/1.0")
+    fetch_keys(client, "billing/1.0")
     lose_database()
 
-    assert fetch(client, "search/2.0") == 200
+    assert fetch_keys(client, "search/2.0") == 200
 
 
 def test_two_processes_note_one_program_once(make_app: Callable[..., Flask]) -> None:
     for app in (make_app(), make_app()):
-        fetch(app.test_client(), "billing/1.0")
+        fetch_keys(app.test_client(), "billing/1.0")
 
     assert db.session.query(JWKSFetch).count() == 1

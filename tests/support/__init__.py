@@ -1,1 +1,1 @@
-"""What tests share: no test imports another."""
+"""Helpers that tests share. No test imports another test module, or conftest."""

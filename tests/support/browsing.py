@@ -7,6 +7,11 @@ from werkzeug.test import TestResponse
 
 from tests.support.accounts import PASSWORD
 
+_LONE_SURROGATE = "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")
+HOSTILE = ["\x01", "a\x01@example.org", _LONE_SURROGATE, "x" * 100_000, "a@" + "b." * 200 + "c",
+           "<script>", "%s%n", "\u202e@example.org", "@"]  # fmt: skip
+"""Values for a form field that no user means to send."""
+
 
 def post(client: FlaskClient, path: str, page: str | None = None, **fields: str) -> TestResponse:
     """Send a form as the page that holds it would: with its CSRF token, and its flow."""

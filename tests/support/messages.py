@@ -1,4 +1,4 @@
-"""What the newest message to somebody says."""
+"""What the newest messages say."""
 
 import re
 
@@ -19,3 +19,18 @@ def newest_to(app: Flask, to: str, pattern: str) -> str:
 def code_to(app: Flask, to: str) -> str:
     """Return the code of the newest message to an address or a number."""
     return newest_to(app, to, r"^(\d{3} ?\d{3})\b")
+
+
+def newest_verification_link(app: Flask) -> str:
+    """Return the path of the link in the newest message, which verifies an email address."""
+    with app.app_context():
+        found = re.search(r"http://[^/]+(/verify/email/\S+)", outbox.list_recent()[0].body)
+    assert found
+    return found[1]
+
+
+def link_in(mail: dict[str, str]) -> str:
+    """Return the first link in an email from the development outbox."""
+    found = re.search(r"http://\S+", mail["body"])
+    assert found
+    return found[0]

@@ -1,4 +1,4 @@
-"""Several Redis servers that stand together: a cluster, and a primary that Sentinel watches."""
+"""Groups of Redis servers (a cluster, a primary that Sentinel watches) and what a server holds."""
 
 import time
 from collections.abc import Callable
@@ -122,6 +122,12 @@ class SentinelGroup:
     def close(self) -> None:
         for server in (self.sentinel, self.replica, self.primary):
             server.close()
+
+
+def dump(server: RedisServer) -> dict[str, bytes]:
+    """Return every key and value that the server holds, except the change log."""
+    with server.client as client:
+        return {name.decode(): client.get(name) for name in client.scan_iter(_type="string")}
 
 
 def _run(server: RedisServer, *command: object) -> object:

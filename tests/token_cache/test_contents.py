@@ -14,9 +14,10 @@ from authapp.services import verify_phone
 from authapp.token_cache import token_cache
 from tests.support.accounts import HERE, PASSWORD
 from tests.support.browsing import cookie, post, sign_in
+from tests.support.messages import newest_verification_link
+from tests.support.redis import dump
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_token
-from tests.web.test_verify_email import newest_link
 
 EMAIL = "new@example.org"
 NUMBER = "+12025550123"
@@ -31,12 +32,6 @@ PATTERNS = [
     f"refresh_token:{UUID}",
     f"refresh_tokens:user:{UUID}",
 ]
-
-
-def dump(server: RedisServer) -> dict[str, bytes]:
-    """Return every key and value that the server holds, the change log excepted."""
-    with server.client as client:
-        return {name.decode(): client.get(name) for name in client.scan_iter(_type="string")}
 
 
 def test_keys_are_named_as_agreed_and_nothing_is_told(
@@ -64,7 +59,7 @@ def test_keys_are_named_as_agreed_and_nothing_is_told(
 def use_everything(app: Flask, client: FlaskClient) -> list[bytes]:
     """Register, sign in and read all kinds of tokens; return what people were shown."""
     post(client, "/register", email=EMAIL, password=PASSWORD)
-    link = newest_link(app)
+    link = newest_verification_link(app)
     client.get(link)
     sign_in(client, EMAIL)
     client.get("/account")

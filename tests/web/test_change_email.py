@@ -12,8 +12,7 @@ from authapp.models import Activity, OutboxMessage, User, db
 from authapp.services import activity, password_reset
 from authapp.services.change_email import BY_ADDRESS, BY_USER
 from tests.support.accounts import PASSWORD, add_user
-from tests.support.browsing import is_signed_in, post, sign_in
-from tests.web.test_pages import HOSTILE
+from tests.support.browsing import HOSTILE, is_signed_in, post, sign_in
 
 OLD, NEW = "somebody@example.org", "new@example.org"
 

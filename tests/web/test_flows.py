@@ -11,9 +11,8 @@ from flask.testing import FlaskClient
 from authapp.models import User
 from authapp.web.flows import LIFETIME, MOST
 from tests.support.accounts import PASSWORD
-from tests.support.browsing import cookie, hidden, post, sign_in
+from tests.support.browsing import HOSTILE, cookie, hidden, post, sign_in
 from tests.support.messages import code_to
-from tests.web.test_pages import HOSTILE
 
 LONGEST_COOKIE: Final = 4093
 """Browsers drop a longer one, with its name and its attributes."""

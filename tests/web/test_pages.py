@@ -11,7 +11,7 @@ from authapp.models import User, db
 from authapp.web.access import Access, rule_of
 from authapp.web.navigation import local_path
 from tests.support.accounts import PASSWORD
-from tests.support.browsing import csrf_token, post, sign_in
+from tests.support.browsing import HOSTILE, csrf_token, post, sign_in
 
 OPEN_TO_PROGRAMS = {
     "static",
@@ -24,9 +24,6 @@ OPEN_TO_PROGRAMS = {
     "api",
     "api_v1",
 }
-LONE_SURROGATE = "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")
-HOSTILE = ["\x01", "a\x01@example.org", LONE_SURROGATE, "x" * 100_000, "a@" + "b." * 200 + "c",
-           "<script>", "%s%n", "\u202e@example.org", "@"]  # fmt: skip
 
 
 def test_every_route_has_a_rule(app: Flask) -> None:

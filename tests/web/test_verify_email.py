@@ -14,17 +14,10 @@ from authapp.delivery import outbox
 from authapp.domain.emailed_links import GUESSES
 from authapp.models import Activity, ActivityEvent, User, db
 from tests.support.accounts import PASSWORD, add_user
-from tests.support.browsing import post, sign_in
-from tests.web.test_pages import HOSTILE
+from tests.support.browsing import HOSTILE, post, sign_in
+from tests.support.messages import newest_verification_link
 
 EMAIL = "new@example.org"
-
-
-def newest_link(app: Flask) -> str:
-    with app.app_context():
-        found = re.search(r"http://[^/]+(/verify/email/\S+)", outbox.list_recent()[0].body)
-    assert found
-    return found[1]
 
 
 def newest_code(app: Flask) -> str:
@@ -52,7 +45,7 @@ def openings(app: Flask) -> int:
 
 def test_opening_the_link_changes_nothing(app: Flask, client: FlaskClient) -> None:
     register(client)
-    link = newest_link(app)
+    link = newest_verification_link(app)
 
     for _ in range(3):
         assert client.get(link).status_code == 200
@@ -63,7 +56,7 @@ def test_opening_the_link_changes_nothing(app: Flask, client: FlaskClient) -> No
 
 def test_a_used_link_is_refused(app: Flask, client: FlaskClient) -> None:
     register(client)
-    link = newest_link(app)
+    link = newest_verification_link(app)
     assert post(client, link).status_code == 200
 
     for answer in (client.get(link), post(client, link, page="/login")):
@@ -73,7 +66,7 @@ def test_a_used_link_is_refused(app: Flask, client: FlaskClient) -> None:
 
 def test_an_old_link_is_refused(app: Flask, client: FlaskClient) -> None:
     register(client)
-    link = newest_link(app)
+    link = newest_verification_link(app)
 
     with time_machine.travel(clock.now() + timedelta(minutes=31), tick=True):
         answer = client.get(link)
@@ -84,18 +77,18 @@ def test_an_old_link_is_refused(app: Flask, client: FlaskClient) -> None:
 
 def test_another_link_voids_the_earlier_one(app: Flask, client: FlaskClient) -> None:
     register(client)
-    first = newest_link(app)
+    first = newest_verification_link(app)
     sign_in(client, EMAIL)
 
     assert post(client, "/verify/email").status_code == 303
 
     assert "a newer one" in client.get(first).get_data(as_text=True)
-    assert post(client, newest_link(app)).status_code == 200
+    assert post(client, newest_verification_link(app)).status_code == 200
 
 
 def test_a_link_with_another_secret_is_refused(app: Flask, client: FlaskClient) -> None:
     register(client)
-    link = newest_link(app)
+    link = newest_verification_link(app)
     changed = link[:-3] + ("AAA" if not link.endswith("AAA") else "BBB")
 
     assert "incomplete or invalid" in client.get(changed).get_data(as_text=True)
@@ -106,7 +99,7 @@ def test_without_redis_a_link_still_works_once(
     app: Flask, client: FlaskClient, redis_server
 ) -> None:
     register(client)
-    link = newest_link(app)
+    link = newest_verification_link(app)
 
     redis_server.kill()
 
@@ -118,7 +111,7 @@ def test_another_browser_verifies_nothing_with_the_link_alone(
     app: Flask, client: FlaskClient
 ) -> None:
     register(client)
-    link, scanner = newest_link(app), app.test_client()
+    link, scanner = newest_verification_link(app), app.test_client()
 
     opened = [scanner.get(link), scanner.head(link), scanner.get(link)]
     pressed = post(scanner, link)
@@ -138,7 +131,7 @@ def test_another_browser_that_registered_somebody_else_is_another_browser(
     app: Flask, client: FlaskClient
 ) -> None:
     register(client)
-    link, neighbour = newest_link(app), app.test_client()
+    link, neighbour = newest_verification_link(app), app.test_client()
     post(neighbour, "/register", email="other@example.org", password=PASSWORD)
     sign_in(neighbour, "other@example.org")
 
@@ -149,7 +142,7 @@ def test_another_browser_that_registered_somebody_else_is_another_browser(
 def test_the_code_of_the_mail_serves_in_another_browser(app: Flask, client: FlaskClient) -> None:
     register(client)
 
-    answer = post(app.test_client(), newest_link(app), code=newest_code(app))
+    answer = post(app.test_client(), newest_verification_link(app), code=newest_code(app))
 
     assert answer.status_code == 200
     assert is_verified(app)
@@ -160,7 +153,7 @@ def test_a_sign_in_serves_in_another_browser(app: Flask, client: FlaskClient) ->
     elsewhere = app.test_client()
     sign_in(elsewhere, EMAIL)
 
-    assert post(elsewhere, newest_link(app)).status_code == 200
+    assert post(elsewhere, newest_verification_link(app)).status_code == 200
     assert is_verified(app)
     assert openings(app) == 0
 
@@ -209,7 +202,7 @@ def test_guessing_a_code_ends_and_another_code_does_not_begin_it_afresh(
     assert post(client, "/verify/email/code", "/verify/email", code=fresh).status_code == 429
 
     assert not is_verified(app)
-    assert post(client, newest_link(app)).status_code == 200
+    assert post(client, newest_verification_link(app)).status_code == 200
 
 
 def test_guesses_at_one_address_do_not_tell_whether_another_has_an_account(
@@ -243,7 +236,7 @@ def test_a_code_outlives_a_change_of_the_secret_key(
     make_app: Callable[..., Flask], environ: dict[str, str], client: FlaskClient, app: Flask
 ) -> None:
     register(client)
-    code, link = newest_code(app), newest_link(app)
+    code, link = newest_code(app), newest_verification_link(app)
     successor = make_app(
         SECRET_KEY="another secret that is long enough 42",
         SECRET_KEY_FALLBACKS=environ["SECRET_KEY"],
@@ -258,21 +251,21 @@ def test_who_has_just_got_a_mail_waits_for_the_next(
     register(client)
     sign_in(client, EMAIL)
     post(client, "/verify/email")
-    link = newest_link(app)
+    link = newest_verification_link(app)
 
     post(client, "/verify/email")
 
-    assert newest_link(app) == link
+    assert newest_verification_link(app) == link
     assert "Try again in" in client.get("/verify/email").get_data(as_text=True)
     with move_time(seconds=31):
         post(client, "/verify/email")
-        assert newest_link(app) != link
+        assert newest_verification_link(app) != link
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_no_bytes_for_a_code_break_anything(app: Flask, client: FlaskClient, value: str) -> None:
     register(client)
-    link = newest_link(app)
+    link = newest_verification_link(app)
 
     for browser, path, page in [
         (client, "/verify/email/code", "/verify/email"),
