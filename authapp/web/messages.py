@@ -1,4 +1,4 @@
-"""What refusals and errors are called in the reader's words."""
+"""Texts that tell users about refusals, errors and permissions."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -21,7 +21,7 @@ from authapp.web.catalogue import lazy_gettext as _l
 
 
 class Explanation(NamedTuple):
-    """What happened, and what to do now."""
+    """What happened, and what to do next."""
 
     title: Any
     advice: Any
@@ -30,22 +30,25 @@ class Explanation(NamedTuple):
 _INPUT: Final = {
     ("email", "not_an_address"): _l("Enter an email address in the format name@example.org."),
     ("email", "not_ascii"): _l(
-        "Use only unaccented letters before the @. We can't send emails to other addresses."
+        "Before the @, use only unaccented letters, digits and symbols. "
+        "We can't send emails to other addresses."
     ),
     ("email", "not_the_recipient"): _l("Enter the email address that received our email."),
-    ("email", "unchanged"): _l("Enter an address that differs from your current one."),
-    ("email", "too_long"): _l("This email address is too long."),
+    ("email", "unchanged"): _l("This is already your email address. Enter a different one."),
+    ("email", "too_long"): _l("This email address is too long. Check that it's correct."),
     ("code", "not_a_code"): _l("Enter the six-digit code from the message."),
     ("code", "wrong"): _l("Incorrect code. Use the code from the latest message."),
-    ("password", "unchanged"): _l("Choose a password that differs from the current one."),
+    ("password", "unchanged"): _l("Choose a password that is different from your current one."),
     ("phone", "not_a_number"): _l("Enter a phone number, such as %(example)s."),
     ("phone", "impossible"): _l(
         "This phone number doesn't exist. Check the digits and the country."
     ),
     ("phone", "costly"): _l("This is a premium-rate number. Enter your own mobile number."),
     ("phone", "not_mobile"): _l("This number can't receive text messages. Enter a mobile number."),
-    ("phone", "not_served"): _l("We don't send text messages to this country."),
-    ("phone", "verified_already"): _l("This is already your phone number."),
+    ("phone", "not_served"): _l(
+        "We don't send text messages to this country. Enter a number from another country."
+    ),
+    ("phone", "verified_already"): _l("This is already your phone number. Enter a different one."),
     ("password", "too_short"): _l("Use at least %(least)s characters."),
     ("password", "too_long"): _l("Use at most %(most)s characters."),
     ("password", "too_guessable"): _l(
@@ -69,7 +72,7 @@ SCOPES: Final = {
     Scope.TOKENS_WRITE: _l("Create, rename, rotate and revoke API tokens"),
     Scope.INTROSPECT: _l("Check whether a token is valid"),
 }
-"""What a scope lets a program do."""
+"""What each scope allows a program to do."""
 
 _LINK: Final = {
     TokenUsed: Explanation(
@@ -109,7 +112,7 @@ _ENDING: Final[dict[str, Any]] = {
     EndReason.SIGNED_OUT: _l("You have signed out."),
     EndReason.SIGNED_OUT_ELSEWHERE: _l("You were signed out from another device."),
     EndReason.SIGNED_OUT_BY_OPERATOR: _l("You were signed out by an administrator."),
-    EndReason.REPLACED: _l("Someone has since signed in again in this browser."),
+    EndReason.REPLACED: _l("You were signed out because someone signed in again in this browser."),
     EndReason.PASSWORD_CHANGED: _l("You were signed out because your password was changed."),
     EndReason.REUSE_SEEN: _l(
         "To protect your account, we signed you out: an old copy of your session was used, so "
@@ -132,7 +135,7 @@ FORM_NOT_OURS: Final = Explanation(
 
 PAGE_OUT_OF_DATE: Final = Explanation(
     _l("This page is out of date"),
-    _l("What it showed has ended or was replaced in another tab. Nothing was changed."),
+    _l("It has expired, or you continued in another tab. Nothing was changed."),
 )
 
 FROZEN: Final = Explanation(
@@ -155,7 +158,7 @@ _STATUS: Final = {
         _l("Page not found"), _l("Check the web address. The page may have been moved or deleted.")
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: Explanation(
-        _l("You can't open this page directly"), _l("Go to it from the page that links to it.")
+        _l("You can't open this page directly"), _l("Go back and continue from the previous page.")
     ),
     HTTPStatus.CONFLICT: Explanation(
         _l("That's not possible right now"),
@@ -178,40 +181,40 @@ _STATUS: Final = {
 }
 
 _LONG: Final = timedelta(hours=1)
-"""A pause that nobody should have to wait for."""
+"""Users who would have to wait longer are offered a password reset."""
 
-_OTHER: Final = Explanation(_l("This request was refused"), _l("Go back and try again."))
+_OTHER: Final = Explanation(_l("We couldn't process your request"), _l("Go back and try again."))
 
 
 def for_input(refusal: InputRefused) -> str:
-    """Word a refusal for the place beside its field."""
+    """Return the message to show next to a refused field."""
     return str(_INPUT[refusal.field.removeprefix("new_"), refusal.reason]) % refusal.details
 
 
 def for_link(refusal: TokenRefused) -> Explanation:
-    """Word why a link does not work."""
+    """Return why a link does not work."""
     return next(text for kind, text in _LINK.items() if isinstance(refusal, kind))
 
 
 def for_ending(refusal: TokenRefused) -> str:
-    """Word why a session is over; nothing is made up where nobody knows any more."""
+    """Return why a session has ended; if the reason is unknown, only that it has."""
     return str(_ENDING.get(refusal.reason or "", _("Your session has ended.")))
 
 
 def for_status(status: HTTPStatus) -> Explanation:
-    """Word an error that has a page of its own."""
+    """Return the text of an error page."""
     return _STATUS.get(status, _OTHER)
 
 
 def for_device(device: Device) -> str:
-    """Word what a device is called."""
+    """Return a device's name, such as "Firefox on Linux"."""
     if device.program and device.system:
         return str(_("%(program)s on %(system)s", program=device.program, system=device.system))
     return device.program or device.system or str(_("Unknown device"))
 
 
 def for_too_many(refusal: TooManyAttempts) -> str:
-    """Word a limit for a form that stays filled in."""
+    """Return the message about a limit, for a form that keeps its input."""
     said = f"{_('Too many attempts.')} {for_wait(refusal.retry_after)}"
     if refusal.retry_after > _LONG:
         said += " " + _("To continue now, reset your password by email.")
@@ -219,7 +222,7 @@ def for_too_many(refusal: TooManyAttempts) -> str:
 
 
 def for_wait(wait: timedelta | None) -> str:
-    """Word when to try again, rounded up: too early would count as one more attempt."""
+    """Return when to try again, rounded up: an earlier attempt would be refused again."""
     if wait is None:
         return str(_("Try again later."))
     unit = timedelta(minutes=1) if wait > timedelta(minutes=1) else timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""Where to go next, without letting a link decide for another site."""
+"""Paths to continue to; they never lead to another site (open redirect)."""
 
 import re
 from typing import Final
@@ -19,7 +19,7 @@ def local_path(target: str | None, fallback: str) -> str:
 
 
 def page_at_hand() -> str | None:
-    """Return the address at hand if it is a page that can be opened (once more)."""
+    """Return the current request's path and query if a GET can open them, else None."""
     adapter = current_app.create_url_adapter(request)
     try:
         opens = adapter is not None and adapter.test(method="GET")
@@ -27,7 +27,7 @@ def page_at_hand() -> str | None:
         opens = False
     if not opens:
         return None
-    # Unlike `full_path`, this decodes every byte; an address that is not ASCII leads home.
+    # Unlike `full_path`, this decodes every byte; a non-ASCII address leads to the home page.
     query = request.query_string.decode("latin-1")
     address = f"{request.path}?{query}" if query else request.path
     return local_path(address, url_for("home.show"))

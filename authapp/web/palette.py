@@ -1,7 +1,7 @@
-"""The colours that follow the brand's accent, for light and for dark pages.
+"""The colors of light and dark pages, derived from the brand's accent color.
 
-They are taken in OKLCH, where lightness is what the eye sees, so that one accent yields all of
-them with the contrast that text needs.
+They are computed in OKLCH, whose lightness matches what the eye sees, so that every accent yields
+colors with enough contrast for text.
 """
 
 from typing import Final, NamedTuple
@@ -11,14 +11,14 @@ from coloraide import Color
 from authapp.errors import ConfigError
 
 TEXT_CONTRAST: Final = 4.5
-"""Least contrast of text to what is behind it. Source: WCAG 2.2, 1.4.3, level AA."""
+"""Minimum contrast between text and its background. Source: WCAG 2.2, 1.4.3, level AA."""
 
 _LIGHT_GROUND: Final = "#f2f0e9"
 """`--ground` of static/app.css."""
 
 
 class Palette(NamedTuple):
-    """Colours of one scheme, as CSS writes them; a `band` is what stands behind the header."""
+    """The colors of one scheme in CSS notation; `band` is the background of the header."""
 
     accent: str
     accent_strong: str
@@ -26,17 +26,17 @@ class Palette(NamedTuple):
     band: str
 
     def style(self) -> str:
-        """Return the colours as custom properties."""
+        """Return the colors as custom properties."""
         return "".join(f"--{k.replace('_', '-')}:{v};" for k, v in self._asdict().items())
 
 
 def light(accent: str) -> Palette:
-    """Return the colours of light pages; raises ConfigError if text in the accent is too pale."""
+    """Return the colors of light pages; raises ConfigError if the accent is too pale for text."""
     contrast = Color(accent).contrast(_LIGHT_GROUND)
     if contrast < TEXT_CONTRAST:
         raise ConfigError(
-            f"ACCENT_COLOR {accent} has a contrast of {contrast:.1f} to the page, and text needs "
-            f"{TEXT_CONTRAST}: take a darker one"
+            f"ACCENT_COLOR {accent} has a contrast of {contrast:.1f} with the page, but text needs "
+            f"{TEXT_CONTRAST}: choose a darker color"
         )
     lightness = Color(accent).convert("oklch")["lightness"]
     return Palette(
@@ -48,7 +48,7 @@ def light(accent: str) -> Palette:
 
 
 def dark(accent: str) -> Palette:
-    """Return the colours of dark pages, in the accent's hue."""
+    """Return the colors of dark pages, in the accent's hue."""
     return Palette(
         accent=_shade(accent, 0.82, chroma=1.2),
         accent_strong=_shade(accent, 0.89, chroma=0.9),
@@ -58,7 +58,7 @@ def dark(accent: str) -> Palette:
 
 
 def _shade(accent: str, lightness: float, *, chroma: float) -> str:
-    """Return the accent at another lightness, with a part of its chroma, as sRGB can show it."""
+    """Return the accent with another lightness and scaled chroma, within the sRGB gamut."""
     shade = Color(accent).convert("oklch")
     shade["lightness"] = lightness
     shade["chroma"] *= chroma

@@ -1,4 +1,4 @@
-"""Setting a new password by an emailed link."""
+"""Resetting a password with an emailed link."""
 
 from typing import Final
 
@@ -24,7 +24,7 @@ _OPENED: Final = "password_reset"
 
 
 class AskForm(Form):
-    """The address of an account."""
+    """The email address of an account."""
 
     email = email_field("send")
 
@@ -37,14 +37,14 @@ class ChooseForm(Form):
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Show the form that asks for a link."""
+    """Show the form that requests a link."""
     email = account.get_account(g.identity.user_id).email if g.identity else None
     return render_template("password_reset/ask.html", form=AskForm(data={"email": email}))
 
 
 @blueprint.post("")
 def submit() -> ResponseReturnValue:
-    """Ask for a link; the answer is the same for every address."""
+    """Request a link; the response is the same for every address."""
     form = AskForm()
     if not form.validate():
         return render_template("password_reset/ask.html", form=form), 422
@@ -59,17 +59,17 @@ def submit() -> ResponseReturnValue:
 
 @blueprint.get("/sent")
 def sent() -> ResponseReturnValue:
-    """Say what happens next."""
+    """Explain what happens next."""
     asked = flows.opened(_ASKED)
     return render_template("password_reset/sent.html", email=asked.subject if asked else None)
 
 
 @blueprint.get("/<value>")
 def open_link(value: str) -> ResponseReturnValue:
-    """Take the link's secret out of the address, before a page loads anything or is kept.
+    """Move the link's secret from the URL to the session cookie before any page is shown.
 
-    It goes into the visitor's own cookie, so that no history, no Referer and no neighbour at the
-    screen has it. Source: OWASP Forgot Password Cheat Sheet.
+    This keeps it out of the browser's history, out of Referer headers, and off the screen.
+    Source: OWASP Forgot Password Cheat Sheet.
     """
     flow = flows.start(_OPENED, value[:_LONGEST_LINK])
     return redirect(url_for("password_reset.choose", flow=flow), 303)
@@ -90,7 +90,7 @@ def choose() -> ResponseReturnValue:
 
 @blueprint.post("/new")
 def reset() -> ResponseReturnValue:
-    """Set the password, once; this does not sign in."""
+    """Set the password without signing in; each link works once."""
     form, opened = ChooseForm(), flows.opened(_OPENED)
     if opened is None:
         return _render_refused(messages.RESET_LINK_NOT_OPENED)
@@ -112,7 +112,7 @@ def reset() -> ResponseReturnValue:
 
 @blueprint.get("/done")
 def done() -> ResponseReturnValue:
-    """Say that the password is set, and where to sign in."""
+    """Confirm that the password is set, and offer to sign in."""
     if "password_was_reset" not in session:
         return redirect(url_for("password_reset.show"))
     return render_template("password_reset/done.html")

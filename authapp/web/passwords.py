@@ -1,4 +1,4 @@
-"""How strong a password is, while it is being typed; forms work without it."""
+"""Rates a password while the user types it; forms also work without this."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ _REFUSED_SCORE: Final = 1
 
 @blueprint.post("/strength")
 def strength() -> ResponseReturnValue:
-    """Score the form's password; nothing of it is stored."""
+    """Rate the form's password; nothing is stored."""
     typed = request.form.get("password", "")
     if g.identity:
         context = [account.get_account(g.identity.user_id).email]
@@ -25,6 +25,6 @@ def strength() -> ResponseReturnValue:
         context = [request.form.get("email", "")[:320]]
     weighed = service.strength(typed, field="password", context=context)
     text = messages.for_input(weighed.refusal) if weighed.refusal else _("Strong password.")
-    # What will be refused never looks strong.
+    # A password that will be refused must not look strong.
     shown = min(weighed.score, _REFUSED_SCORE) if weighed.refusal else weighed.score
     return jsonify(score=shown, text=text)

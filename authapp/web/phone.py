@@ -1,4 +1,4 @@
-"""Changing and removing a phone number that is verified."""
+"""Changing and removing a verified phone number."""
 
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -18,13 +18,13 @@ blueprint = Blueprint("phone", __name__, url_prefix="/account/phone")
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Show the number, and what can be done with it."""
+    """Show the number, with the forms that change and remove it."""
     return _render(PhoneForm(), 200)
 
 
 @blueprint.post("")
 def change() -> ResponseReturnValue:
-    """Text a code to the new number; the present one stays until the code has come back."""
+    """Text a code to the new number; the current one stays until the code is entered."""
     form = PhoneForm()
     if not form.validate():
         return _render(form, 422)
@@ -43,7 +43,7 @@ def change() -> ResponseReturnValue:
 
 @blueprint.post("/remove")
 def remove() -> ResponseReturnValue:
-    """Take the number away."""
+    """Remove the number."""
     number = account.get_account(g.identity.user_id).phone
     if number is not None:
         flows.require_named(_flow(number), again=url_for("phone.show"))

@@ -1,4 +1,4 @@
-"""The form that asks for a phone number, and the answer where no more texts may be sent."""
+"""The form for a phone number, and its error when too many codes were requested."""
 
 import unicodedata
 from typing import Any
@@ -17,9 +17,9 @@ from authapp.web.forms import Form
 
 
 class PhoneForm(Form):
-    """A number, and the country that it is of if it does not say so itself."""
+    """A number, and its country in case the number has no country code."""
 
-    # Which countries there are is the service's to say.
+    # The service validates the country.
     region = SelectField(
         _l("Country"), validate_choice=False, render_kw={"autocomplete": "country"}
     )
@@ -36,14 +36,14 @@ class PhoneForm(Form):
 
 
 def refuse_more(form: Form, refusal: TooManyAttempts) -> None:
-    """Say that no more messages are sent for now, and until when."""
+    """Add an error that says when the next code can be requested."""
     form.form_errors.append(
         _("You've requested too many codes.") + " " + messages.for_wait(refusal.retry_after)
     )
 
 
 def _countries() -> list[tuple[str, str]]:
-    """Return the countries by their names in the reader's language, as that sorts them."""
+    """Return the countries, named in the reader's language and sorted by name."""
     names = get_locale().territories
     named = [(region, names.get(region, region)) for region in served_regions()]
     named.sort(key=lambda each: _sort_key(each[1]))
@@ -51,6 +51,6 @@ def _countries() -> list[tuple[str, str]]:
 
 
 def _sort_key(name: str) -> str:
-    """Return a name without its accents, which sort last otherwise."""
+    """Return a name without accents: accented letters would otherwise sort last."""
     apart = unicodedata.normalize("NFKD", name)
     return "".join(mark for mark in apart if not unicodedata.combining(mark)).casefold()

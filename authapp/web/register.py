@@ -24,7 +24,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("")
 def submit() -> ResponseReturnValue:
-    """Register; the answer is the same whether or not the address had an account."""
+    """Register; the response is the same whether or not the address already has an account."""
     form = RegisterForm()
     if not form.validate():
         return _render(form), 422

@@ -1,4 +1,4 @@
-"""Where a user is signed in, and signing out there."""
+"""The devices where a user is signed in, and signing them out."""
 
 from typing import Final
 from uuid import UUID
@@ -34,7 +34,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("")
 def end() -> ResponseReturnValue:
-    """Sign out on one device, on all but this one, or everywhere."""
+    """Sign out one device, all but this one, or all of them."""
     match request.form.get("end", ""):
         case "others":
             sign_out.sign_out_others(g.identity, client=client())

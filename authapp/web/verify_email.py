@@ -1,4 +1,4 @@
-"""Verifying an e-mail address."""
+"""Verifying an email address."""
 
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -41,7 +41,7 @@ def send_again() -> ResponseReturnValue:
 
 @blueprint.post("/code")
 def claim_by_code() -> ResponseReturnValue:
-    """Verify the address by the code, where it was asked for."""
+    """Verify the address by the code, in the browser that requested it."""
     form, shown = CodeForm(), _account()
     flow = flows.require_named(_flow(shown), again=url_for("verify_email.show"))
     if not form.validate():
@@ -58,7 +58,7 @@ def claim_by_code() -> ResponseReturnValue:
 
 @blueprint.get("/<value>")
 def confirm(value: str) -> ResponseReturnValue:
-    """Show the button, or elsewhere ask for the code; neither changes the account."""
+    """Show the button, or in another browser the code form; neither changes the account."""
     try:
         is_recognized = open_link(value, service.TYPE, visitor(), client=client())
     except TokenRefused as refusal:
@@ -70,7 +70,7 @@ def confirm(value: str) -> ResponseReturnValue:
 
 @blueprint.post("/<value>")
 def claim(value: str) -> ResponseReturnValue:
-    """Verify the address, once."""
+    """Verify the address; each link works once."""
     form = CodeForm()
     try:
         service.claim(value, visitor(), form.code.data or "", client=client())
@@ -87,7 +87,7 @@ def _account() -> Account | None:
 
 
 def _flow(shown: Account | None) -> Flow | None:
-    """Return the flow whose subject is the address that a code was mailed to."""
+    """Return the flow whose subject is the address that received the code."""
     if shown is None:
         return flows.opened(flows.REGISTERED)
     return flows.of_account(shown.id, "verify_email", shown.email)

@@ -1,4 +1,4 @@
-"""Verifying a phone number by a texted code."""
+"""Verifying a phone number with a texted code."""
 
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -20,7 +20,7 @@ blueprint = Blueprint("verify_phone", __name__, url_prefix="/verify/phone")
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Ask for the number, or say that it is verified."""
+    """Ask for a number; users who have one are redirected to its page."""
     if account.get_account(g.identity.user_id).phone:
         return redirect(url_for("phone.show"))
     return _render(PhoneForm())
@@ -28,7 +28,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("")
 def submit() -> ResponseReturnValue:
-    """Text a code to the number; the answer is the same for one that another account has."""
+    """Text a code to the number; the response is the same if another account has the number."""
     form = PhoneForm()
     if not form.validate():
         return _render(form), 422
@@ -47,7 +47,7 @@ def submit() -> ResponseReturnValue:
 
 @blueprint.get("/code")
 def enter() -> ResponseReturnValue:
-    """Take the code."""
+    """Show the form for the code."""
     try:
         pending = service.require_pending(g.identity.user_id)
     except TokenRefused:
@@ -57,7 +57,7 @@ def enter() -> ResponseReturnValue:
 
 @blueprint.post("/code")
 def claim() -> ResponseReturnValue:
-    """Verify the number by the code, once."""
+    """Verify the number with the code; each code works once."""
     form = CodeForm()
     try:
         pending = _require_shown()
@@ -82,7 +82,7 @@ def claim() -> ResponseReturnValue:
 
 @blueprint.post("/code/again")
 def send_again() -> ResponseReturnValue:
-    """Text the same code once more."""
+    """Text the same code again."""
     try:
         service.send_again(_require_shown(), client=client())
     except TooManyAttempts as refusal:
@@ -103,7 +103,7 @@ def _render(form: PhoneForm) -> str:
 
 
 def _require_shown() -> VerificationTokenRecord:
-    """Return the pending code; raises TokenExpired, and PageOutOfDate if it is another number's."""
+    """Return the pending code; raises TokenExpired, or PageOutOfDate if its number has changed."""
     pending = service.require_pending(g.identity.user_id)
     flows.require_named(_flow(pending), again=url_for("verify_phone.enter"))
     return pending
@@ -130,6 +130,6 @@ def _render_code(
 
 
 def _begin_again() -> ResponseReturnValue:
-    """Send whoever has no code that stands to where they get one, or see that it is done."""
+    """Redirect users without a valid code to the page that sends one."""
     flash(_("That code has expired or was already used. Request a new one."))
     return redirect(url_for("verify_phone.show"), 303)

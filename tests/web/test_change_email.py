@@ -263,8 +263,8 @@ def test_a_mistyped_address_is_put_right_and_nobody_else_hears_of_it(
 @pytest.mark.parametrize(
     ("email", "told"),
     [
-        (OLD, "differs from your current"),
-        (OLD.upper(), "differs from your current"),
+        (OLD, "This is already your email address"),
+        (OLD.upper(), "This is already your email address"),
         ("nonsense", "in the format name@"),
         ("", ""),
     ],

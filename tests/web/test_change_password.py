@@ -85,7 +85,7 @@ def test_a_wrong_password_changes_nothing_and_guessing_ends(
 
 @pytest.mark.parametrize(
     ("new", "told"), [("short", "at least 15"), ("somebody@example.org", "easy to guess"),
-                      (PASSWORD, "differs from the current"), ("", "Enter a password")],
+                      (PASSWORD, "different from your current"), ("", "Enter a password")],
 )  # fmt: skip
 def test_a_bad_new_password_is_told_beside_its_field(
     client: FlaskClient, user: User, new: str, told: str
