@@ -173,6 +173,36 @@ def test_no_order_contradicts_a_report(
     assert explore(processes, moved, user, scenario) >= 5
 
 
+def test_memory_is_trusted_no_longer_than_the_check_before_its_poll(
+    processes: tuple[Flask, Flask],
+    make_app: Callable[..., Flask],
+    moved: MovedTime,
+    user: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process polls during another thread's check, which is about to find a journaled change."""
+    there, _ = processes
+    cut_off = make_app(REDIS_URL="redis://127.0.0.1:1/0", CACHE_TRUST="5000")
+    parts = there.extensions["token_cache"]
+    with there.app_context():
+        id = add_token(user.id)[0].id
+        parts.backend.trust.check()
+        assert _row(id, user.id) is True
+
+    def wait(seconds: float) -> None:
+        moved.now += seconds - TRUST_SECONDS / 2
+        with parts.backend.trust._checking:
+            parts.reader._local.catch_up()
+        moved.now += TRUST_SECONDS / 2
+
+    monkeypatch.setattr(moved, "wait", wait)
+    with cut_off.app_context():
+        _revoke(id, user.id)
+
+    with there.app_context():
+        assert _row(id, user.id) is False
+
+
 MISTAKES = {
     "no wait": "revoke and row",
     "no guard": "revoke and row",
