@@ -1,4 +1,4 @@
-"""The account of whoever asks."""
+"""The caller's account."""
 
 from http import HTTPStatus
 from uuid import UUID
@@ -15,7 +15,7 @@ blueprint = Blueprint("account", __name__)
 
 
 class Account(msgspec.Struct):
-    """An account; what is not verified has no time at which it was."""
+    """An account; `email_verified_at` and `phone_verified_at` are null until verified."""
 
     id: UUID
     email: str
@@ -32,6 +32,6 @@ class Account(msgspec.Struct):
     refuses=[HTTPStatus.NOT_FOUND],
 )
 def show(caller: Principal) -> Account:
-    """Show the account of whoever asks."""
+    """Return the caller's account."""
     found = service.get_account(caller.user_id)
     return msgspec.convert(found, Account, from_attributes=True)

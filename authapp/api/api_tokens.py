@@ -1,4 +1,4 @@
-"""The API tokens of whoever asks."""
+"""The caller's API tokens."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -27,7 +27,7 @@ OverlapSeconds = Annotated[int, msgspec.Meta(ge=0, le=_LONGEST_OVERLAP_SECONDS)]
 
 
 class NewTokenBody(Body):
-    """A token to make; with `expires_at` null it never expires."""
+    """A token to create; it never expires if `expires_at` is null."""
 
     name: Name
     scopes: Scopes
@@ -35,19 +35,19 @@ class NewTokenBody(Body):
 
 
 class NewName(Body):
-    """What a token is to be called."""
+    """A token's new name."""
 
     name: Name
 
 
 class Rotation(Body):
-    """For how long the old value works beside the new one."""
+    """How long the old value keeps working alongside the new one."""
 
     overlap_seconds: OverlapSeconds
 
 
 class Token(msgspec.Struct):
-    """A token without its value; when it was last used is known to the minute."""
+    """A token without its value; `last_used_at` is accurate to the minute."""
 
     id: UUID
     name: str
@@ -61,13 +61,13 @@ class Token(msgspec.Struct):
 
 
 class TokenList(msgspec.Struct):
-    """All that work, oldest first."""
+    """All active tokens, oldest first."""
 
     tokens: list[Token]
 
 
 class Made(msgspec.Struct):
-    """A new token's value, which is never shown again."""
+    """The value of a new token, which is never shown again."""
 
     id: UUID
     value: str
@@ -76,7 +76,7 @@ class Made(msgspec.Struct):
 @blueprint.get("")
 @operation(gives=(HTTPStatus.OK, TokenList), scope=Scope.TOKENS_READ)
 def show(caller: Principal) -> TokenList:
-    """List the tokens that work."""
+    """List the active tokens."""
     return TokenList([_token(each) for each in service.list_tokens(caller.user_id)])
 
 
@@ -88,9 +88,9 @@ def show(caller: Principal) -> TokenList:
     refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )
 def create(caller: Principal, json: NewTokenBody) -> tuple[Made, int]:
-    """Make a token.
+    """Create a token.
 
-    An API token can make one with its own scopes, or fewer.
+    An API token can only create tokens with its own scopes, or fewer.
     """
     made = service.create(
         caller.user_id,
@@ -111,7 +111,7 @@ def create(caller: Principal, json: NewTokenBody) -> tuple[Made, int]:
     refuses=[HTTPStatus.NOT_FOUND],
 )
 def rename(caller: Principal, id: UUID, json: NewName) -> Response:
-    """Give a token another name."""
+    """Rename a token."""
     service.rename(caller.user_id, id, json.name)
     return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -124,7 +124,7 @@ def rename(caller: Principal, id: UUID, json: NewName) -> Response:
     refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )
 def rotate(caller: Principal, id: UUID, json: Rotation) -> tuple[Made, int]:
-    """Replace a token by one of the same name, scopes and length of life."""
+    """Replace a token with one that has the same name, scopes and lifetime."""
     made = service.rotate(
         caller.user_id,
         id,
@@ -143,7 +143,7 @@ def rotate(caller: Principal, id: UUID, json: Rotation) -> tuple[Made, int]:
     refuses=[HTTPStatus.NOT_FOUND],
 )
 def revoke(caller: Principal, id: UUID) -> Response:
-    """Revoke a token: it is refused from its next use on."""
+    """Revoke a token, effective from its next use."""
     service.revoke(caller.user_id, id, client=client())
     return Response(status=HTTPStatus.NO_CONTENT)
 

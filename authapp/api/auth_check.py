@@ -1,4 +1,4 @@
-"""`/auth/check`: a reverse proxy asks who sent a request to another program.
+"""`/auth/check`: tells a reverse proxy who sent a request to another program.
 
 For nginx's auth_request, Traefik's forwardAuth and Caddy's forward_auth; docs/reverse-proxy.md.
 """
@@ -20,12 +20,12 @@ blueprint = Blueprint("auth_check", __name__, url_prefix="/auth")
 
 _CONTENT_TYPE: Final = "text/html; charset=utf-8"
 _REMEMBERED: Final = 4096
-"""Tokens whose headers a process remembers; it checks each of them every time."""
+"""Principals whose headers a process remembers; tokens are still checked on every request."""
 
 
 @blueprint.get("/check")
 def check() -> Response:
-    """Answer 204 with who it is, or 401; it renews nothing, because a GET changes nothing."""
+    """Answer 204 with the principal's headers, or 401. Renew nothing: a GET changes nothing."""
     value = bearer()
     if value is None:
         principal = _of_browser()
@@ -35,10 +35,10 @@ def check() -> Response:
 
 
 def _of_browser() -> Principal:
-    """Return whose browser it is.
+    """Return the principal of the cookies.
 
-    The access token's cookie is renewed on this site's own pages only. Between two visits to them
-    the refresh token proves the session, and is not renewed.
+    Only this site's own pages renew the access token. Once it has expired, the refresh token proves
+    the session until the next visit to them, and is not renewed here.
     """
     access = cookie(ACCESS)
     if access:

@@ -1,4 +1,4 @@
-"""On whose behalf a program asks: by the `Authorization` header alone, never by a cookie."""
+"""Authenticates programs by the `Authorization` header alone, never by a cookie."""
 
 from werkzeug.exceptions import Unauthorized
 
@@ -16,9 +16,9 @@ from authapp.services.confirm_password import is_fresh
 def require_caller(scope: Scope | None = None, *, fresh: bool = False) -> Principal:
     """Return the principal of the token in the `Authorization` header.
 
-    Raises Unauthorized if no token was sent, TokenRefused for one that does not work, ScopeMissing
-    for an API token without the scope, and, if a `fresh` sign-in is needed, ProofTooOld for a
-    session whose password was entered too long ago.
+    Raises Unauthorized if no token was sent, TokenRefused if it is not valid, ScopeMissing for an
+    API token without the scope, and, if `fresh`, ProofTooOld for a session whose password was
+    entered too long ago.
     """
     value = bearer()
     if value is None:
@@ -32,7 +32,7 @@ def require_caller(scope: Scope | None = None, *, fresh: bool = False) -> Princi
 
 
 def require_token(scope: Scope) -> Principal:
-    """Return the principal of an API token with a scope; a session's token is refused."""
+    """Return the principal of an API token with the scope; refuse a session's token."""
     caller = require_caller(scope)
     if caller.kind is not TokenKind.API_TOKEN:
         raise ScopeMissing(scope)

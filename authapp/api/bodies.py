@@ -1,4 +1,4 @@
-"""Reads request bodies: JSON as its model says, and single parameters of a form."""
+"""Reads request bodies: JSON that fits a model, and single parameters of a form."""
 
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -25,14 +25,14 @@ _NAME_CHARACTERS: Final = 100
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The root of every body; what it does not know is a mistake of its sender's."""
+    """The base class of request bodies; unknown fields are refused."""
 
 
 def read(model: type[B]) -> B:
     """Return the JSON body of the current request.
 
     Raises UnsupportedMediaType unless its Content-Type is JSON, MalformedBody if it cannot be
-    decoded, and InputFaulty, which names every field at fault, if it does not fit the model.
+    decoded, and InputFaulty, with every faulty field, if it does not fit the model.
     """
     _require_type(_JSON)
     value = decode_json(request.get_data())
@@ -45,22 +45,22 @@ def read(model: type[B]) -> B:
 
 
 def read_parameter(name: str) -> str:
-    """Return a parameter of the current request's form, which must have a value.
+    """Return a required parameter of the current request's form.
 
     Raises UnsupportedMediaType unless its Content-Type is that of a form, and MalformedBody if it
-    cannot be decoded, or has no such parameter.
+    cannot be decoded, or if the parameter is missing or empty.
     """
     _require_type(_FORM)
     value = dict(decode_form(request.get_data())).get(name)
     if not value:
-        # RFC 6749 section 3.2: a parameter without a value counts as omitted.
+        # RFC 6749 section 3.2: a parameter without a value is treated as omitted.
         raise MalformedBody(f"The parameter '{name}' is missing. Send it with a value.")
     return value
 
 
 def _require_type(mimetype: str) -> None:
     if request.mimetype != mimetype:
-        raise UnsupportedMediaType(f"Send the body as {mimetype}, and name that in Content-Type.")
+        raise UnsupportedMediaType(f"Send the body as {mimetype}, and set Content-Type to match.")
 
 
 def _missing(model: type[Body], value: dict[str, Any]) -> list[dict[str, str]]:

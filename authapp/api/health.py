@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`: is the process alive, and can it answer?"""
+"""`/healthz` and `/readyz`: whether the process is alive, and whether it can serve requests."""
 
 from typing import Final
 
@@ -15,13 +15,13 @@ _ALIVE: Final = b'{"status":"ok"}\n'
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Answer that the process is alive, without asking the cache or the database."""
+    """Report that the process is alive, without using the cache or the database."""
     return Response(_ALIVE, content_type="application/json")
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Return whether the database answers; a cache that is away only costs speed."""
+    """Report whether the database answers; without the cache, requests are only slower."""
     try:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError:

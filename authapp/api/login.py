@@ -22,10 +22,10 @@ blueprint = Blueprint("login", __name__)
 
 
 class Credentials(Body):
-    """An account's address and password; `remember` keeps the session for longer.
+    """An account's email address and password; `remember` keeps the session longer.
 
-    `device` is what an earlier sign-in from here gave; without it the account's owner is mailed
-    about a device that they may not know.
+    `device` is the value that an earlier sign-in on this device returned. Without it, the user is
+    emailed about a sign-in on a new device.
     """
 
     email: str
@@ -41,7 +41,7 @@ class Renewal(Body):
 
 
 class Grant(msgspec.Struct):
-    """A session's tokens: the first is for requests, the second renews both."""
+    """A session's tokens: send `access_token` with requests; `refresh_token` renews both."""
 
     access_token: str
     token_type: Literal["Bearer"]
@@ -50,7 +50,7 @@ class Grant(msgspec.Struct):
 
 
 class SignInGrant(Grant):
-    """A new session's tokens, and what to keep for the next sign-in from this device."""
+    """A new session's tokens, and the `device` value to send at the next sign-in on this device."""
 
     device: str
 
@@ -62,7 +62,7 @@ class SignInGrant(Grant):
     refuses=[HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS],
 )
 def sign_in(json: Credentials) -> SignInGrant:
-    """Begin a session."""
+    """Start a session."""
     request_budget.spend(client())
     signed_in = service.sign_in(
         json.email,
@@ -84,8 +84,8 @@ def sign_in(json: Credentials) -> SignInGrant:
 def refresh(json: Renewal) -> Grant:
     """Renew a session.
 
-    Whoever repeats a call because its answer was lost gets the same refresh token again, for a
-    minute; whoever presents an older one ends the session, for one of them was stolen.
+    If a response was lost, repeat the call: within REFRESH_OVERLAP it returns the same refresh
+    token. Using an older refresh token ends the session, because one of the copies was stolen.
     """
     return _grant(refresh_service.renew(json.refresh_token, client=client()))
 
@@ -96,7 +96,7 @@ def refresh(json: Renewal) -> Grant:
     refuses=[HTTPStatus.FORBIDDEN],
 )
 def log_out(caller: Principal) -> Response:
-    """End the session that asks; all of its tokens are refused from now on."""
+    """End the current session; all of its tokens are refused from now on."""
     if not isinstance(caller, Identity):
         raise NotAllowed("an API token has no session to end")
     sign_out.sign_out(caller, client=client())

@@ -1,6 +1,6 @@
-"""`/metrics`: how the product is doing, over all processes, as Prometheus reads it.
+"""`/metrics`: metrics in Prometheus format.
 
-What processes count lies in the database, so that whichever process answers tells the totals.
+Processes store their counts in the database, so any of them can return the totals of all.
 """
 
 import hmac
@@ -22,7 +22,7 @@ blueprint = Blueprint("metrics", __name__)
 
 @blueprint.get("/metrics")
 def show() -> Response:
-    """Answer a client that has one of METRICS_TOKENS; without any, the page does not exist."""
+    """Return the metrics to a client with one of METRICS_TOKENS; 404 if none are configured."""
     expected, given = current_settings().deployment.metrics_tokens, bearer()
     if not expected:
         abort(404)
@@ -38,22 +38,22 @@ def _is_same(given: str, token: str) -> bool:
 
 
 class _Totals(Collector):
-    """Reads everything at the moment that it is asked."""
+    """Reads all figures at the time of the scrape."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every figure."""
+        """Yield every metric."""
         yield from _of_cache()
         yield from _of_outbox()
 
     def describe(self) -> Iterator[Metric]:
-        """Return nothing until a scrape: collecting reads the database."""
+        """Return nothing, so that registration does not read the database."""
         return iter(())
 
 
 def _of_cache() -> Iterator[Metric]:
     found = token_cache.statistics()
     events = CounterMetricFamily(
-        "authapp_cache_events", "What happened in the token cache.", labels=["event", "kind"]
+        "authapp_cache_events", "Events in the token cache.", labels=["event", "kind"]
     )
     for event, kinds in found.counts.items():
         for kind, total in kinds.items():
@@ -61,8 +61,8 @@ def _of_cache() -> Iterator[Metric]:
     yield events
     for name, about, value in (
         ("connected", "Whether Redis answers this process.", found.connected),
-        ("epoch", "The epoch that values are sealed in.", found.epoch),
-        ("journal_entries", "Changes that Redis was not told of yet.", found.journal_depth),
+        ("epoch", "The epoch in which values are sealed.", found.epoch),
+        ("journal_entries", "Changes not yet applied to Redis.", found.journal_depth),
         ("memory_bytes", "Memory that Redis uses.", sum(each.used for each in found.memory)),
     ):
         yield GaugeMetricFamily(f"authapp_cache_{name}", about, value)
@@ -70,13 +70,13 @@ def _of_cache() -> Iterator[Metric]:
 
 def _of_outbox() -> Iterator[Metric]:
     messages = GaugeMetricFamily(
-        "authapp_outbox_messages", "Messages by where they stand.", labels=["state"]
+        "authapp_outbox_messages", "Unsent messages by state.", labels=["state"]
     )
     for state, number in outbox.count_unsent().items():
         messages.add_metric([state], number)
     yield messages
     waits = GaugeMetricFamily(
-        "authapp_outbox_oldest_seconds", "How long the oldest message that is due has waited."
+        "authapp_outbox_oldest_seconds", "How long the oldest waiting message has waited."
     )
     waits.add_metric([], outbox.longest_wait().total_seconds())
     yield waits

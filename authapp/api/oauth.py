@@ -1,4 +1,4 @@
-"""`/oauth/`: asking what a token stands for (RFC 7662), and taking one back (RFC 7009)."""
+"""`/oauth/`: token introspection (RFC 7662) and token revocation (RFC 7009)."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("oauth", __name__, url_prefix="/oauth")
 
 @blueprint.post("/introspect")
 def introspect() -> ResponseReturnValue:
-    """Tell a program that may ask whose a token is; of one that does not work, nothing else."""
+    """Describe a token to a program with the scope; report an invalid token only as inactive."""
     require_token(Scope.INTROSPECT)
     principal = introspection.introspect(read_parameter("token"))
     return _inactive() if principal is None else jsonify(_claims(principal))
@@ -27,7 +27,7 @@ def introspect() -> ResponseReturnValue:
 
 @blueprint.post("/revoke")
 def revoke() -> ResponseReturnValue:
-    """Take a token back for whoever holds it; an unknown one gets the same answer."""
+    """Revoke a token for its holder; the response is the same for an unknown token."""
     request_budget.spend(client())
     revocation.revoke(read_parameter("token"), client=client())
     return Response(status=200)

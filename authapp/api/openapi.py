@@ -1,7 +1,7 @@
-"""The operations of `/api/v1/`: what each takes, gives and refuses, enforced and documented.
+"""Declares the operations of `/api/v1/`: their input, output and errors, enforced and documented.
 
-spectree makes the document. Tokens and bodies are checked by `authn` and `bodies`, so that every
-refusal is a problem document of one kind.
+spectree generates the document. `authn` and `bodies` check tokens and bodies, so that all errors
+are problem documents of the same form.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ _HEADERS: Final = {
 
 
 class _Backend(FlaskPlugin):
-    """Documents our own routes only, and reads their bodies strictly."""
+    """Documents only the routes of `/api/v1/`, and reads their bodies strictly."""
 
     def find_routes(self) -> Iterator[Rule]:
         for rule in current_app.url_map.iter_rules():
@@ -51,7 +51,7 @@ class _Backend(FlaskPlugin):
 
 
 class Fault(msgspec.Struct, omit_defaults=True):
-    """What is wrong with one field: a stable code, and limits that go with it."""
+    """What is wrong with one field: `code` is stable, and limits such as `most` are added."""
 
     field: str
     code: str
@@ -59,7 +59,7 @@ class Fault(msgspec.Struct, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """A refusal (RFC 9457): `type` is stable, `title` and `detail` are for people."""
+    """An error (RFC 9457): `type` is stable; `title` and `detail` are for people."""
 
     type: str
     title: str
@@ -70,7 +70,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class _Answers(Answers):
-    """What an operation answers: a model where it does as asked, else a problem document."""
+    """The responses of an operation: a model on success, otherwise a problem document."""
 
     def __init__(self, status: HTTPStatus, model: Any, refusals: Sequence[HTTPStatus]) -> None:
         self._refusals = sorted(set(refusals))
@@ -78,7 +78,7 @@ class _Answers(Answers):
         super().__init__(**problems, **{f"HTTP_{status.value}": model})
 
     def add_model(self, *_: Any, **__: Any) -> None:
-        """Take no model for faulty input: only what has a body refuses one."""
+        """Add no model for faulty input: only operations with a body can refuse one."""
 
     def generate_spec(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
         spec = super().generate_spec(*arguments, **keywords)
@@ -107,7 +107,7 @@ tree: Final = SpecTree(
             data=SecuritySchemeData(
                 type=SecureType.HTTP,
                 scheme="bearer",
-                description="An access token of a session, or an API token with the scope named.",
+                description="A session's access token, or an API token with the listed scope.",
             ),
         )
     ],
@@ -124,8 +124,8 @@ def operation(
 ) -> Callable[[View], View]:
     """Make a view an operation of the API.
 
-    It gets `caller`, unless `is_open`, and `json`, its body, where its signature has one. `fresh`
-    asks of a session that its password was entered a short while ago.
+    The view gets `caller`, unless `is_open`, and `json`, the body, if its signature has it. `fresh`
+    requires that a session's password was entered within PASSWORD_FRESHNESS.
     """
 
     def decorate(view: View) -> View:
@@ -154,6 +154,6 @@ def operation(
 
 
 def document() -> dict[str, Any]:
-    """Return the OpenAPI document; it is made once, for it is the same in every process."""
+    """Return the OpenAPI document, which is generated once per process."""
     spec: dict[str, Any] = tree.spec
     return spec

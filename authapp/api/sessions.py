@@ -1,4 +1,4 @@
-"""The sessions of whoever asks."""
+"""The caller's sessions."""
 
 from http import HTTPStatus
 from uuid import UUID
@@ -20,7 +20,7 @@ blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 
 
 class Session(msgspec.Struct):
-    """One sign-in; `program` and `system` are what the device says of itself."""
+    """A session; `program` and `system` are what the device claims in its User-Agent header."""
 
     id: UUID
     program: str
@@ -34,7 +34,7 @@ class Session(msgspec.Struct):
 
 
 class SessionList(msgspec.Struct):
-    """All that stand: the one that asks, then by their latest use."""
+    """All active sessions: the current one first, then by latest use."""
 
     sessions: list[Session]
 
@@ -48,7 +48,7 @@ class Ended(msgspec.Struct):
 @blueprint.get("")
 @operation(gives=(HTTPStatus.OK, SessionList), scope=Scope.SESSIONS_READ, fresh=True)
 def show(caller: Principal) -> SessionList:
-    """List the sessions that stand."""
+    """List the active sessions."""
     current = caller.session_id
     found = service.list_active(caller.user_id, first=current)
     return SessionList([_session(each, is_current=each.id == current) for each in found])
@@ -70,7 +70,7 @@ def end(caller: Principal, id: UUID) -> Response:
 @blueprint.delete("")
 @operation(gives=(HTTPStatus.OK, Ended), scope=Scope.SESSIONS_WRITE, fresh=True)
 def end_others(caller: Principal) -> Ended:
-    """End every session but the one that asks; an API token, which has none, ends them all."""
+    """End every session except the current one; an API token, which has none, ends all of them."""
     if isinstance(caller, Identity):
         return Ended(sign_out.sign_out_others(caller, client=client()))
     return Ended(sign_out.sign_out_everywhere(caller.user_id, client=client()))

@@ -1,4 +1,4 @@
-"""`/api/v1/tokens/report`: where anybody may hand in an API token that they have come across."""
+"""`/api/v1/tokens/report`: anyone who finds an API token can report it here."""
 
 from http import HTTPStatus
 
@@ -13,7 +13,7 @@ blueprint = Blueprint("token_reports", __name__, url_prefix="/tokens")
 
 
 class LeakedToken(Body):
-    """An API token's value, wherever it was found."""
+    """The value of an API token that was found."""
 
     token: str
 
@@ -21,6 +21,6 @@ class LeakedToken(Body):
 @blueprint.post("/report")
 @operation(gives=(HTTPStatus.ACCEPTED, None), is_open=True)
 def report(json: LeakedToken) -> Response:
-    """Revoke the token and mail its owner; the answer is the same whatever was handed in."""
+    """Revoke the token and email its owner; the response is the same for any value."""
     leaked_tokens.report(json.token, client=client())
     return Response(status=HTTPStatus.ACCEPTED)

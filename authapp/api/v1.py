@@ -1,4 +1,4 @@
-"""`/api/v1/`: one blueprint a feature, and the document that describes them all."""
+"""`/api/v1/`: one blueprint per feature, and the OpenAPI document that describes them all."""
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""`/.well-known/`: what other programs need to verify our tokens."""
+"""`/.well-known/`: what other programs need to verify this site's tokens."""
 
 import json
 from contextlib import suppress
@@ -29,16 +29,16 @@ def jwks() -> ResponseReturnValue:
     response.cache_control.max_age = int(current_settings().tokens.jwks_max_age.total_seconds())
     response.add_etag()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    # After the response was sent: the client does not wait for our notes.
+    # Recorded after the response was sent, so that the client does not wait for it.
     response.call_on_close(partial(_note, app, _consumer(), jwks_fetches.newest(published)))
     return response.make_conditional(request)
 
 
 @blueprint.get("/oauth-authorization-server")
 def metadata() -> ResponseReturnValue:
-    """Say what other programs can ask of us, and where (RFC 8414).
+    """List the endpoints and scopes for other programs (RFC 8414).
 
-    There is no authorization endpoint and no token endpoint, so there are no grants either.
+    There is no authorization endpoint and no token endpoint, and therefore no grant type.
     """
     settings = current_settings()
     url = settings.deployment.public_url
@@ -56,7 +56,10 @@ def metadata() -> ResponseReturnValue:
 
 
 def _consumer() -> tuple[str, str]:
-    """Name who fetches the keys: by its API token where it sends one, else by what it says."""
+    """Return the name and address of the program that fetches the keys.
+
+    The name is that of the API token it sends, otherwise its User-Agent header.
+    """
     where, value = client(), bearer()
     with suppress(DomainError):
         principal = value and introspection.authenticate(value, address=where.address)
