@@ -134,7 +134,9 @@ def before_next_update(app: Flask, action: Callable[[], None]) -> None:
     waiting = [action]
 
     @event.listens_for(db.engine, "before_cursor_execute")
-    def _(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    def act_before_update(
+        _connection: object, _cursor: object, statement: str, *_rest: object
+    ) -> None:
         if statement.startswith("UPDATE users") and waiting:
             thread = threading.Thread(target=waiting.pop())
             thread.start()

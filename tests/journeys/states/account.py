@@ -4,26 +4,26 @@ from tests.journeys.states.visit import Visit, state
 
 
 @state("account-unverified")
-def _(visit: Visit) -> None:
+def open_unverified_account(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
 
 
 @state("account")
-def _(visit: Visit) -> None:
+def open_account(visit: Visit) -> None:
     visit.verify()
     visit.sign_in()
 
 
 @state("delete_account")
-def _(visit: Visit) -> None:
+def open_account_deletion(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/account/delete")
 
 
 @state("delete_account-refused")
-def _(visit: Visit) -> None:
+def delete_account_with_wrong_password(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/account/delete")
@@ -32,38 +32,38 @@ def _(visit: Visit) -> None:
 
 
 @state("delete_account-done")
-def _(visit: Visit) -> None:
+def delete_account(visit: Visit) -> None:
     visit.close_account()
 
 
 @state("delete_account-keep")
-def _(visit: Visit) -> None:
+def sign_in_to_closing_account(visit: Visit) -> None:
     visit.close_account()
     visit.sign_in()
 
 
 @state("delete_account-kept")
-def _(visit: Visit) -> None:
+def keep_account(visit: Visit) -> None:
     visit.close_account()
     visit.sign_in()
     visit.press("Keep account")
 
 
 @state("mail-account_closing")
-def _(visit: Visit) -> None:
+def show_account_closing_email(visit: Visit) -> None:
     visit.close_account()
     visit.show_mail()
 
 
 @state("download_data")
-def _(visit: Visit) -> None:
+def open_data_download(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/account/data")
 
 
 @state("activity")
-def _(visit: Visit) -> None:
+def open_activity_with_failed_sign_in(visit: Visit) -> None:
     visit.verify()
     visit.sign_in("not the password of anybody")
     visit.sign_in()

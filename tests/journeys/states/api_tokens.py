@@ -21,21 +21,21 @@ def _with_listed_token(visit: Visit, link: str) -> None:
 
 
 @state("api_tokens-none")
-def _(visit: Visit) -> None:
+def list_no_tokens(visit: Visit) -> None:
     visit.verify()
     visit.sign_in()
     visit.open("/account/tokens")
 
 
 @state("api_tokens-new")
-def _(visit: Visit) -> None:
+def open_token_creation(visit: Visit) -> None:
     visit.verify()
     visit.sign_in()
     visit.open("/account/tokens/new")
 
 
 @state("api_tokens-new-refused")
-def _(visit: Visit) -> None:
+def create_token_with_past_expiry(visit: Visit) -> None:
     visit.verify()
     visit.sign_in()
     visit.open("/account/tokens/new")
@@ -45,40 +45,40 @@ def _(visit: Visit) -> None:
 
 
 @state("api_tokens-made")
-def _(visit: Visit) -> None:
+def create_token(visit: Visit) -> None:
     _with_token(visit)
 
 
 @state("api_tokens")
-def _(visit: Visit) -> None:
+def list_tokens_after_rotation(visit: Visit) -> None:
     _with_listed_token(visit, "Rotate")
     visit.press("Rotate token")
     visit.open("/account/tokens")
 
 
 @state("api_tokens-rename")
-def _(visit: Visit) -> None:
+def open_token_renaming(visit: Visit) -> None:
     _with_listed_token(visit, "Rename")
 
 
 @state("api_tokens-rotate")
-def _(visit: Visit) -> None:
+def open_token_rotation(visit: Visit) -> None:
     _with_listed_token(visit, "Rotate")
 
 
 @state("api_tokens-revoke")
-def _(visit: Visit) -> None:
+def open_token_revocation(visit: Visit) -> None:
     _with_listed_token(visit, "Revoke")
 
 
 @state("api_tokens-revoked")
-def _(visit: Visit) -> None:
+def revoke_token(visit: Visit) -> None:
     _with_listed_token(visit, "Revoke")
     visit.press("Revoke token")
 
 
 @state("mail-api_token_leaked")
-def _(visit: Visit) -> None:
+def show_leaked_token_email(visit: Visit) -> None:
     _with_token(visit)
     value = visit.page.locator("#value").inner_text()
     report = {"token": value}
@@ -87,6 +87,6 @@ def _(visit: Visit) -> None:
 
 
 @state("mail-api_token_made")
-def _(visit: Visit) -> None:
+def show_token_created_email(visit: Visit) -> None:
     _with_token(visit)
     visit.show_mail()

@@ -5,12 +5,12 @@ from tests.support.accounts import PASSWORD
 
 
 @state("error-404")
-def _(visit: Visit) -> None:
+def open_missing_page(visit: Visit) -> None:
     visit.open("/nowhere")
 
 
 @state("error-400")
-def _(visit: Visit) -> None:
+def send_form_without_cookies(visit: Visit) -> None:
     visit.open("/login")
     visit.page.context.clear_cookies()
     visit.fill(email=visit.email, password=PASSWORD)
@@ -18,26 +18,26 @@ def _(visit: Visit) -> None:
 
 
 @state("dev_outbox")
-def _(visit: Visit) -> None:
+def open_development_outbox(visit: Visit) -> None:
     visit.register()
     visit.open("/dev/outbox")
 
 
 @state("error-403")
-def _(visit: Visit) -> None:
+def open_forbidden_page(visit: Visit) -> None:
     visit.open("/fault/forbidden")
 
 
 @state("error-429")
-def _(visit: Visit) -> None:
+def open_rate_limited_page(visit: Visit) -> None:
     visit.open("/fault/too-many")
 
 
 @state("error-500")
-def _(visit: Visit) -> None:
+def open_failing_page(visit: Visit) -> None:
     visit.open("/fault/unexpected")
 
 
 @state("error-503")
-def _(visit: Visit) -> None:
+def open_page_during_outage(visit: Visit) -> None:
     visit.open("/fault/outage")

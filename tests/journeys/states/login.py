@@ -7,30 +7,30 @@ from tests.journeys.states.visit import STALE, Visit, state
 
 
 @state("login")
-def _(visit: Visit) -> None:
+def open_sign_in(visit: Visit) -> None:
     visit.open("/login")
 
 
 @state("login-refused")
-def _(visit: Visit) -> None:
+def sign_in_with_wrong_password(visit: Visit) -> None:
     visit.sign_in("not the password of anybody")
 
 
 @state("login-paused")
-def _(visit: Visit) -> None:
+def sign_in_with_wrong_password_too_often(visit: Visit) -> None:
     for _ in range(11):
         visit.sign_in("not the password of anybody")
 
 
 @state("login-after-signing-out")
-def _(visit: Visit) -> None:
+def sign_out(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.page.get_by_role("button", name="Sign out").click()
 
 
 @state("sessions")
-def _(visit: Visit) -> None:
+def list_two_sessions(visit: Visit) -> None:
     visit.register()
     for _ in range(2):
         visit.page.context.clear_cookies()
@@ -39,7 +39,7 @@ def _(visit: Visit) -> None:
 
 
 @state("login-after-being-signed-out")
-def _(visit: Visit) -> None:
+def return_after_remote_sign_out(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     elsewhere = visit.page.context.cookies()
@@ -53,7 +53,7 @@ def _(visit: Visit) -> None:
 
 
 @state("mail-new_device")
-def _(visit: Visit) -> None:
+def show_new_device_email(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.page.context.clear_cookies()
@@ -76,23 +76,23 @@ def reuse_a_session(visit: Visit) -> None:
 
 
 @state("login-after-reuse")
-def _(visit: Visit) -> None:
+def return_with_reused_session(visit: Visit) -> None:
     reuse_a_session(visit)
 
 
 @state("mail-session_reused")
-def _(visit: Visit) -> None:
+def show_session_reused_email(visit: Visit) -> None:
     reuse_a_session(visit)
     visit.show_mail()
 
 
 @state("confirm_password")
-def _(visit: Visit) -> None:
+def open_page_that_asks_for_password(visit: Visit) -> None:
     visit.open_stale("/account/sessions")
 
 
 @state("confirm_password-refused")
-def _(visit: Visit) -> None:
+def confirm_wrong_password(visit: Visit) -> None:
     visit.open_stale("/account/sessions")
     with travel(clock.now() + STALE):
         visit.fill(password="not the password")

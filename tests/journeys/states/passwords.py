@@ -5,31 +5,31 @@ from tests.support.accounts import PASSWORD
 
 
 @state("password_reset")
-def _(visit: Visit) -> None:
+def open_password_reset(visit: Visit) -> None:
     visit.open("/password/reset")
 
 
 @state("password_reset-refused")
-def _(visit: Visit) -> None:
+def request_reset_for_invalid_address(visit: Visit) -> None:
     visit.open("/password/reset")
     visit.fill(email="nonsense")
     visit.press("Send reset link")
 
 
 @state("password_reset-sent")
-def _(visit: Visit) -> None:
+def request_reset(visit: Visit) -> None:
     visit.ask_for_reset()
 
 
 @state("password_reset-link")
-def _(visit: Visit) -> None:
+def follow_reset_link(visit: Visit) -> None:
     visit.register()
     visit.ask_for_reset()
     visit.follow_mail()
 
 
 @state("password_reset-link-refused")
-def _(visit: Visit) -> None:
+def reset_to_short_password(visit: Visit) -> None:
     visit.register()
     visit.ask_for_reset()
     visit.follow_mail()
@@ -38,14 +38,14 @@ def _(visit: Visit) -> None:
 
 
 @state("password_reset-done")
-def _(visit: Visit) -> None:
+def reset_password(visit: Visit) -> None:
     visit.register()
     visit.ask_for_reset()
     visit.reset(NEW_PASSWORD)
 
 
 @state("password_reset-used")
-def _(visit: Visit) -> None:
+def reopen_completed_reset(visit: Visit) -> None:
     visit.register()
     visit.ask_for_reset()
     visit.reset(NEW_PASSWORD)
@@ -53,24 +53,24 @@ def _(visit: Visit) -> None:
 
 
 @state("password_reset-broken")
-def _(visit: Visit) -> None:
+def open_invalid_reset_link(visit: Visit) -> None:
     visit.open("/password/reset/nonsense")
 
 
 @state("password_reset-not-opened")
-def _(visit: Visit) -> None:
+def open_reset_form_without_link(visit: Visit) -> None:
     visit.open("/password/reset/new")
 
 
 @state("mail-password_reset")
-def _(visit: Visit) -> None:
+def show_reset_email(visit: Visit) -> None:
     visit.register()
     visit.ask_for_reset()
     visit.show_mail()
 
 
 @state("mail-password_changed")
-def _(visit: Visit) -> None:
+def show_password_changed_email(visit: Visit) -> None:
     visit.register()
     visit.ask_for_reset()
     visit.reset(NEW_PASSWORD)
@@ -78,14 +78,14 @@ def _(visit: Visit) -> None:
 
 
 @state("change_password")
-def _(visit: Visit) -> None:
+def open_password_change(visit: Visit) -> None:
     visit.verify()
     visit.sign_in()
     visit.open("/password/change")
 
 
 @state("change_password-refused")
-def _(visit: Visit) -> None:
+def change_password_with_wrong_current_one(visit: Visit) -> None:
     visit.verify()
     visit.sign_in()
     visit.open("/password/change")
@@ -94,7 +94,7 @@ def _(visit: Visit) -> None:
 
 
 @state("change_password-done")
-def _(visit: Visit) -> None:
+def change_password(visit: Visit) -> None:
     visit.verify()
     visit.sign_in()
     visit.open("/password/change")

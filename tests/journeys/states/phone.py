@@ -6,25 +6,25 @@ from tests.journeys.states.visit import Visit, state
 
 
 @state("verify_phone")
-def _(visit: Visit) -> None:
+def open_phone_verification(visit: Visit) -> None:
     visit.enter_verified()
     visit.open("/verify/phone")
 
 
 @state("verify_phone-refused")
-def _(visit: Visit) -> None:
+def enter_unsupported_phone_number(visit: Visit) -> None:
     visit.enter_verified()
     visit.ask_for_text("0900 123")
 
 
 @state("verify_phone-code")
-def _(visit: Visit) -> None:
+def request_phone_code(visit: Visit) -> None:
     visit.enter_verified()
     visit.ask_for_text()
 
 
 @state("verify_phone-code-refused")
-def _(visit: Visit) -> None:
+def enter_malformed_phone_code(visit: Visit) -> None:
     visit.enter_verified()
     visit.ask_for_text()
     visit.fill(code="12 34")
@@ -32,7 +32,7 @@ def _(visit: Visit) -> None:
 
 
 @state("verify_phone-code-too-often")
-def _(visit: Visit) -> None:
+def enter_wrong_phone_code_too_often(visit: Visit) -> None:
     visit.enter_verified()
     visit.ask_for_text()
     wrong = f"{(int(visit.texted_code()) + 1) % 1_000_000:06}"
@@ -42,21 +42,21 @@ def _(visit: Visit) -> None:
 
 
 @state("verify_phone-again")
-def _(visit: Visit) -> None:
+def request_phone_code_again(visit: Visit) -> None:
     visit.enter_verified()
     visit.ask_for_text()
     visit.press("Send code again")
 
 
 @state("verify_phone-too-many")
-def _(visit: Visit) -> None:
+def request_codes_for_two_numbers(visit: Visit) -> None:
     visit.enter_verified()
     visit.ask_for_text()
     visit.ask_for_text("+447400123457")
 
 
 @state("verify_phone-taken")
-def _(visit: Visit) -> None:
+def verify_phone_of_another_account(visit: Visit) -> None:
     visit.verify_phone()
     visit.page.get_by_role("button", name="Sign out").click()
     other = replace(visit, email=f"other-{visit.email}")
@@ -64,17 +64,17 @@ def _(visit: Visit) -> None:
 
 
 @state("account-phone")
-def _(visit: Visit) -> None:
+def verify_phone(visit: Visit) -> None:
     visit.verify_phone()
 
 
 @state("phone")
-def _(visit: Visit) -> None:
+def open_verified_phone(visit: Visit) -> None:
     visit.verify_phone()
     visit.open("/account/phone")
 
 
 @state("mail-phone_added")
-def _(visit: Visit) -> None:
+def show_phone_added_email(visit: Visit) -> None:
     visit.verify_phone()
     visit.show_mail()

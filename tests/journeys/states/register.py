@@ -4,49 +4,49 @@ from tests.journeys.states.visit import Visit, state
 
 
 @state("home")
-def _(visit: Visit) -> None:
+def open_home_page(visit: Visit) -> None:
     visit.open("/")
 
 
 @state("register")
-def _(visit: Visit) -> None:
+def open_registration(visit: Visit) -> None:
     visit.open("/register")
 
 
 @state("register-strength")
-def _(visit: Visit) -> None:
+def type_a_weak_password(visit: Visit) -> None:
     visit.open("/register")
     visit.fill(password="passwordpassword")
     visit.page.get_by_role("meter").wait_for()
 
 
 @state("register-refused")
-def _(visit: Visit) -> None:
+def register_with_invalid_fields(visit: Visit) -> None:
     visit.open("/register")
     visit.fill(email="nonsense", password="short")
     visit.press("Register")
 
 
 @state("register-done")
-def _(visit: Visit) -> None:
+def register_an_account(visit: Visit) -> None:
     visit.register()
 
 
 @state("verify_email-link")
-def _(visit: Visit) -> None:
+def follow_verification_link(visit: Visit) -> None:
     visit.register()
     visit.follow_mail()
 
 
 @state("verify_email-elsewhere")
-def _(visit: Visit) -> None:
+def follow_verification_link_in_another_browser(visit: Visit) -> None:
     visit.register()
     visit.page.context.clear_cookies()
     visit.follow_mail()
 
 
 @state("verify_email-elsewhere-refused")
-def _(visit: Visit) -> None:
+def enter_malformed_code_in_another_browser(visit: Visit) -> None:
     visit.register()
     visit.page.context.clear_cookies()
     visit.follow_mail()
@@ -55,37 +55,37 @@ def _(visit: Visit) -> None:
 
 
 @state("verify_email-code-refused")
-def _(visit: Visit) -> None:
+def enter_wrong_verification_code(visit: Visit) -> None:
     visit.register()
     visit.fill(code="000000" if visit.newest_code() != "000 000" else "000001")
     visit.press("Confirm email address")
 
 
 @state("verify_email-done")
-def _(visit: Visit) -> None:
+def confirm_email_address(visit: Visit) -> None:
     visit.verify()
 
 
 @state("verify_email-used")
-def _(visit: Visit) -> None:
+def follow_used_verification_link(visit: Visit) -> None:
     visit.verify()
     visit.follow_mail()
 
 
 @state("verify_email-broken")
-def _(visit: Visit) -> None:
+def open_invalid_verification_link(visit: Visit) -> None:
     visit.open("/verify/email/nonsense")
 
 
 @state("verify_email-signed-in")
-def _(visit: Visit) -> None:
+def open_email_verification_signed_in(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/verify/email")
 
 
 @state("verify_email-sent-again")
-def _(visit: Visit) -> None:
+def request_second_verification_email(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/verify/email")
@@ -93,7 +93,7 @@ def _(visit: Visit) -> None:
 
 
 @state("verify_email-sent-too-soon")
-def _(visit: Visit) -> None:
+def request_verification_emails_too_often(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/verify/email")
@@ -102,13 +102,13 @@ def _(visit: Visit) -> None:
 
 
 @state("verify_email-wanted")
-def _(visit: Visit) -> None:
+def open_page_that_requires_verified_email(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/password/change")
 
 
 @state("mail-verify_email")
-def _(visit: Visit) -> None:
+def show_verification_email(visit: Visit) -> None:
     visit.register()
     visit.show_mail()

@@ -20,7 +20,10 @@ STALE: Final = timedelta(minutes=16)
 NEW_PASSWORD: Final = "five entirely different words here"
 PHONE: Final = "+447400123456"
 
-STATES: Final[dict[str, Callable[["Visit"], None]]] = {}
+Reach = Callable[["Visit"], None]
+"""Brings a visit to a state."""
+
+STATES: Final[dict[str, Reach]] = {}
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,12 @@ class Visit:
         self.press("Freeze account")
 
 
-def state(name: str) -> Callable[[Callable[[Visit], None]], None]:
-    """Add a state by its name: the feature's word, and how it stands."""
+def state(name: str) -> Callable[[Reach], Reach]:
+    """Add a state under its name: the name of the feature, and its condition."""
 
-    def add(reach: Callable[[Visit], None]) -> None:
+    def add(reach: Reach) -> Reach:
         assert name not in STATES
         STATES[name] = reach
+        return reach
 
     return add
