@@ -5,7 +5,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.api.calling import bearing, new_token
 from tests.support.accounts import PASSWORD
 from tests.support.servers import RedisServer, free_port, serving
 from tests.support.signing_keys import run_keys
+from tests.support.waiting import wait_until
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
@@ -61,23 +61,19 @@ def nginx(folder: Path, port: int, authapp: int, second: int) -> Iterator[None]:
         f"events {{}} http {{ access_log off; {temporary} include {folder}/site.conf; }}\n"
     )
     process = subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")])
-    wait_for(port, process)
+    wait_until(lambda: is_answering(port, process), "nginx does not answer", seconds=10)
     yield
     process.terminate()
     assert process.wait(10) == 0
 
 
-def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    give_up_at = time.monotonic() + 10
-    while True:
-        assert process.poll() is None, "nginx does not start"
-        assert time.monotonic() < give_up_at, "nginx does not answer"
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
+def is_answering(port: int, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, "nginx does not start"
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture

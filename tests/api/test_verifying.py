@@ -1,7 +1,6 @@
 """Another program that verifies tokens by itself, as docs/api.md tells it to."""
 
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +10,12 @@ from flask import Flask
 
 from authapp import ROOT
 from authapp.domain import signing_keys
-from authapp.models import User, db
+from authapp.models import JWKSFetch, User, db
 from authapp.services import jwks_fetches, keys
 from tests.api.calling import begin
 from tests.support.servers import serving
 from tests.support.signing_keys import run_keys
+from tests.support.waiting import wait_until
 
 ISSUER = "https://accounts.example.org"
 
@@ -65,14 +65,14 @@ def test_a_rotation_is_noticed_by_no_program_and_needs_no_fetch(app: Flask, user
 
 
 def noted(app: Flask) -> str:
-    """Return the program that was noted; that is done when it has its answer already."""
-    give_up_at = time.monotonic() + 10
+    """Return the recorded program. The server records it after sending its answer."""
+
+    def consumers() -> list[JWKSFetch]:
+        db.session.rollback()
+        return jwks_fetches.consumers()
+
     with app.app_context():
-        while not (found := jwks_fetches.consumers()):
-            assert time.monotonic() < give_up_at, "the fetch was not noted"
-            time.sleep(0.02)
-            db.session.rollback()
-        return found[0].consumer
+        return wait_until(consumers, "the fetch was not noted", seconds=10)[0].consumer
 
 
 def test_a_program_that_has_the_next_key_is_no_reason_to_wait(

@@ -16,6 +16,7 @@ import pytest
 
 from authapp import ROOT
 from tests.support.servers import RedisServer, free_port
+from tests.support.waiting import wait_until
 
 Launch = Callable[..., "subprocess.Popen[str]"]
 
@@ -131,10 +132,15 @@ def test_a_signal_while_it_starts_is_heard(
 
 
 def wait_until_it_listens_to_signals(process: "subprocess.Popen[str]") -> None:
-    caught = re.compile(r"SigCgt:\s*(\w+)")
-    while not int(caught.findall(Path(f"/proc/{process.pid}/status").read_text())[0], 16) >> 14 & 1:
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_until(lambda: listens_to_signals(process), "it does not listen to signals", seconds=30)
+
+
+def listens_to_signals(process: "subprocess.Popen[str]") -> bool:
+    """Return whether the process handles SIGTERM, signal 15."""
+    assert process.poll() is None
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = re.findall(r"SigCgt:\s*(\w+)", status)[0]
+    return bool(int(caught, 16) >> 14 & 1)
 
 
 def test_a_signal_that_wakes_another_thread_is_heard(launch: Launch, tmp_path: Path) -> None:

@@ -21,16 +21,9 @@ from authapp.delivery.deliver import Outcome
 from authapp.models import OutboxMessage, db
 from tests.delivery.messages import add, deliver, stored
 from tests.support.mail import Hang, MailServer, mail_settings
+from tests.support.waiting import wait_until
 
 PATIENCE_SECONDS = 30.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for another process or thread; fails when it takes too long."""
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < give_up_at, "it does not happen"
-        time.sleep(0.02)
 
 
 @pytest.fixture

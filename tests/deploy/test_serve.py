@@ -21,6 +21,7 @@ from authapp.models import Scope, TokenUse, User, db
 from tests.api.calling import bearing, new_token
 from tests.support.accounts import PASSWORD
 from tests.support.servers import READY_SECONDS, AppServer
+from tests.support.waiting import wait_until
 
 WORKERS, THREADS = 2, 8
 BODY_SECONDS = 1
@@ -198,13 +199,15 @@ def wait_until_accepted(server: AppServer) -> None:
 
 def wait_until_refused(server: AppServer) -> None:
     """Wait until no worker takes new connections."""
-    give_up_at = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up_at:
-        try:
-            ask(server, "GET", "/healthz")
-        except OSError:
-            return
-    pytest.fail("the server goes on")
+    wait_until(lambda: is_refused(server), "the server goes on", seconds=PATIENCE)
+
+
+def is_refused(server: AppServer) -> bool:
+    try:
+        ask(server, "GET", "/healthz")
+    except OSError:
+        return True
+    return False
 
 
 def test_what_a_worker_remembers_is_written_when_it_stops(
@@ -225,10 +228,11 @@ def test_a_worker_that_is_killed_is_replaced(server: AppServer) -> None:
 
     workers[0].kill()
 
-    give_up_at = time.monotonic() + READY_SECONDS
-    while len(set(serving_processes(server)) - set(workers)) == 0:
-        assert time.monotonic() < give_up_at, "no worker takes its place"
-        time.sleep(0.05)
+    wait_until(
+        lambda: set(serving_processes(server)) - set(workers),
+        "no worker takes its place",
+        seconds=READY_SECONDS,
+    )
 
 
 def serving_processes(server: AppServer) -> list[psutil.Process]:

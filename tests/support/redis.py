@@ -1,11 +1,11 @@
 """Groups of Redis servers (a cluster, a primary that Sentinel watches) and what a server holds."""
 
-import time
 from collections.abc import Callable
 
 import redis
 
 from tests.support.servers import READY_SECONDS, RedisServer, SentinelServer, free_port
+from tests.support.waiting import wait_until
 
 BUS = 10_000
 """What a cluster's node adds to its port for talking with the others."""
@@ -146,10 +146,7 @@ def _replication(server: RedisServer) -> dict[str, str]:
 
 
 def _wait(is_so: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + READY_SECONDS
-    while not is_so():
-        assert time.monotonic() < give_up_at, "the servers do not come together"
-        time.sleep(0.05)
+    wait_until(is_so, "the servers do not come together", seconds=READY_SECONDS)
 
 
 def _cluster_port() -> int:

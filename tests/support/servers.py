@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from werkzeug.serving import make_server
 
 from authapp import ROOT
 from authapp.cli.embedded_valkey import die_with_parent
+from tests.support.waiting import wait_until
 
 READY_SECONDS = 20.0
 NOBODY = 65534
@@ -85,16 +85,15 @@ class RedisServer:
         return [*where, "--save", "", *self._options]
 
     def wait_until_ready(self) -> None:
-        give_up_at = time.monotonic() + READY_SECONDS
-        while True:
-            try:
-                with redis.Redis(port=self.port, retry=None, socket_timeout=0.5) as client:
-                    client.ping()
-            except redis.RedisError:
-                assert time.monotonic() < give_up_at, "the Redis server does not start"
-                time.sleep(0.02)
-            else:
-                return
+        wait_until(self._is_ready, "the Redis server does not start", seconds=READY_SECONDS)
+
+    def _is_ready(self) -> bool:
+        try:
+            with redis.Redis(port=self.port, retry=None, socket_timeout=0.5) as client:
+                client.ping()
+        except redis.RedisError:
+            return False
+        return True
 
     def kill(self) -> None:
         """End it as a crash would."""
@@ -168,15 +167,14 @@ class AppServer:
         )
 
     def wait_until_ready(self) -> None:
-        give_up_at = time.monotonic() + READY_SECONDS
-        while True:
-            assert self.process.poll() is None, "the application does not start"
-            try:
-                if self.get("/healthz").status == HTTPStatus.OK:
-                    return
-            except OSError:
-                assert time.monotonic() < give_up_at, "the application does not answer"
-                time.sleep(0.05)
+        wait_until(self._is_ready, "the application does not answer", seconds=READY_SECONDS)
+
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, "the application does not start"
+        try:
+            return self.get("/healthz").status == HTTPStatus.OK
+        except OSError:
+            return False
 
     def get(self, path: str, **cookies: str) -> http.client.HTTPResponse:
         """Ask for a page with these cookies, over a connection of its own."""
@@ -212,7 +210,7 @@ class PostgresServer:
         self._run("initdb", "--username=postgres", "--auth=trust", "--no-sync", *LOCALE).wait()
         self._process = self._run("postgres", "-k", str(self._folder), "-h", "", "-F")
         self._made = 0
-        self._wait_until_ready()
+        wait_until(self._is_ready, "PostgreSQL does not answer", seconds=READY_SECONDS)
 
     def _run(self, program: str, *options: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -223,17 +221,13 @@ class PostgresServer:
             **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}),
         )
 
-    def _wait_until_ready(self) -> None:
-        give_up_at = time.monotonic() + READY_SECONDS
-        while True:
-            try:
-                psycopg.connect(self.url("postgres")).close()
-            except psycopg.OperationalError:
-                assert self._process.poll() is None, "PostgreSQL does not start"
-                assert time.monotonic() < give_up_at, "PostgreSQL does not answer"
-                time.sleep(0.02)
-            else:
-                return
+    def _is_ready(self) -> bool:
+        try:
+            psycopg.connect(self.url("postgres")).close()
+        except psycopg.OperationalError:
+            assert self._process.poll() is None, "PostgreSQL does not start"
+            return False
+        return True
 
     def url(self, name: str) -> str:
         return f"postgresql://postgres:@/{name}?host={self._folder}"

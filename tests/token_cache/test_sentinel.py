@@ -1,7 +1,5 @@
 """A primary that Sentinel watches: found by name, followed over a failover, and never a replica."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,6 +16,7 @@ from tests.support.accounts import start_session
 from tests.support.applications import HURRIED
 from tests.support.redis import SentinelGroup
 from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 from tests.token_cache.rows import add_session
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -62,9 +61,8 @@ def test_only_the_primary_is_read_and_what_it_holds_is_everywhere(
 
 def wait_until_trusted(app: Flask) -> None:
     """Wait for CACHE_TRUST, in which every process notices that other servers answer."""
-    trust, give_up_at = app.extensions["token_cache"].backend.trust, time.monotonic() + 5
-    while trust.enter() is None and time.monotonic() < give_up_at:
-        threading.Event().wait(trust.trust_seconds / 10)
+    trust = app.extensions["token_cache"].backend.trust
+    wait_until(lambda: trust.enter() is not None, "Redis is not trusted again", seconds=5)
 
 
 @pytest.mark.parametrize("fault", [RedisServer.kill, RedisServer.freeze])

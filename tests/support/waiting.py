@@ -1,0 +1,20 @@
+"""Waiting for other processes and threads, always with a deadline."""
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+_PAUSE_SECONDS: Final = 0.02
+
+Found = TypeVar("Found")
+
+
+def wait_until(
+    condition: Callable[[], Found], failure: str = "it does not happen", *, seconds: float = 30.0
+) -> Found:
+    """Wait until a condition is truthy and return its value; fail after so many seconds."""
+    give_up_at = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < give_up_at, failure
+        time.sleep(_PAUSE_SECONDS)
+    return found
