@@ -1,11 +1,12 @@
-// Makes forms kinder; everything works without it.
+// Enhances forms; everything also works without it.
 "use strict";
 
 const SENDING_MILLISECONDS = 8000;
 const TYPING_PAUSE_MILLISECONDS = 300;
 const COPIED_MILLISECONDS = 2000;
 
-// A press too many sends nothing twice; after a while, or when the page comes back, it may be sent again.
+// Ignore a repeated submit. The form can be sent again after SENDING_MILLISECONDS, or when the browser
+// goes back to the page.
 for (const form of document.querySelectorAll("form[data-once]")) {
   const release = () => delete form.dataset.sent;
   form.addEventListener("submit", (event) => {
@@ -16,7 +17,7 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   addEventListener("pageshow", release);
 }
 
-// A password can be looked at before it is sent, and is hidden again when it is.
+// Let users show a password while they type it; submitting the form hides it again.
 for (const box of document.querySelectorAll("[data-secret]")) {
   const input = box.querySelector("input");
   const button = document.createElement("button");
@@ -34,7 +35,7 @@ for (const box of document.querySelectorAll("[data-secret]")) {
   box.append(button);
 }
 
-// How strong a new password is, asked of the server once the typing pauses.
+// Show the strength of a new password; the server rates it when the user stops typing.
 for (const box of document.querySelectorAll("[data-strength]")) {
   const input = document.getElementById(box.dataset.strength);
   const [meter, words] = box.children;
@@ -54,13 +55,13 @@ for (const box of document.querySelectorAll("[data-strength]")) {
         meter.value = score;
         words.textContent = input.value && text;
       } catch {
-        // Nothing is said of the strength; the form decides in the end.
+        // Show no strength; the server checks the password again when the form is sent.
       }
     }, TYPING_PAUSE_MILLISECONDS);
   });
 }
 
-// A secret that is shown once: it is copied by a press, and gone when its page comes back.
+// A secret that is shown once: a button copies it, and leaving the page removes it.
 for (const button of document.querySelectorAll("[data-copy]")) {
   const secret = document.getElementById(button.dataset.copy);
   const words = button.textContent;
@@ -69,7 +70,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     try {
       await navigator.clipboard.writeText(secret.textContent);
     } catch {
-      // Browsers offer no clipboard to pages without TLS.
+      // Without TLS, browsers do not provide the clipboard API.
       document.execCommand("copy");
     }
     button.textContent = button.dataset.done;
@@ -81,9 +82,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-// A reload would send the form again: let it open this page instead.
+// A reload would send the form again, so replace the URL with the page to open instead.
 const leaveFor = document.querySelector("[data-leave-for]");
 if (leaveFor) history.replaceState(null, "", leaveFor.dataset.leaveFor);
 
-// `autofocus` says so without a script, but not every browser heeds it here.
+// Not every browser applies `autofocus` to these elements.
 document.querySelector("[data-focus]")?.focus();

@@ -44,7 +44,7 @@ def test_each_tab_sets_the_password_of_its_own_account(
     for visit in visits:
         visit.follow_mail()
     for visit in visits:
-        expect(visit.page.get_by_text(f"For your account {visit.email}")).to_be_visible()
+        expect(visit.page.get_by_text(f"password of your account {visit.email}")).to_be_visible()
     first, second = visits if is_first_first else visits[::-1]
 
     set_password(first, NEW_PASSWORD)
@@ -75,7 +75,7 @@ def test_a_reloaded_tab_and_a_corrected_form_stay_with_their_account(
     second.follow_mail()
 
     first.page.reload()
-    expect(first.page.get_by_text(f"For your account {first.email}")).to_be_visible()
+    expect(first.page.get_by_text(f"password of your account {first.email}")).to_be_visible()
     first.fill(new_password="short")
     first.press("Change password")
     set_password(first, NEW_PASSWORD)

@@ -381,7 +381,7 @@ def test_production_without_a_text_service_says_so_and_keeps_removing_possible(
     sign_in(silent)
 
     page = silent.get("/account/phone").get_data(as_text=True)
-    assert "Change it" not in page
+    assert "Change your phone number" not in page
     post(silent, "/account/phone/remove", page="/account/phone")
 
     assert phone_of(app) is None
