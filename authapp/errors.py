@@ -23,6 +23,7 @@
         │   ├── TokenUsed       worked once already
         │   └── TokenRevoked    taken back, with the reason
         └── Unavailable         neither the cache nor the database can answer
+            └── Overloaded      too many requests are doing this work; try again in a second
 
 Services raise; `web`, `api` and `cli` each turn these into an answer in one place.
 """
@@ -167,3 +168,10 @@ class Unavailable(DomainError):
     def __init__(self, retry_after: timedelta = timedelta(seconds=5)) -> None:
         super().__init__("neither the cache nor the database can answer")
         self.retry_after = retry_after
+
+
+class Overloaded(Unavailable):
+    """As many requests as allowed are doing this work already."""
+
+    def __init__(self) -> None:
+        super().__init__(timedelta(seconds=1))

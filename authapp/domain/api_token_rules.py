@@ -20,11 +20,13 @@ _JOINERS: Final = str.maketrans("", "", "\u200c\u200d")
 
 def parse_name(raw: str) -> str:
     """Return a normalized name; raises InputRefused for one that is not readable."""
-    name = unicodedata.normalize("NFC", raw.strip())
+    trimmed = raw.strip()
+    # Before normalizing, which takes time that grows with the square of the length.
+    if len(trimmed) > NAME_CHARACTERS:
+        raise InputRefused("name", "too_long", most=NAME_CHARACTERS)
+    name = unicodedata.normalize("NFC", trimmed)
     if not name:
         raise InputRefused("name", "missing")
-    if len(name) > NAME_CHARACTERS:
-        raise InputRefused("name", "too_long", most=NAME_CHARACTERS)
     shown = name.translate(_JOINERS)
     if not shown or not shown.isprintable():
         raise InputRefused("name", "unprintable")

@@ -1,6 +1,7 @@
-"""New passwords: how strong they are, refused for a reason, hashed, or put in place."""
+"""Passwords: how strong a new one is, why it is refused, and hashing within a process's limit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,9 +9,13 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.domain import activity, one_time_tokens, security_notices
 from authapp.domain.client import Client
-from authapp.errors import InputRefused
+from authapp.errors import InputRefused, Overloaded
 from authapp.models import Activity, User, VerificationType
+from authapp.models.transaction import release_connection
 from authapp.security import passwords
+from authapp.security.hashing_queue import HashingQueue, QueueFull
+
+_queue: Final = HashingQueue()
 
 _VOIDED: Final = (
     VerificationType.PASSWORD_RESET,
@@ -38,7 +43,45 @@ def hash_new_password(password: str, *, field: str, context: Sequence[str]) -> s
     refusal = _refusal(password, field, [*context, current_settings().brand.app_name])
     if refusal is not None:
         raise refusal
-    return passwords.hash_password(password)
+    return hash_password(password)
+
+
+def hash_password(password: str) -> str:
+    """Return a password's hash; call it before the transaction. Raises Overloaded."""
+    with _slot():
+        return passwords.hash_password(password)
+
+
+def verify_password(password_hash: str | None, password: str) -> bool:
+    """Check a password; a missing hash takes the same time. Call it before the transaction.
+
+    Raises Overloaded if too many are waiting for the same.
+    """
+    with _slot():
+        return passwords.verify_password(password_hash, password)
+
+
+def require_room() -> None:
+    """Raise Overloaded if no password can be hashed now; call it before counting an attempt."""
+    try:
+        _queue.require_room(_slots())
+    except QueueFull as error:
+        raise Overloaded from error
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    """Wait for a turn without holding a database connection."""
+    release_connection()
+    try:
+        with _queue.slot(_slots()):
+            yield
+    except QueueFull as error:
+        raise Overloaded from error
+
+
+def _slots() -> int:
+    return current_settings().deployment.password_hashers
 
 
 def replace(user: User, password_hash: str, how: Activity, *, client: Client) -> None:

@@ -43,6 +43,12 @@ _FAILED: Final = "internal-error"
 
 # Subclasses come before their base classes: the first match counts.
 _DOMAIN: Final[dict[type[errors.DomainError], Kind]] = {
+    errors.Overloaded: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "overloaded",
+        "Too many people are signing in at the moment",
+        "Send the request again after the number of seconds in Retry-After.",
+    ),
     errors.Unavailable: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",

@@ -8,14 +8,20 @@ from sqlalchemy import select
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import account_status, activity, rate_limits, sessions, signing_keys
+from authapp.domain import (
+    account_status,
+    activity,
+    passwords,
+    rate_limits,
+    sessions,
+    signing_keys,
+)
 from authapp.domain.client import Client
 from authapp.domain.rate_limits import Limit
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import CredentialsRefused, NotFound
 from authapp.models import Activity, User, db
-from authapp.models.transaction import release_connection, transaction
-from authapp.security.passwords import verify_password
+from authapp.models.transaction import transaction
 
 GUESSES: Final = Limit("confirm_password", most=10, within=timedelta(minutes=15))
 
@@ -45,13 +51,12 @@ def require_password(user_id: UUID, password: str) -> str:
     Call it before the transaction, and `require_unchanged` inside it. Raises CredentialsRefused or
     TooManyAttempts.
     """
+    passwords.require_room()
     rate_limits.spend(GUESSES, str(user_id))
     password_hash = db.session.scalar(select(User.password_hash).where(User.id == user_id))
-    # Verifying a password is slow, and needs no database.
-    release_connection()
     if password_hash is None:
         raise NotFound("no such account")
-    if not verify_password(password_hash, password):
+    if not passwords.verify_password(password_hash, password):
         raise CredentialsRefused("the password is wrong")
     return password_hash
 

@@ -9,6 +9,7 @@ from authapp import clock
 from authapp.domain import (
     activity,
     known_devices,
+    passwords,
     security_notices,
     sessions,
     sign_in_limits,
@@ -21,8 +22,8 @@ from authapp.domain.email_addresses import find_owner
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import CredentialsRefused, DomainError
 from authapp.models import Activity, ActivityEvent, EndReason, User, db
-from authapp.models.transaction import release_connection, transaction
-from authapp.security.passwords import hash_password, needs_rehash, verify_password
+from authapp.models.transaction import transaction
+from authapp.security.passwords import needs_rehash
 
 
 class _Credentials(NamedTuple):
@@ -44,17 +45,17 @@ def sign_in(
     `device` is the client's device cookie (`known_devices`); the user gets an email if it is
     unknown. Raises CredentialsRefused for a wrong password, an unknown address and a disabled
     account alike, after the same time (ASVS 6.3.8); AccountFrozen and AccountClosing only if the
-    password is correct; and TooManyAttempts.
+    password is correct; TooManyAttempts; and Overloaded, which does not count as an attempt.
     """
+    passwords.require_room()
     attempt = sign_in_limits.spend(email, device, client)
     user_id, password_hash = _credentials(email)
-    # Verifying a password is slow, and needs no database.
-    release_connection()
-    if not verify_password(password_hash, password) or user_id is None or password_hash is None:
+    is_correct = passwords.verify_password(password_hash, password)
+    if not is_correct or user_id is None or password_hash is None:
         # Recorded for an unknown address too, which must not be refused sooner.
         _note_refusal(user_id, client)
         raise CredentialsRefused("the address or the password is wrong")
-    new_hash = hash_password(password) if needs_rehash(password_hash) else password_hash
+    new_hash = passwords.hash_password(password) if needs_rehash(password_hash) else password_hash
     signer = signing_keys.signer()
     try:
         with transaction():

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import account_status, activity, one_time_tokens, sessions
+from authapp.domain import account_status, activity, one_time_tokens, passwords, sessions
 from authapp.domain.email_addresses import email_key, find_owner, parse_email
 from authapp.domain.revoke_all import revoke_all
 from authapp.errors import Conflict, NotFound
@@ -26,7 +26,6 @@ from authapp.models import (
     db,
 )
 from authapp.models.transaction import transaction
-from authapp.security.passwords import hash_password
 from authapp.services.activity import list_recent
 
 SHOWN: Final = 10
@@ -61,7 +60,7 @@ def create(email: str) -> UUID:
     ASVS 6.4.6, operators neither choose nor learn a password.
     """
     address = parse_email(email)
-    random_hash = hash_password(secrets.token_urlsafe(32))
+    random_hash = passwords.hash_password(secrets.token_urlsafe(32))
     user = User(email=address, email_key=email_key(address), password_hash=random_hash)
     with transaction():
         db.session.add(user)

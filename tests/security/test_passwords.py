@@ -1,11 +1,15 @@
 """What a password may be, and that checking one tells nothing by its time."""
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from authapp.security.passwords import (
     LONGEST,
     hash_password,
     needs_rehash,
+    score,
     verify_password,
     weakness,
 )
@@ -48,3 +52,55 @@ def test_spellings_of_one_character_are_one_password() -> None:
 def test_nobody_has_no_password() -> None:
     assert not verify_password(None, "the password of nobody at all")
     assert not verify_password("not a hash", "x")
+
+
+WORST = {
+    "marks out of order": "a" + "\u0315" * 60_000 + "\u0300" * 60_000,
+    "ligatures that expand": "\ufdfa" * 100_000,
+    "substitutes for letters": "4@8({[<369&6!1|7+0$5%2" * 4,
+    "many substitutes": "4@8({[<369&6!1|7+0$5%2" * 5_000,
+    "a random password": "x9!Kq2$Lm5%Rt8&Ww7(Zp3)Nb6=Vc4?Gf1@Hj0+Dk5#Ya8*Se2;Ou9:Ti7<Qr6>Ml3-Xz",
+    "repetitions": "ab" * 50_000,
+    "dates": "1.1.2020 " * 10_000,
+}
+
+
+def cpu_seconds(call: Callable[[], object]) -> float:
+    """Return the least CPU time of three calls."""
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        call()
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+@pytest.mark.parametrize("worst", WORST)
+def test_no_password_takes_much_longer_to_judge_than_another(worst: str) -> None:
+    harmless = "several other words in a row, with a few more that make it long"
+
+    def judge(password: str) -> object:
+        return (
+            weakness(password, least=15, context=[password[:320]]),
+            score(password, context=[password[:320]]),
+            verify_password(None, password),
+        )
+
+    assert cpu_seconds(lambda: judge(WORST[worst])) < 5 * cpu_seconds(lambda: judge(harmless))
+
+
+def test_a_longer_password_is_not_the_one_that_it_begins_with() -> None:
+    kept = hash_password("x" * LONGEST)
+
+    assert not verify_password(kept, "x" * LONGEST + "y")
+
+
+@pytest.mark.parametrize(
+    ("password", "most"), [("", 0), ("P4$$w0rd!P4$$w0rd!", 1), ("p@$$w0rd1!|(8", 2)]
+)
+def test_substitutes_for_letters_do_not_hide_a_word(password: str, most: int) -> None:
+    assert score(password, context=[]) <= most
+
+
+def test_a_random_password_with_many_symbols_is_strong() -> None:
+    assert score("x9!Kq2$Lm5%Rt8&W", context=[]) == 4
