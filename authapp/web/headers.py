@@ -29,7 +29,8 @@ def init_app(app: Application) -> None:
         "X-Content-Type-Options": "nosniff",
         # A URL may contain a link's secret, which must not reach other sites in a Referer.
         "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Visitor-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "Cache-Control": "no-store",
     }

@@ -53,14 +53,22 @@ def test_pages_for_the_signed_in_send_others_to_sign_in(
         assert answer.headers["Location"].startswith("/login?next=")
 
 
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
 def test_every_page_has_the_headers(client: FlaskClient) -> None:
     for path in ("/", "/login", "/nope", "/healthz", "/static/app.css"):
         with client.get(path) as answer:
             headers = answer.headers
         assert "'unsafe" not in headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-        assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert {name: headers[name] for name in ALWAYS} == ALWAYS
         assert ("no-store" in headers.get("Cache-Control", "")) == (not path.startswith("/static"))
 
 
