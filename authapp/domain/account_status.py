@@ -1,4 +1,4 @@
-"""Whether an account may be used, checked while holding a lock on it."""
+"""Account status: whether an account may be used, checked under a lock on it."""
 
 from uuid import UUID
 
@@ -19,9 +19,8 @@ from authapp.models import User, db
 def lock(user_id: UUID) -> User:
     """Lock and return the account; no other transaction changes it until this one ends.
 
-    Requests that start something for an account (a session, a token) and requests that close it
-    must hold this lock. Otherwise what starts while the account is closing would stay active.
-    Raises NotFound.
+    Hold this lock to start a session or create a token, and to close the account. Without it, a
+    session that starts while the account is being closed would stay active. Raises NotFound.
     """
     # An UPDATE that changes nothing: it locks the row on PostgreSQL and the file on SQLite.
     locked = (
@@ -50,7 +49,7 @@ def require_active(user_id: UUID) -> User:
 
 
 def may_do_everything(user_id: UUID) -> bool:
-    """Return whether an account's address is verified, or need not be."""
+    """Return True if the account's address is verified, or does not have to be."""
     if current_settings().accounts.unverified_may == EVERYTHING:
         return True
     user = db.session.get(User, user_id)
@@ -58,9 +57,9 @@ def may_do_everything(user_id: UUID) -> bool:
 
 
 def require_verified(user_id: UUID) -> User:
-    """Lock and return the account if it is active and its address is verified, or need not be.
+    """Lock and return the account if it is active and `may_do_everything`.
 
-    Raises AddressUnverified, and what `require_active` raises.
+    Raises AddressUnverified, and the errors of `require_active`.
     """
     user = require_active(user_id)
     if not may_do_everything(user_id):

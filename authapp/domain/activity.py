@@ -1,4 +1,4 @@
-"""Recording what happened in an account, in the transaction that did it."""
+"""Recording account activity, in the transaction that causes it."""
 
 import logging
 from datetime import timedelta
@@ -11,7 +11,7 @@ from authapp.models import Activity, ActivityEvent, db
 log = logging.getLogger(__name__)
 
 KEPT: Final = timedelta(days=400)
-"""How long events are kept: a user who looks once a year misses nothing."""
+"""Retention of events; longer than a year, so that a yearly look misses none."""
 
 
 def note(user_id: UUID | None, activity: Activity, client: Client | None, **details: str) -> None:
@@ -28,5 +28,5 @@ def note(user_id: UUID | None, activity: Activity, client: Client | None, **deta
             details=details,
         )
     )
-    whose, where = user_id or "of nobody", client.address if client else "here"
-    log.info("%s: account %s, from %s", activity, whose, where)
+    account, address = user_id or "unknown", client.address if client else "none"
+    log.info("%s: account %s, client %s", activity, account, address)

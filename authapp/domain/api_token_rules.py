@@ -1,4 +1,4 @@
-"""What an API token may be called, what it may be used for, for how long, and why no longer."""
+"""Rules for API tokens: names, scopes, lifetimes, and why a token no longer works."""
 
 import unicodedata
 from collections.abc import Collection
@@ -14,14 +14,14 @@ NAME_CHARACTERS: Final = 100
 LONGEST_LIFE: Final = timedelta(days=3653)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
-# Invisible, yet part of how words are written in several languages.
+# Invisible, but several languages need them to spell words.
 _JOINERS: Final = str.maketrans("", "", "\u200c\u200d")
 
 
 def parse_name(raw: str) -> str:
-    """Return a normalized name; raises InputRefused for one that is not readable."""
+    """Return a normalized name; raises InputRefused if it is empty, too long or unprintable."""
     trimmed = raw.strip()
-    # Before normalizing, which takes time that grows with the square of the length.
+    # Checked first: the time to normalize grows with the square of the length.
     if len(trimmed) > NAME_CHARACTERS:
         raise InputRefused("name", "too_long", most=NAME_CHARACTERS)
     name = unicodedata.normalize("NFC", trimmed)
@@ -34,7 +34,7 @@ def parse_name(raw: str) -> str:
 
 
 def parse_scopes(raw: Collection[str]) -> frozenset[Scope]:
-    """Return scopes by their names; raises InputRefused unless there are some, all of them ours."""
+    """Return scopes by name; raises InputRefused if there are none, or one is unknown."""
     if not raw:
         raise InputRefused("scopes", "missing")
     scopes = frozenset(scope for scope in Scope if scope in raw)
@@ -44,18 +44,18 @@ def parse_scopes(raw: Collection[str]) -> frozenset[Scope]:
 
 
 def written(scopes: frozenset[Scope]) -> str:
-    """Write scopes as a token's row keeps them, in one order."""
+    """Return scopes as a token's row stores them, in a fixed order."""
     return " ".join(scope for scope in Scope if scope in scopes)
 
 
 def granted_by(scopes: str) -> frozenset[Scope]:
-    """Read the scopes of a token's row; a word that is none of ours any more grants nothing."""
+    """Return the scopes of a token's row; a scope that no longer exists grants nothing."""
     words = scopes.split()
     return frozenset(scope for scope in Scope if scope in words)
 
 
 def end_reason(token: Token | TokenRecord) -> str | None:
-    """Return the RevokeReason of a token that does not work any more; None while it works."""
+    """Return the RevokeReason of a token that no longer works; None while it works."""
     if token.revoked_at is not None:
         return token.revoke_reason or RevokeReason.REVOKED
     if token.expires_at is None or token.expires_at > clock.now():
@@ -64,7 +64,7 @@ def end_reason(token: Token | TokenRecord) -> str | None:
 
 
 def require_life(expires_at: datetime | None) -> None:
-    """Raise InputRefused for an expiry that is over, or so far off that it is none."""
+    """Raise InputRefused for an expiry in the past, or more than LONGEST_LIFE away."""
     if expires_at is None:
         return
     left = expires_at - clock.now()
@@ -81,6 +81,6 @@ def require_overlap(overlap: timedelta) -> None:
 
 
 def require_within(granted: frozenset[Scope] | None, wanted: frozenset[Scope]) -> None:
-    """Raise NotAllowed if a token, with the scopes `granted`, asks for one that may do more."""
+    """Raise NotAllowed if a token with the scopes `granted` requests one with more."""
     if granted is not None and not wanted <= granted:
-        raise NotAllowed("a token may not make one that may do more than itself")
+        raise NotAllowed("a token cannot create a token with more scopes than its own")

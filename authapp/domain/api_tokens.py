@@ -61,7 +61,7 @@ def find(value: str) -> Token | None:
 def revoke_where(reason: RevokeReason, *conditions: ColumnElement[bool]) -> list[UUID]:
     """Revoke the tokens that meet the conditions, and return their ids.
 
-    Tokens that are already revoked are left alone.
+    Tokens that are already revoked do not change.
     """
     return update_where(
         Token,
@@ -78,7 +78,7 @@ def revoke_all(user_id: UUID, reason: RevokeReason) -> int:
 
 
 def _refusal(value: str) -> Exception:
-    """Return why a value does not work; only a correct secret learns more than "invalid"."""
+    """Return the error for a refused value; it gives a reason only if the secret is correct."""
     row = find(value)
     reason = end_reason(row) if row else None
     if reason is None:

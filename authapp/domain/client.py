@@ -1,4 +1,4 @@
-"""Where a request came from, as far as a use case needs to know."""
+"""The client that sent a request."""
 
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_network
@@ -6,14 +6,14 @@ from ipaddress import IPv6Address, ip_network
 
 @dataclass(frozen=True)
 class Client:
-    """A client's network address and what it calls itself."""
+    """A client's network address and user agent."""
 
     address: str
     user_agent: str
 
     @property
     def network(self) -> str:
-        """Whom a limit on clients counts: an IPv4 address, or the /64 that one IPv6 host has."""
+        """The unit of limits on clients: an IPv4 address, or the /64 that one IPv6 host has."""
         try:
             address = IPv6Address(self.address)
         except ValueError:

@@ -1,4 +1,4 @@
-"""What a device is called, from what it says of itself."""
+"""Naming devices by their user agent."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from ua_parser import parse
 
 
 class Device(NamedTuple):
-    """A program and the system that it runs on, each empty where nothing can be told."""
+    """A program and its operating system; each is empty if unknown."""
 
     program: str
     system: str
@@ -15,9 +15,9 @@ class Device(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def device(user_agent: str) -> Device:
-    """Tell a device by its user agent.
+    """Return the device that a user agent describes.
 
-    For people to recognise their own devices by; anybody may claim to be any.
+    It helps users recognize their own devices, and proves nothing: clients can send any value.
     """
     found = parse(user_agent)
     return Device(

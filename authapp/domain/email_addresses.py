@@ -1,4 +1,4 @@
-"""E-mail addresses: which are acceptable, and which are the same."""
+"""Email addresses: which are accepted, and which are the same."""
 
 from typing import Final
 
@@ -9,31 +9,31 @@ from authapp.errors import InputRefused
 from authapp.models import User, db
 
 LONGEST: Final = 254
-"""RFC 5321 section 4.5.3.1.3, less the angle brackets."""
+"""RFC 5321 section 4.5.3.1.3, without the angle brackets."""
 
 
 def parse_email(raw: str) -> str:
-    """Return an address as it is kept; raises InputRefused for what cannot be one."""
+    """Return an address in its stored form; raises InputRefused if it is invalid."""
     trimmed = raw.strip()
     if len(trimmed) > LONGEST:
         raise InputRefused("email", "too_long")
     if not trimmed.rpartition("@")[0].isascii():
-        # Few servers take mail for these (RFC 6531), and one that is not taken verifies nothing.
+        # Few servers deliver to these (RFC 6531), so most of them could never be verified.
         raise InputRefused("email", "not_ascii")
     try:
-        # Whether a domain takes mail is learnt by sending to it, not by asking DNS in a request.
+        # Sending shows whether the domain accepts mail; no request should wait for DNS.
         return validate_email(trimmed, check_deliverability=False).normalized
     except (EmailNotValidError, UnicodeError) as error:
         raise InputRefused("email", "not_an_address") from error
 
 
 def email_key(email: str) -> str:
-    """Return the form under which spellings of one address are the same account."""
+    """Return the form that all spellings of an address share; accounts are unique by it."""
     return email.casefold()
 
 
 def key_of(typed: str) -> str | None:
-    """Return the key of an address, however it is spelt; None for what is no address."""
+    """Return the key of an address in any spelling, or None if it is invalid."""
     try:
         return email_key(parse_email(typed))
     except InputRefused:
@@ -41,7 +41,7 @@ def key_of(typed: str) -> str | None:
 
 
 def find_owner(email: str) -> User | None:
-    """Return the account that has an address, however it is spelt; None for what is no address."""
+    """Return the account with an address in any spelling; None also for an invalid address."""
     key = key_of(email)
     if key is None:
         return None

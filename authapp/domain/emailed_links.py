@@ -51,7 +51,7 @@ def require(
     """Return a link that the visitor may claim.
 
     A browser that is not recognized needs the code as well. Raises InputRefused for a wrong code,
-    TooManyAttempts after five, and what `one_time_tokens.require` raises. Call it before the
+    TooManyAttempts after five, and the errors of `one_time_tokens.require`. Call it before the
     transaction.
     """
     record = one_time_tokens.require(value, type)
@@ -63,7 +63,7 @@ def require(
 def claim(record: VerificationTokenRecord) -> User:
     """Consume a link in the caller's transaction, and return its account, locked.
 
-    Raises what `one_time_tokens.claim` raises.
+    Raises the errors of `one_time_tokens.claim`.
     """
     user = account_status.lock(record.user_id)
     one_time_tokens.claim(record)
@@ -84,9 +84,9 @@ def require_by_code(
 ) -> VerificationTokenRecord:
     """Return a link that the visitor may claim by its code alone, in the browser that asked.
 
-    Without such a link every code is wrong. `sent_to` is the address that the visitor says the
-    code was sent to: guesses at codes that were never sent are limited by it, as other guesses
-    are by their user. Raises InputRefused or TooManyAttempts. Call it before the transaction.
+    Without such a link, every code is wrong. `sent_to` is the address that the visitor says the
+    code was sent to. Guesses at codes that were never sent are limited per visitor and address.
+    Raises InputRefused or TooManyAttempts. Call it before the transaction.
     """
     require_digits(code)
     if record is None or not is_recognized(record, visitor):

@@ -20,15 +20,15 @@ def seal(pair: KeyPair) -> bytes:
 
 
 def private_half(kid: str) -> bytes:
-    """Return the private half of a key, which each process reads and opens once.
+    """Return the private half of a key, which each process reads and decrypts once.
 
     Only signing needs it, so it is never cached in Redis. Raises Unavailable if it does not
-    exist, or if none of the configured keys opens it.
+    exist, or if none of the configured keys decrypts it.
     """
     return _opened(kid, tuple(current_settings().secrets.key_encryption_keys))
 
 
-# The private half of a kid never changes: the kid is its public half's digest.
+# A kid's private half never changes: the kid is the digest of the public half.
 @lru_cache(maxsize=8)
 def _opened(kid: str, key_encryption_keys: tuple[bytes, ...]) -> bytes:
     sealed = db.session.scalar(select(JWTKey.private_sealed).where(JWTKey.kid == kid))
@@ -42,9 +42,9 @@ def _opened(kid: str, key_encryption_keys: tuple[bytes, ...]) -> bytes:
 
 
 def reseal(key: JWTKey) -> bool:
-    """Seal a private half again, if it is not sealed under the first key; return whether it was.
+    """Reseal a private half that is not sealed under the first key; return whether it changed.
 
-    Raises Conflict if none of the configured keys opens it.
+    Raises Conflict if none of the configured keys decrypts it.
     """
     sealer, kid = _sealer(), key.kid.encode()
     if sealer.is_current(key.private_sealed):

@@ -1,9 +1,9 @@
 """Recognizing a browser in which a user has signed in before.
 
-The browser keeps a random name and, for each account that was signed in to there, a code that only
-we can make of both. So it proves nothing for any other account, tells nobody which accounts it is
-for, and costs no table. It is no credential: it spares its owner a mail and the limits that
-strangers used up.
+A cookie holds a random name and, for each account that signed in there, an HMAC of the name and the
+account's id. So it is useless for other accounts, does not reveal which accounts it knows, and
+needs no table. It is not a credential: it saves the user an email about a new device, and gives
+the browser its own sign-in limits, which strangers cannot use up.
 """
 
 import base64
@@ -21,13 +21,13 @@ LIFETIME: Final = timedelta(days=400)
 """The longest that browsers keep a cookie."""
 
 MOST: Final = 8
-"""Accounts that a browser is known for; the one that was not used for longest makes room."""
+"""Maximum number of accounts per browser; a new one replaces the least recent sign-in."""
 
-_PART: Final = 16
+_PART_BYTES: Final = 16
 
 
 def knows(value: str, user_id: UUID) -> bool:
-    """Return whether the browser that keeps `value` has signed in to this account before."""
+    """Return whether the browser with this cookie value has signed in to the account before."""
     name, *codes = _parts(value) or [b""]
     secrets_ = (
         current_settings().secrets.secret_key,
@@ -38,28 +38,29 @@ def knows(value: str, user_id: UUID) -> bool:
 
 
 def name_of(value: str) -> str:
-    """Return the name that a browser goes by."""
+    """Return the random name in a cookie value, in hex; empty if the value is malformed."""
     return (_parts(value) or [b""])[0].hex()
 
 
 def learn(value: str, user_id: UUID) -> str:
     """Return the cookie value for a browser in which a user has just signed in."""
-    name, *codes = _parts(value) or [secrets.token_bytes(_PART)]
+    name, *codes = _parts(value) or [secrets.token_bytes(_PART_BYTES)]
     code = _code(current_settings().secrets.secret_key, name, user_id)
     kept = [code, *(other for other in codes if other != code)][:MOST]
     return base64.urlsafe_b64encode(b"".join([name, *kept])).decode().rstrip("=")
 
 
 def _parts(value: str) -> list[bytes]:
-    """Read what a browser keeps; empty for what we never gave to any."""
+    """Return the name and the codes in a cookie value; empty if it is malformed."""
     try:
         raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return []
-    if len(raw) % _PART or len(raw) > _PART * (MOST + 1):
+    if len(raw) % _PART_BYTES or len(raw) > _PART_BYTES * (MOST + 1):
         return []
-    return [raw[start : start + _PART] for start in range(0, len(raw), _PART)]
+    return [raw[start : start + _PART_BYTES] for start in range(0, len(raw), _PART_BYTES)]
 
 
 def _code(secret: str, name: bytes, user_id: UUID) -> bytes:
-    return hmac.digest(derive_key(secret, "known device"), name + user_id.bytes, "sha256")[:_PART]
+    mac = hmac.digest(derive_key(secret, "known device"), name + user_id.bytes, "sha256")
+    return mac[:_PART_BYTES]

@@ -1,6 +1,6 @@
-"""Issuing and claiming one-use links, whatever they are for.
+"""Issuing and claiming single-use links and codes.
 
-The cache finds a link; the database decides, by one conditional UPDATE, who may use it.
+The cache finds a link; one conditional UPDATE in the database decides which request may use it.
 """
 
 from collections.abc import Collection
@@ -30,7 +30,7 @@ def issue(
     lifetime: timedelta,
     browser: str | None = None,
 ) -> str:
-    """Add a link to the transaction, void its predecessors, and return its value."""
+    """Add a link to the transaction, revoke earlier ones of its type, and return its value."""
     void(user.id, type)
     return add(user, type, target=target, lifetime=lifetime, browser=browser)
 
@@ -43,9 +43,9 @@ def add(
     lifetime: timedelta,
     browser: str | None = None,
 ) -> str:
-    """Add a link to the transaction beside the active ones, and return its value.
+    """Add a link to the transaction, keep earlier ones active, and return its value.
 
-    `browser` is the secret of the browser in which it was asked for.
+    `browser` is the secret of the browser that asked for the link.
     """
     id, secret = uuid4(), new_secret()
     db.session.add(
@@ -87,7 +87,7 @@ def void_all(user_id: UUID, *, but: Collection[VerificationType]) -> None:
 
 
 def require(value: str, type: VerificationType) -> VerificationTokenRecord:
-    """Return the link that a value proves, if it may still be used.
+    """Return the active link with this value.
 
     Raises TokenInvalid, TokenExpired, TokenUsed or TokenRevoked.
     """
@@ -98,17 +98,17 @@ def require(value: str, type: VerificationType) -> VerificationTokenRecord:
 
 
 def claim(record: VerificationTokenRecord) -> None:
-    """Use up a link or code that the caller has found, in the caller's transaction.
+    """Consume a link or code in the caller's transaction.
 
-    Raises TokenUsed on a second claim, and TokenInvalid, TokenExpired or TokenRevoked if that has
-    become of it since it was found.
+    Raises TokenUsed on a second claim; TokenInvalid, TokenExpired or TokenRevoked if it was
+    deleted, expired or revoked after the caller read it.
     Source: OWASP Forgot Password Cheat Sheet, single use.
     """
-    if not _is_claimed(record):
+    if not _try_claim(record):
         raise _why_unusable(db.session.get(VerificationToken, record.id))
 
 
-def _is_claimed(record: VerificationTokenRecord) -> bool:
+def _try_claim(record: VerificationTokenRecord) -> bool:
     now = clock.now()
     won = update_where(
         VerificationToken,
@@ -122,7 +122,7 @@ def _is_claimed(record: VerificationTokenRecord) -> bool:
 
 
 def _why_refused(value: str, type: VerificationType) -> Exception:
-    """Ask the database why a link does not work; only its holder learns more than 'invalid'."""
+    """Return the error for a refused link; it gives a reason only if the secret is correct."""
     claimed = parse_link_token(value)
     row = db.session.get(VerificationToken, claimed.id) if claimed else None
     if claimed is None or row is None or row.type != type:
@@ -136,7 +136,7 @@ def _why_unusable(row: VerificationToken | None) -> Exception:
     if row is None:
         return TokenInvalid("no such link")
     if row.used_at is not None:
-        return TokenUsed("the link was used before")
+        return TokenUsed("the link was already used")
     if row.revoked_at is not None:
         return TokenRevoked("replaced")
-    return TokenExpired("the link is too old")
+    return TokenExpired("the link has expired")

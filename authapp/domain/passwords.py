@@ -1,4 +1,4 @@
-"""Passwords: how strong a new one is, why it is refused, and hashing within a process's limit."""
+"""Passwords: rating, replacing and verifying them, and the limit on hashing at the same time."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,13 +33,13 @@ class Strength:
 
 
 def strength(password: str, *, field: str, context: Sequence[str]) -> Strength:
-    """Weigh a password that is being typed, by the same rule that decides in the end."""
+    """Rate a password that is being typed, by the rule that decides when it is submitted."""
     words = [*context, current_settings().brand.app_name]
     return Strength(passwords.score(password, context=words), _refusal(password, field, words))
 
 
 def hash_new_password(password: str, *, field: str, context: Sequence[str]) -> str:
-    """Return the hash of a new password; raises InputRefused for one that is not acceptable."""
+    """Return the hash of a new password; raises InputRefused if it is not acceptable."""
     refusal = _refusal(password, field, [*context, current_settings().brand.app_name])
     if refusal is not None:
         raise refusal
@@ -55,7 +55,7 @@ def hash_password(password: str) -> str:
 def verify_password(password_hash: str | None, password: str) -> bool:
     """Check a password; a missing hash takes the same time. Call it before the transaction.
 
-    Raises Overloaded if too many are waiting for the same.
+    Raises Overloaded if too many passwords are waiting to be hashed.
     """
     with _slot():
         return passwords.verify_password(password_hash, password)
@@ -71,7 +71,7 @@ def require_room() -> None:
 
 @contextmanager
 def _slot() -> Iterator[None]:
-    """Wait for a turn without holding a database connection."""
+    """Wait for a hashing slot without holding a database connection."""
     release_connection()
     try:
         with _queue.slot(_slots()):
@@ -85,10 +85,10 @@ def _slots() -> int:
 
 
 def replace(user: User, password_hash: str, how: Activity, *, client: Client) -> None:
-    """Put a new password in place, in the caller's transaction, and tell its owner.
+    """Set a new password in the caller's transaction, and notify its owner.
 
-    Links that would give the account to somebody else than who has the new one are void from now
-    on: whoever knew the former password may have asked for them.
+    Links that would change the password or the address, or cancel the account's deletion, are
+    revoked: someone who knew the former password may have requested them.
     """
     user.password_hash = password_hash
     user.password_changed_at = clock.now()

@@ -1,4 +1,4 @@
-"""Phone numbers: which can be verified, and how each is kept and shown."""
+"""Phone numbers: which can be verified, and how they are stored and shown."""
 
 from typing import Final
 
@@ -9,16 +9,16 @@ from authapp.config import current_settings
 from authapp.errors import InputRefused
 
 _LONGEST: Final = 100
-# Where a country's numbers do not tell the two apart, the text itself will.
+# In some countries mobile and landline numbers look alike, and only sending a text shows which.
 _MOBILE: Final = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
-# What costs its owner's caller more than a message should, and so pays whoever makes us send many.
+# Texts to these cost extra, and pay an attacker who makes us send many.
 _COSTLY: Final = (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST)
 
 
 def parse_phone(raw: str, region: str) -> str:
-    """Return a number as it is kept (E.164); one without a country's prefix is of `region`.
+    """Return a number in its stored form (E.164); without a country prefix it is in `region`.
 
-    Raises InputRefused for what is no number, and for numbers that get no text messages.
+    Raises InputRefused for an invalid number, and for one that cannot be sent text messages.
     """
     number = _read(raw, region)
     if not phonenumbers.is_valid_number(number):
@@ -34,19 +34,19 @@ def parse_phone(raw: str, region: str) -> str:
 
 
 def show_phone(phone: str) -> str:
-    """Return a kept number as people write it to those abroad."""
+    """Return a stored number in international format."""
     kept = phonenumbers.parse(phone)
     return phonenumbers.format_number(kept, PhoneNumberFormat.INTERNATIONAL)
 
 
 def region_of(number: PhoneNumber | str) -> str:
-    """Return the country that a number is of, as two letters; empty for one of no country."""
+    """Return the two-letter code of a number's country, or an empty string if it has none."""
     parsed = phonenumbers.parse(number) if isinstance(number, str) else number
     return phonenumbers.region_code_for_number(parsed) or ""
 
 
 def served_regions() -> frozenset[str]:
-    """Return the countries whose numbers can be verified here."""
+    """Return the countries whose numbers can be verified."""
     return frozenset(current_settings().sms.regions) or frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 
@@ -57,14 +57,14 @@ def calling_code(region: str) -> int:
 
 def _read(raw: str, region: str) -> PhoneNumber:
     try:
-        # The library reads lone surrogates and the like as what they are: no digits.
+        # The library accepts any string, even lone surrogates, which it treats as non-digits.
         return phonenumbers.parse(raw[:_LONGEST], region)
     except NumberParseException as error:
         raise InputRefused("phone", "not_a_number", example=_example(region)) from error
 
 
 def _example(region: str) -> str:
-    """Return an example number that belongs to no one, as people write it."""
+    """Return an unassigned example number in international format."""
     default = current_settings().sms.default_region
     for each in (region, default):
         number = phonenumbers.example_number_for_type(each, PhoneNumberType.MOBILE)

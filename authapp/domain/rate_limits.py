@@ -1,7 +1,7 @@
 """Limits on attempts that guess a secret or cost money, counted in the database.
 
-A limit allows a burst, and then one more attempt at a steady pace (the generic cell rate
-algorithm). So no user is locked out for good, and no edge of a window doubles the rate.
+A limit allows a burst, and then more attempts at a steady pace (the generic cell rate algorithm).
+So no user is locked out permanently, and the rate never doubles at the edge of a window.
 Source: ASVS 5.0, 6.3.1; NIST SP 800-63B-4, section 3.2.2.
 """
 
@@ -39,7 +39,7 @@ class Limit:
 
 
 def spend(limit: Limit, subject: str) -> None:
-    """Count an attempt of a subject: an account, an address, a phone number.
+    """Count an attempt by a subject, such as an account, an address or a phone number.
 
     The attempt is committed at once, so that it counts even if the use case fails. Raises
     TooManyAttempts, which is not counted, and RuntimeError inside `transaction()`.
@@ -61,30 +61,30 @@ def spend(limit: Limit, subject: str) -> None:
     with db.engine.begin() as connection:
         if connection.execute(counted).one_or_none() is not None:
             return
-        found = select(_attempts.c.free_at_ms).where(*_counts(limit, digest))
+        found = select(_attempts.c.free_at_ms).where(*_is_for(limit, digest))
         free_at_ms = connection.scalar(found) or now_ms
     raise TooManyAttempts((free_at_ms - tolerated_ms) * _MILLISECOND)
 
 
 def forgive(limit: Limit, subject: str) -> None:
     """Delete a subject's attempts after a successful one, in the caller's transaction."""
-    db.session.execute(delete(Attempt).where(*_counts(limit, digest_of(subject))))
+    db.session.execute(delete(Attempt).where(*_is_for(limit, digest_of(subject))))
 
 
 def forget_spent(most: int) -> int:
-    """Delete up to `most` attempts that no limit counts any more, and return how many."""
+    """Delete up to `most` attempts that no longer count, and return how many were deleted."""
     spent = select(Attempt.subject).where(Attempt.free_at_ms < _now_ms()).limit(most)
-    gone = delete(Attempt).where(Attempt.subject.in_(spent), Attempt.free_at_ms < _now_ms())
-    return len(db.session.execute(gone.returning(Attempt.name)).all())
+    deletion = delete(Attempt).where(Attempt.subject.in_(spent), Attempt.free_at_ms < _now_ms())
+    return len(db.session.execute(deletion.returning(Attempt.name)).all())
 
 
 def digest_of(subject: str) -> bytes:
-    """Return a keyed digest: addresses and numbers of people without an account are not stored."""
+    """Return a keyed digest, so that no address or number of a person without account is stored."""
     key = derive_key(current_settings().secrets.secret_key, "attempts")
     return hmac.digest(key, subject.encode("utf-8", "surrogatepass"), "sha256")
 
 
-def _counts(limit: Limit, digest: bytes) -> tuple[Any, Any]:
+def _is_for(limit: Limit, digest: bytes) -> tuple[Any, Any]:
     return _attempts.c.name == limit.name, _attempts.c.subject == digest
 
 

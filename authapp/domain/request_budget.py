@@ -1,4 +1,4 @@
-"""A budget of anonymous requests that change something, so that no client keeps the server busy.
+"""A budget of anonymous requests that change something, so that no client can tie up the server.
 
 The cache counts them, and a lost count or an unreachable Redis allows the request. Limits that
 protect a secret or cost money are counted in the database, by `rate_limits`.
@@ -19,7 +19,7 @@ WINDOW: Final = timedelta(minutes=1)
 
 
 def spend(client: Client) -> None:
-    """Count a request of a client's network; raises TooManyAttempts beyond REQUEST_BUDGET."""
+    """Count a request from a client's network; raises TooManyAttempts beyond REQUEST_BUDGET."""
     budget = current_settings().deployment.request_budget
     if budget == 0:
         return

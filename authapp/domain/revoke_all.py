@@ -1,4 +1,4 @@
-"""Ending everything that is active in an account at once."""
+"""Revoking everything that is active in an account at once."""
 
 from uuid import UUID
 
@@ -9,9 +9,9 @@ from authapp.models import WAYS_BACK, EndReason, RevokeReason
 def revoke_all(user_id: UUID, reason: EndReason) -> None:
     """End every session and revoke every API token and link, in the caller's transaction.
 
-    Links that give the account back to its owner stay valid: a thief may have asked for any
-    other. The caller locks the account first (`account_status.lock`), so that nothing starts in
-    the meantime.
+    Links that give the account back to its owner stay valid; an attacker may have requested any
+    other link. The caller locks the account first (`account_status.lock`), so that nothing starts
+    in the meantime.
     """
     sessions.end_all(user_id, reason)
     api_tokens.revoke_all(user_id, RevokeReason(reason))

@@ -14,11 +14,11 @@ from authapp.models import User, VerificationType
 def send(
     user: User, message: str, *, client: Client | None, to: str | None = None, **context: Any
 ) -> None:
-    """Add the mail of templates/email/<message>/ to the transaction, with a link of its own.
+    """Add the email in templates/email/<message>/ to the transaction, with a "not me" link.
 
-    The link freezes the account, for whoever did not do what the mail reports; it needs no
-    sign-in. `to` is a former address, where the mail must not go to the present one. `client` is
-    None for what was not asked for over the network. Source: NIST SP 800-63B-4 section 4.6.
+    The link lets an owner who did not do what the email reports freeze the account, without
+    signing in. `to` is a former address, for emails that must not go to the current one. `client`
+    is None if no request caused the event. Source: NIST SP 800-63B-4 section 4.6.
     """
     settings = current_settings()
     to = to or user.email

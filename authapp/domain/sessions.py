@@ -123,14 +123,14 @@ def _identity(claims: jwt.AccessClaims) -> Identity:
 
 
 def list_active(user_id: UUID, *, first: UUID | None = None) -> list[RefreshTokenRecord]:
-    """Return a user's active sessions: the current one `first`, then by latest use."""
+    """Return a user's active sessions: the one with the id `first`, then by most recent use."""
     found = token_cache.get_refresh_tokens_by_user(user_id)
     found.sort(key=lambda session: session.last_used_at, reverse=True)
     return sorted(found, key=lambda session: session.id != first)
 
 
 def is_active(session: RefreshTokenRecord) -> bool:
-    """Return whether a session may be in use now; its last use is recorded at each renewal."""
+    """Return whether a session may be in use now; only renewals record its last use."""
     return clock.now() - session.last_used_at < current_settings().tokens.access_token_lifetime
 
 
@@ -174,12 +174,12 @@ def end_reason(session: RefreshTokenRecord | RefreshToken) -> str | None:
 
 
 def refusal(session: RefreshTokenRecord) -> TokenRefused:
-    """Return the error, with its reason, for a token of a session that is refused."""
+    """Return the error, with its reason, for a refused token of a session."""
     reason = end_reason(session)
     if session.ended_at is not None and reason is not None:
         return TokenRevoked(reason)
     if reason is not None:
-        return TokenExpired("the session is too old", reason)
+        return TokenExpired("the session has expired", reason)
     return TokenInvalid("not a current token of the session")
 
 
@@ -217,7 +217,7 @@ def read_committed(session_id: UUID) -> RefreshTokenRecord:
 
 
 def end(session_id: UUID, user_id: UUID, reason: EndReason) -> int:
-    """End a user's session in the caller's transaction; return 1 if it was active, or else 0.
+    """End a user's session in the caller's transaction; return 1 if it was active, otherwise 0.
 
     From the commit on, every process refuses its access tokens.
     """

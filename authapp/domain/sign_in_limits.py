@@ -1,8 +1,8 @@
-"""How often a password may be guessed, which must not say whether an account exists.
+"""Limits on password guesses, which must not reveal whether an account exists.
 
-Strangers share the limits of the address that they try, whether or not it has an account. A browser
-in which its owner has signed in before has limits of its own, so that no stranger's guesses keep
-the owner out. Source: ASVS 5.0, 6.3.1; NIST SP 800-63B-4, section 3.2.2.
+Unknown browsers share the limits of the address that they try, whether or not it has an account. A
+browser in which the user has signed in before has its own limits, so that no one else's guesses
+can lock the user out. Source: ASVS 5.0, 6.3.1; NIST SP 800-63B-4, section 3.2.2.
 """
 
 from datetime import timedelta
@@ -17,15 +17,16 @@ from authapp.domain.rate_limits import Limit
 BY_CLIENT: Final = Limit("sign_in_by_client", most=50, within=timedelta(minutes=10))
 BURST: Final = Limit("sign_in", most=10, within=timedelta(minutes=15))
 IN_A_ROW: Final = Limit("sign_in_in_a_row", most=100, within=timedelta(days=365))
-"""Failures without a success between them: NIST allows 100. A new password forgives them."""
+"""Failures without a success in between: NIST allows 100. A new password resets them."""
 
-_NOBODY: Final = UUID(int=0)
+_NO_ACCOUNT: Final = UUID(int=0)
 
 
 def spend(email: str, device: str, client: Client) -> str:
-    """Count an attempt, and return whose it is, to be forgiven if the password is right.
+    """Count an attempt, and return its subject, to `forgive` if the password is correct.
 
-    Raises TooManyAttempts, in the same words and time whether or not the address has an account.
+    Raises TooManyAttempts, with the same message and timing whether or not the address has an
+    account.
     """
     rate_limits.spend(BY_CLIENT, client.network)
     subject = _subject(email, device)
@@ -35,24 +36,24 @@ def spend(email: str, device: str, client: Client) -> str:
 
 
 def forgive(subject: str) -> None:
-    """Forget the attempts that led to the right password, in the caller's transaction."""
+    """Delete a subject's attempts after a correct password, in the caller's transaction."""
     for limit in (BURST, IN_A_ROW):
         rate_limits.forgive(limit, subject)
 
 
 def forgive_strangers(email: str) -> None:
-    """Forget what strangers tried, in the caller's transaction: there is a new password."""
-    forgive(_stranger(email))
+    """Delete the attempts of unknown browsers after a reset, in the caller's transaction."""
+    forgive(_unknown_browser(email))
 
 
 def _subject(email: str, device: str) -> str:
     owner = find_owner(email)
-    owner_id = owner.id if owner is not None else _NOBODY
+    owner_id = owner.id if owner is not None else _NO_ACCOUNT
     if known_devices.knows(device, owner_id):
         return f"{owner_id} in {known_devices.name_of(device)}"
-    return _stranger(email)
+    return _unknown_browser(email)
 
 
-def _stranger(email: str) -> str:
-    # A domain has many spellings in Unicode, and all of them find the account.
+def _unknown_browser(email: str) -> str:
+    # A domain has many spellings in Unicode; they find one account and must share its limits.
     return key_of(email) or email_key(email.strip()[: LONGEST + 1])

@@ -1,4 +1,4 @@
-"""The signing keys that other parts use: which one signs, and which ones verify."""
+"""Signing keys in use: which one signs, and which ones verify."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ def signer() -> Signer:
 
 
 def published() -> list[JWTKeyRecord]:
-    """Return the keys whose public halves other programs may verify with."""
+    """Return the keys whose public halves are published, for other programs to verify with."""
     return token_cache.get_active_jwt_keys()
 
 

@@ -13,7 +13,7 @@ from authapp.domain.rate_limits import Limit
 from authapp.errors import TooManyAttempts
 
 PAUSE: Final = Limit("phone_text_pause", most=1, within=timedelta(seconds=30))
-"""Between two texts that one account asks for."""
+"""Minimum pause between two texts that one account requests."""
 
 _OF_USER: Final = Limit("phone_texts_of_user", most=6, within=timedelta(hours=2))
 _OF_CLIENT: Final = Limit("phone_texts_of_client", most=20, within=timedelta(hours=2))
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def spend(user_id: UUID, number: str, *, client: Client) -> None:
-    """Count a text against every limit on what it costs, the widest last.
+    """Count a text against each limit on its cost, the broadest last.
 
     Raises TooManyAttempts.
     """
@@ -38,10 +38,10 @@ def spend(user_id: UUID, number: str, *, client: Client) -> None:
         rate_limits.spend(per_country, country)
         rate_limits.spend(_budget("texts", settings.sms.daily_budget), "all")
     except TooManyAttempts:
-        log.warning("the budget for text messages is spent, at a message to %s", country)
+        log.warning("a budget for text messages is used up: refused a message to %s", country)
         raise
 
 
 def _budget(name: str, daily: int) -> Limit:
-    """Return a limit that no day exceeds: half of it at once, and half as the day goes on."""
+    """Return a limit that no day exceeds: half of it at once, half spread over the day."""
     return Limit(name, most=max(1, daily // 2), within=_DAY)
