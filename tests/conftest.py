@@ -21,9 +21,7 @@ from authapp import clock, create_app
 from authapp.models import User, db
 from authapp.security import passwords
 from authapp.services import keys
-
-# tests/bench imports HERE and PASSWORD from this module.
-from tests.support.accounts import HERE, PASSWORD, add_user  # noqa: F401
+from tests.support.accounts import add_user
 from tests.support.applications import (
     UNHURRIED,
     dispose,

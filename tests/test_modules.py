@@ -35,7 +35,7 @@ def test_no_test_imports_another_test_module_or_conftest() -> None:
         f"{file.relative_to(TESTS)} imports {name}"
         for file in files
         for name in imported_names(file)
-        if may_not_be_imported(name) and not is_benchmark_of_conftest(file, name)
+        if may_not_be_imported(name)
     }
 
     assert len(files) > 100
@@ -47,11 +47,6 @@ def may_not_be_imported(name: str) -> bool:
     return package == "tests" and any(
         part == "conftest" or part.startswith("test_") for part in parts
     )
-
-
-def is_benchmark_of_conftest(file: Path, name: str) -> bool:
-    """Return whether a benchmark imports a name from conftest, which benchmarks still do."""
-    return file.is_relative_to(TESTS / "bench") and name.startswith("tests.conftest.")
 
 
 def imported_names(file: Path) -> Iterator[str]:

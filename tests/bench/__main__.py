@@ -14,7 +14,7 @@ from tests.bench import outages, report, rows, servers, throughput
 from tests.bench.ours import Ours, deployed, same
 from tests.bench.report import Measured
 from tests.bench.serving import Served
-from tests.servers import AppServer, RedisServer
+from tests.support.servers import AppServer, RedisServer
 
 SIGN_INS = 400
 

@@ -36,10 +36,11 @@ from authapp.token_cache.coherence.reader import Reader
 from authapp.token_cache.counters import Event
 from authapp.token_cache.entries import ListEntry, RowEntry
 from authapp.token_cache.records import REFRESH_TOKEN, TOKEN, TokenRecord
-from tests.conftest import add_user, dispose, settings
-from tests.servers import PostgresServer, RedisServer
+from tests.support.accounts import add_user
+from tests.support.applications import dispose, settings
+from tests.support.browsing import sign_in
+from tests.support.servers import PostgresServer, RedisServer
 from tests.token_cache.rows import add_session, add_token
-from tests.web.browsing import sign_in
 
 FEW, MANY = 1_000, 1_000_000
 TIMES = 2_000

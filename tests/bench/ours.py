@@ -18,8 +18,8 @@ from authapp.models import Scope, User, db
 from authapp.security.passwords import hash_password
 from authapp.services import api_tokens, keys
 from tests.bench.load import Script, always, request
-from tests.conftest import HERE, PASSWORD, add_user, dispose, settings
-from tests.support.accounts import start_session
+from tests.support.accounts import HERE, PASSWORD, add_user, start_session
+from tests.support.applications import dispose, settings
 
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -11,7 +11,7 @@ from tests.bench.ours import Ours
 from tests.bench.report import Measured
 from tests.bench.serving import Served
 from tests.bench.throughput import Subject, jwt_token, security_token, whole_answer
-from tests.servers import AppServer, RedisServer
+from tests.support.servers import AppServer, RedisServer
 
 STATES = ("healthy", "frozen", "gone")
 SETTLE_SECONDS = 1.0

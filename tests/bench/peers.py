@@ -24,7 +24,7 @@ from sqlalchemy import Column, Integer, String
 
 from deploy.wsgi_over_rsgi import WSGIOverRSGI
 from tests.bench.serving import EMAIL
-from tests.conftest import PASSWORD
+from tests.support.accounts import PASSWORD
 
 # What OWASP advises, as in authapp.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)

@@ -12,7 +12,7 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.entries import RowEntry
 from authapp.token_cache.records import TOKEN, TokenRecord
 from tests.bench.ours import Ours
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 BATCH = 2_000
 FIELDS = ("id", "user_id", "name", "scopes", "digest", "last_four", "created_at", "expires_at")

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from authapp import ROOT
 from tests.bench.ours import Ours, same
 from tests.bench.throughput import CONNECTIONS, Subject
-from tests.servers import AppServer, free_port
+from tests.support.servers import AppServer, free_port
 
 THREADS = 8
 _GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--keep-alive", "60", "--workers", "2")

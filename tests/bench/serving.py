@@ -11,7 +11,7 @@ from typing import Self
 from authapp import ROOT
 from authapp.cli.embedded_valkey import die_with_parent
 from deploy.serve import Serving, server
-from tests.servers import READY_SECONDS, free_port
+from tests.support.servers import READY_SECONDS, free_port
 
 EMAIL = "somebody@example.org"
 """The one account of each library that authapp is compared with."""

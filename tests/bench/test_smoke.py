@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench import report, throughput
 from tests.bench.ours import deployed
-from tests.servers import AppServer, RedisServer
+from tests.support.servers import AppServer, RedisServer
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -11,8 +11,8 @@ from tests.bench.load import Script, request, run
 from tests.bench.ours import JSON, Ours, recorded, same
 from tests.bench.report import Measured
 from tests.bench.serving import EMAIL, Served
-from tests.conftest import PASSWORD
-from tests.servers import AppServer, RedisServer
+from tests.support.accounts import PASSWORD
+from tests.support.servers import AppServer, RedisServer
 
 CONNECTIONS = 16
 

@@ -25,7 +25,7 @@ from authapp import ROOT
 from authapp.cli.embedded_valkey import die_with_parent
 from tests.support.waiting import wait_until
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 NOBODY = 65534
 LOCALE = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8")
 

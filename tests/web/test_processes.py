@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus, cookies
@@ -42,12 +43,10 @@ pytestmark = pytest.mark.xdist_group("processes")
 
 @pytest.fixture
 def servers(environ: dict[str, str]) -> Iterator[list[AppServer]]:
-    started = [AppServer(environ) for _ in range(2)]
-    for server in started:
-        server.wait_until_ready()
-    yield started
-    for server in started:
-        server.close()
+    with closing(AppServer(environ)) as one, closing(AppServer(environ)) as other:
+        for server in (one, other):
+            server.wait_until_ready()
+        yield [one, other]
 
 
 def begin(app: Flask, user: User) -> SignedIn:
