@@ -1,7 +1,7 @@
-"""The token cache: every token model from Redis first, and from the database when it cannot answer.
+"""The token cache: reads every token model from Redis first, and from the database as a fallback.
 
-A cache that cannot lie: docs/coherence.md states its protocol and proves it. Writers do not need to
-know about it; the database session's events keep it right.
+A read that begins after a change was reported never returns an older state: docs/coherence.md
+states the protocol and proves it. Writers do not call the cache; the database session's events do.
 """
 
 import os
@@ -30,21 +30,21 @@ class TokenCache(
     JWTKeyOperations,
     Maintenance,
 ):
-    """The extension: every operation on cached tokens, and the plain ones as `store`."""
+    """The Flask extension: operations on cached tokens, and plain cache operations as `store`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._cache_extension = Cache()
-        self._closings: WeakKeyDictionary[Flask, finalize[Any, Flask]] = WeakKeyDictionary()
-        self._left_to_the_parent: list[Assembly] = []
-        os.register_at_fork(after_in_child=self._begin_again)
+        self._finalizers: WeakKeyDictionary[Flask, finalize[Any, Flask]] = WeakKeyDictionary()
+        self._parent_assemblies: list[Assembly] = []
+        os.register_at_fork(after_in_child=self._reset_after_fork)
 
     def init_app(self, app: Flask) -> None:
-        """Give an application a cache of its own, as a Flask-Caching backend."""
+        """Create the application's own cache and register it as its Flask-Caching backend."""
         settings: Settings = app.extensions["settings"]
         assembly = app.extensions["token_cache"] = assemble(settings)
-        # At the latest when the process ends: counts and notes are not lost.
-        self._closings[app] = finalize(app, assembly.close)
+        # Runs when the process exits at the latest, so that counters and last uses are stored.
+        self._finalizers[app] = finalize(app, assembly.close)
         backend = f"{TokenCacheBackend.__module__}.{TokenCacheBackend.__name__}"
         self._cache_extension.init_app(app, config={"CACHE_TYPE": backend})
 
@@ -53,15 +53,16 @@ class TokenCache(
         """The plain operations of the current application's cache."""
         return cast(TokenCacheBackend, self._cache_extension.cache)
 
-    def _begin_again(self) -> None:
-        """In a forked process: leave connections, threads, locks and memory to the parent.
+    def _reset_after_fork(self) -> None:
+        """Give a forked process its own connections, threads, locks and memory.
 
-        A server that loads the application before it forks has used some of them. They are kept
-        referenced, because closing a connection would write to the socket that the parent uses.
+        A server that loads the application before it forks may have opened connections already.
+        The parent's objects stay referenced, because closing a connection would write to the
+        socket that the parent still uses.
         """
-        for app, closing in list(self._closings.items()):
-            closing.detach()
-            self._left_to_the_parent.append(app.extensions["token_cache"])
+        for app, finalizer in list(self._finalizers.items()):
+            finalizer.detach()
+            self._parent_assemblies.append(app.extensions["token_cache"])
             self.init_app(app)
 
 

@@ -1,4 +1,4 @@
-"""How one application's cache is put together."""
+"""The components of one application's cache, and how they are assembled."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from authapp.token_cache.verdicts import Verdicts
 
 @dataclass(frozen=True)
 class Assembly:
-    """The parts of one application's cache."""
+    """The components of one application's cache."""
 
     settings: Settings
     database: CacheDatabase
@@ -27,7 +27,7 @@ class Assembly:
     verdicts: Verdicts
 
     def close(self) -> None:
-        """Store what was counted and close every connection."""
+        """Stop background work, store counters and last uses, and close every connection."""
         self.backend.trust.close()
         self.counters.close()
         self.last_used.close()
@@ -37,7 +37,7 @@ class Assembly:
 
 
 def assemble(settings: Settings) -> Assembly:
-    """Put the parts together for one application; connects to nothing yet."""
+    """Create one application's cache; connects to nothing yet."""
     database = CacheDatabase(settings)
     counters = Counters(database.housekeeping)
     backend = TokenCacheBackend(settings, database, counters)

@@ -1,8 +1,8 @@
 """The Flask-Caching backend: plain operations on values that are not copies of rows.
 
-Rows go through the operations of `token_cache`, which keep them right. While Redis is away a read
-is a miss and a write returns False. Removing must not fail quietly: what cannot be removed is
-journaled.
+Rows are cached by the operations of `token_cache`, which keep them coherent. While Redis is not
+available, a read is a miss and a write returns False. A removal never fails silently: `delete`
+journals a key that it cannot remove, and `delete_pattern` begins a new epoch.
 """
 
 from datetime import timedelta
@@ -20,7 +20,7 @@ _TRIES: Final = 16
 
 
 class PlainEntry(NamedTuple):
-    """An entry that is not a copy of any row."""
+    """An entry that is not a copy of a row."""
 
     key: str
     expiration: timedelta = CACHE_DURATION_TOKEN
@@ -31,51 +31,52 @@ class PlainEntry(NamedTuple):
 
 
 class TokenCacheBackend(CoherentRedisCache):
-    """Flask-Caching's Redis backend with every value sealed.
+    """Flask-Caching's Redis backend, which seals every value.
 
-    An `expiration` is a timedelta, or seconds as an int; None means an hour.
+    An `expiration` is a timedelta or an int in seconds; None means one hour.
     """
 
     @classmethod
     def factory(
         cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
     ) -> "TokenCacheBackend":
-        """Return the backend that `assembly` made for the application."""
+        """Return the backend that `assembly` created for the application."""
         backend: TokenCacheBackend = app.extensions["token_cache"].backend
         return backend
 
     def get(self, key: str) -> Any:
-        """Return the value, or None for a miss."""
+        """Return the value, or None on a miss."""
         return self._look(key).value
 
     def set(self, key: str, value: Any, timeout: Expiration = None) -> bool:
-        """Store a JSON-serialisable value; under a writer's fence it is dropped."""
+        """Store a JSON-serializable value, unless a writer has fenced the key."""
         return self._place(key, value, timeout, only_if_absent=False)
 
     def set_nx(self, key: str, value: Any, expiration: Expiration = None) -> bool:
-        """Store a value unless the key holds anything, in one atomic command."""
+        """Store a value if the key holds nothing, in one atomic command."""
         return self._place(key, value, expiration, only_if_absent=True)
 
     def delete(self, key: str) -> bool:
-        """Remove a key now or, if Redis is away, before Redis is trusted again."""
+        """Remove a key now or, if Redis is not available, before it is trusted again."""
         self.invalidate([key])
         return True
 
     def delete_pattern(self, pattern: str) -> int:
         """Remove the keys that match a glob, on every primary, and return how many were found.
 
-        It walks with SCAN in batches, so that no other client waits for long; fences stay.
+        SCAN runs in batches, so that other clients are not blocked for long. Fences are kept.
         """
         return self.invalidate_pattern(pattern)
 
     def exists(self, key: str) -> bool:
-        """Return whether a key holds a value that opens."""
+        """Return whether a key holds a value that can be opened."""
         return self._look(key).is_hit
 
     def increment(self, key: str, expiration: Expiration = None) -> int:
-        """Add one to a counter and return it; an absent one starts at 1.
+        """Add one to a counter and return the result; a missing counter starts at 1.
 
-        Raises InputRefused for a value that is not a number, and RedisAway.
+        Raises InputRefused if the value is not an integer, and RedisAway if Redis is not available
+        or the counter changed during every attempt.
         """
         for _ in range(_TRIES):
             look = self._look_or_raise(key)
@@ -84,7 +85,7 @@ class TokenCacheBackend(CoherentRedisCache):
             number = look.value + 1 if look.is_hit else 1
             if self._swap(key, look, number, expiration):
                 return number
-        raise RedisAway("the counter changed every time")
+        raise RedisAway("the counter changed during every attempt")
 
     # Flask-Caching's own names for the same operations.
 
@@ -113,11 +114,11 @@ class TokenCacheBackend(CoherentRedisCache):
 
     def inc(self, key: str, delta: int = 1) -> int:
         if delta != 1:
-            raise NotImplementedError("counters count one at a time")
+            raise NotImplementedError("counters can only be incremented by one")
         return self.increment(key)
 
     def dec(self, key: str, delta: int = 1) -> int:
-        raise NotImplementedError("counters only count up")
+        raise NotImplementedError("counters cannot be decremented")
 
     def _look(self, key: str) -> Look:
         try:

@@ -1,4 +1,4 @@
-"""How often each event happened: counted per process, added up in the database."""
+"""Event counters, kept in each process and added up in the database."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Event:
-    """What is counted, by kind of entry; plain strings, since they are hashed on every request."""
+    """The events that are counted; plain strings, because they are hashed on every request."""
 
     RECALL: Final = "recall"  # answered from the process's memory
     HIT: Final = "hit"
@@ -30,7 +30,7 @@ class Event:
     JOURNAL: Final = "journal"
     REPLAY: Final = "replay"
     BROKEN_SEAL: Final = "broken_seal"
-    ENDED_COPY: Final = "ended_copy"  # a value from before its row ended, which was refused
+    ENDED_COPY: Final = "ended_copy"  # refused: it shows an ended row as active
     UNKNOWN: Final = "unknown"
     DATABASE: Final = "database"
 
@@ -42,7 +42,7 @@ FLUSH_AFTER: Final = timedelta(seconds=5)
 
 
 class Counters:
-    """Counts by event and kind; a timer that runs only after a count stores them."""
+    """Counts by event and kind of entry, stored by a timer that starts at the first new count."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -52,7 +52,7 @@ class Counters:
         self._timer: threading.Timer | None = None
 
     def count(self, event: str, kind: str, number: int = 1) -> None:
-        """Add to a count; costs a lock and no round trip."""
+        """Add to a counter; takes a lock but no round trip."""
         with self._lock:
             self._counts[event, kind] += number
             if self._timer is None:
@@ -66,7 +66,7 @@ class Counters:
             return sum(number for (event, _), number in self._counts.items() if event in events)
 
     def flush(self) -> None:
-        """Add the counts to the totals; while the database is away they are kept."""
+        """Add new counts to the totals in the database; if that fails, keep them for next time."""
         with self._lock:
             self._timer = None
             unstored = self._counts - self._stored
@@ -75,14 +75,14 @@ class Counters:
             return
         try:
             with self._engine.begin() as connection:
-                connection.execute(_addition(connection.dialect.name, unstored))
+                connection.execute(_upsert(connection.dialect.name, unstored))
         except SQLAlchemyError as error:
             log.warning("cache counters could not be stored: %s", type(error).__name__)
             with self._lock:
                 self._stored -= unstored
 
     def close(self) -> None:
-        """Store the counts now, and stop the timer."""
+        """Stop the timer and store the counts now."""
         with self._lock:
             timer = self._timer
         if timer is not None:
@@ -90,7 +90,7 @@ class Counters:
             self.flush()
 
     def totals(self) -> Iterator[tuple[str, str, int]]:
-        """Yield event, kind and total over all processes."""
+        """Yield each event, kind and total over all processes."""
         with self._engine.connect() as connection:
             for row in connection.execute(select(_table)):
                 yield row.event, row.kind, row.total
@@ -99,11 +99,11 @@ class Counters:
 _table = table_of(CacheCounter)
 
 
-def _addition(
+def _upsert(
     dialect: str, unstored: Counter[tuple[str, str]]
 ) -> "sqlite.Insert | postgresql.Insert":
-    """Return one statement, so that either all counts are added or none."""
-    # Every process uses the same order, so that no two deadlock.
+    """Return a single statement, which adds either all counts or none."""
+    # All processes use the same order, which prevents deadlocks.
     rows = [
         {"event": event, "kind": kind, "total": number}
         for (event, kind), number in sorted(unstored.items())

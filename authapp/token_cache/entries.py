@@ -1,4 +1,4 @@
-"""What a key is for: one row's record, or the ids in one owner's list."""
+"""Cache entries: one row's record, or the ids in one owner's list."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class _KeyedEntry:
-    """Entries are equal if they have the same key, which is spelt out once."""
+    """An entry that is compared and hashed by its key, which is built once."""
 
     __slots__ = ("key", "kind")
 
@@ -30,7 +30,7 @@ class _KeyedEntry:
 
 
 class RowEntry(_KeyedEntry):
-    """The entry of one row, by its id; its value is None for a row that does not exist."""
+    """The entry of one row; its value is None if the row does not exist."""
 
     __slots__ = ("id",)
 
@@ -47,7 +47,7 @@ class RowEntry(_KeyedEntry):
 
 
 class ListEntry(_KeyedEntry):
-    """The entry of one owner's list, which holds ids and never the records behind them."""
+    """The entry of one owner's list, which holds ids, never records."""
 
     __slots__ = ("owner",)
 
@@ -67,7 +67,7 @@ CachedEntry = RowEntry | ListEntry
 
 
 class Entry(Protocol):
-    """What one key is for: its name, the type of its value, and how long a value may stay."""
+    """A key, the type of its value, and how long a value may be cached."""
 
     @property
     def key(self) -> str: ...
@@ -82,7 +82,7 @@ E = TypeVar("E", bound=Entry)
 
 
 def load(database: CacheDatabase, entries: Sequence[CachedEntry]) -> dict[CachedEntry, Any]:
-    """Ask the database for what belongs in each entry, with one query for each kind of row.
+    """Load each entry's value from the database, with one query per kind of row and one per list.
 
     Raises Unavailable.
     """
@@ -99,7 +99,7 @@ def load(database: CacheDatabase, entries: Sequence[CachedEntry]) -> dict[Cached
 
 
 def parse(key: str) -> CachedEntry | None:
-    """Return the entry that a key belongs to; None for any other key."""
+    """Return the entry with this key, or None if it is not the key of a row or a list."""
     if key == JWT_KEYS:
         return ListEntry(JWT_KEY, ())
     for kind in KINDS.values():

@@ -1,4 +1,4 @@
-"""Signing keys through the cache, and the one read that checks an access token."""
+"""Operations on cached signing keys, and the single read that checks an access token."""
 
 from uuid import UUID
 
@@ -10,23 +10,26 @@ from authapp.token_cache.records import JWT_KEY, REFRESH_TOKEN, JWTKeyRecord, Re
 
 
 class JWTKeyOperations(Operations):
-    """The six operations on signing keys, and what backs an access token."""
+    """The six operations on signing keys, and `get_session_and_key`."""
 
     def __init__(self) -> None:
-        # The id that belongs to a kid never changes, so each process remembers it.
+        # A kid's row id never changes, so each process remembers it.
         self._ids: LRUCache[str, UUID] = LRUCache(256)
 
     def get_jwt_key_by_id(self, id: UUID) -> JWTKeyRecord | None:
-        """Return a key; None if it does not exist or can no longer verify anything."""
+        """Return a key, or None if it does not exist or has expired."""
         return self._get(JWT_KEY, id)
 
     def get_jwt_key_by_key_id(self, key_id: str) -> JWTKeyRecord | None:
-        """Return a key by its `kid`; None if it is not one that is trusted."""
+        """Return a key by its `kid`, or None if the kid is unknown or the key has expired.
+
+        The record says whether the key was revoked.
+        """
         id = self._id_of(key_id)
         return self._get(JWT_KEY, id) if id else None
 
     def get_active_jwt_keys(self) -> list[JWTKeyRecord]:
-        """Return the keys that tokens may be verified with: next, active and retired."""
+        """Return the keys that may verify tokens: next, active and retired."""
         return self._get_all(JWT_KEY)
 
     def get_session_and_key(
@@ -41,7 +44,7 @@ class JWTKeyOperations(Operations):
         return unexpired(session), unexpired(key)
 
     def cache_jwt_key(self, id: UUID) -> None:
-        """Make sure that a key is cached, as it is committed."""
+        """Cache a key's committed state if it is not cached yet."""
         self._cache(JWT_KEY, id)
 
     def invalidate_jwt_key(self, id: UUID) -> None:
@@ -53,7 +56,7 @@ class JWTKeyOperations(Operations):
         self._invalidate_all(JWT_KEY)
 
     def _id_of(self, key_id: str) -> UUID | None:
-        """Return the row id of a kid; a kid that is not in the list belongs to no trusted key."""
+        """Return the row id of a kid, or None if it belongs to no trusted key."""
         id = self._ids.get(key_id)
         if id is None:
             ids = {key.kid: key.id for key in self.get_active_jwt_keys()}

@@ -39,7 +39,7 @@ def refresh_tokens(user_id: UUID) -> str:
 
 
 def family(key: str) -> str:
-    """Return the kind of entry that a key belongs to; a list belongs to the kind that it lists."""
+    """Return the kind that a key belongs to; a list belongs to the kind of its items."""
     first = key.partition(":")[0]
     return first.removesuffix("s") if first in _LISTS else first
 

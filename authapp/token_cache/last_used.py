@@ -1,8 +1,7 @@
-"""When API tokens were last used: noted in memory and written in the background, never cached.
+"""When API tokens were last used: recorded in memory, written in the background, never cached.
 
-A use costs a lock and no round trip. A token's latest use is written about once a minute, by one
-of all processes; a process that is killed loses what it had not written yet, one that is stopped
-does not.
+Recording a use takes a lock but no round trip. About once a minute, one of the processes writes a
+token's latest use. A process that is killed loses its unwritten uses; one that stops writes them.
 """
 
 import logging
@@ -26,10 +25,10 @@ log = logging.getLogger(__name__)
 
 WRITE_AFTER: Final = timedelta(minutes=1)
 TURN: Final = timedelta(seconds=50)
-"""Less than WRITE_AFTER, so that a process may write again when its timer runs out."""
+"""Shorter than WRITE_AFTER, so that a process may write again when its timer fires."""
 
 MOST: Final = 20_000
-"""Tokens whose use may wait to be written; beyond this the oldest notes are dropped."""
+"""Maximum number of tokens with an unwritten use; beyond it, the oldest uses are dropped."""
 
 BATCH: Final = 500
 
@@ -43,11 +42,11 @@ class Use:
 
 
 class LastUsed:
-    """The uses that wait to be written; a timer that runs only while there are any writes them."""
+    """Uses that are not written yet; the timer that writes them runs only while there are any."""
 
     def __init__(self, settings: Settings, backend: TokenCacheBackend) -> None:
         self._backend = backend
-        # Opened for each write: once a minute is too rare to keep a connection for.
+        # Connects for each write: one write a minute does not justify an open connection.
         self._engine = create_engine(
             settings.database.url,
             poolclass=NullPool,
@@ -60,23 +59,23 @@ class LastUsed:
         self._timer: threading.Timer | None = None
 
     def note(self, token_id: UUID, address: str) -> None:
-        """Note that a token was used now."""
+        """Record that a token was used now."""
         with self._lock:
             # The latest use goes last, so that the oldest are dropped first.
             self._waiting.pop(token_id, None)
             self._waiting[token_id] = Use(clock.now(), address)
             if self._timer is None or len(self._waiting) > MOST:
-                self._bound()
+                self._trim_and_schedule()
 
     def write(self) -> None:
-        """Write the uses that it is this process's turn to write; the others wait."""
+        """Write the uses of the tokens that are this process's turn, and keep the others."""
         uses = self._take()
         mine = {id: use for id, use in uses.items() if self._is_my_turn(id)}
         self._put_back({id: use for id, use in uses.items() if id not in mine})
         self._store(mine)
 
     def close(self) -> None:
-        """Write all that waits, now, and stop the timer."""
+        """Stop the timer and write all unwritten uses now."""
         with self._lock:
             timer = self._timer
         if timer is not None:
@@ -92,33 +91,33 @@ class LastUsed:
         if uses:
             with self._lock:
                 self._waiting = {**uses, **self._waiting}
-                self._bound()
+                self._trim_and_schedule()
 
     def _is_my_turn(self, id: UUID) -> bool:
-        """Return whether no other process wrote this token's use in the last minute.
+        """Return whether no process has written this token's use within the last TURN.
 
-        Without Redis every process writes: the database keeps the latest.
+        Without Redis, every process writes, and the database keeps the latest use.
         """
         turn = f"token_use:{id}"
         return self._backend.set_nx(turn, True, TURN) or not self._backend.exists(turn)
 
     def _store(self, uses: dict[UUID, Use]) -> None:
-        """Store uses; if the database is away, they are kept for the next time."""
-        # Every process uses the same order, so that no two deadlock.
+        """Write uses to the database; if that fails, keep them for the next write."""
+        # All processes use the same order, which prevents deadlocks.
         rows = [
             {"token": id, "at": uses[id].at, "address": uses[id].address} for id in sorted(uses)
         ]
         try:
             for start in range(0, len(rows), BATCH):
                 with self._engine.begin() as connection:
-                    addition = _addition(connection.dialect.name)
-                    connection.execute(addition, rows[start : start + BATCH])
+                    upsert = _upsert(connection.dialect.name)
+                    connection.execute(upsert, rows[start : start + BATCH])
         except SQLAlchemyError as error:
-            log.warning("uses of tokens could not be stored: %s", type(error).__name__)
+            log.warning("last uses of API tokens could not be stored: %s", type(error).__name__)
             self._put_back(uses)
 
-    def _bound(self) -> None:
-        """Drop the oldest uses if there are too many, and have the others written in time."""
+    def _trim_and_schedule(self) -> None:
+        """Drop the oldest uses beyond MOST, and start the timer if it is not running."""
         while len(self._waiting) > MOST:
             del self._waiting[next(iter(self._waiting))]
         if self._timer is None:
@@ -131,16 +130,16 @@ _uses = table_of(TokenUse)
 _tokens = table_of(Token)
 
 
-def _addition(dialect: str) -> "sqlite.Insert | postgresql.Insert":
-    """Write one token's use, unless the token was deleted or a later use is stored."""
+def _upsert(dialect: str) -> "sqlite.Insert | postgresql.Insert":
+    """Return the statement that writes a token's use, unless it was deleted or used later."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     times = _uses.c.last_used_at.type
     used = select(
         _tokens.c.id, bindparam("at", type_=times), bindparam("address", type_=String())
     ).where(_tokens.c.id == bindparam("token"))
-    addition = insert(_uses).from_select(list(_uses.c.keys()), used)
-    later = addition.excluded
-    return addition.on_conflict_do_update(
+    upsert = insert(_uses).from_select(list(_uses.c.keys()), used)
+    later = upsert.excluded
+    return upsert.on_conflict_do_update(
         index_elements=["token_id"],
         set_={"last_used_at": later.last_used_at, "last_used_address": later.last_used_address},
         where=_uses.c.last_used_at < later.last_used_at,

@@ -1,4 +1,4 @@
-"""What the operations on every kind of token share."""
+"""What the operations on all kinds of tokens share."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,15 +15,15 @@ C = TypeVar("C")
 
 
 class Operations:
-    """Reads, fills and invalidations of the current application's cache."""
+    """Read, fill and invalidate the current application's cache."""
 
     @property
     def assembly(self) -> Assembly:
-        """The parts that serve the current application."""
+        """The components of the current application's cache."""
         return cast(Assembly, current_app.extensions["token_cache"])
 
     def recall_verdict(self, value: str, type: type[C]) -> C | None:
-        """Return what a token was found to prove, unless a row behind it has changed since."""
+        """Return the remembered conclusion about a token, or None if it is no longer valid."""
         return self.assembly.verdicts.recall(value, type)
 
     def remember_verdict(
@@ -34,11 +34,11 @@ class Operations:
         *,
         expires_at: datetime | None = None,
     ) -> None:
-        """Remember what a token proves, for as long as these records stay as they are."""
+        """Remember a conclusion about a token for as long as these records do not change."""
         self.assembly.verdicts.remember(value, conclusion, records, expires_at=expires_at)
 
     def _get(self, kind: Kind[R], id: UUID) -> R | None:
-        """Return a row's record; None if there is none or it has expired."""
+        """Return a row's record, or None if it does not exist or has expired."""
         return self._get_many(kind, [id])[0]
 
     def _get_many(self, kind: Kind[R], ids: Sequence[UUID]) -> list[R | None]:
@@ -46,23 +46,23 @@ class Operations:
         return [unexpired(record) for record in records]
 
     def _get_all(self, kind: Kind[R], *owner: Any) -> list[R]:
-        """Return the active records in an owner's list, in two round trips at most."""
+        """Return the active records in an owner's list, in at most two round trips."""
         [ids] = self.assembly.reader.read([ListEntry(kind, owner)])
         return [record for record in self._get_many(kind, ids) if record and is_active(record)]
 
     def _cache(self, kind: Kind[R], id: UUID) -> None:
-        """Make sure that a row's entry is cached, as it is committed."""
+        """Cache a row's committed state if it is not cached yet."""
         self._get(kind, id)
 
     def _invalidate(self, kind: Kind[Any], id: UUID) -> None:
         self.assembly.backend.invalidate([kind.key(id)])
 
     def _invalidate_all(self, kind: Kind[Any], *owner: Any) -> None:
-        """Remove an owner's list and the entries of all rows that the database has for them."""
+        """Remove an owner's list and the entries of all rows that they own in the database."""
         ids = self.assembly.database.ids_of(kind, owner)
         self.assembly.backend.invalidate([kind.list_key(*owner), *(kind.key(id) for id in ids)])
 
 
 def unexpired(record: R | None) -> R | None:
-    """Return a record unless it has expired, whatever Redis says."""
+    """Return a record, or None if it has expired, even if Redis still holds it."""
     return record if record is not None and is_unexpired(record) else None

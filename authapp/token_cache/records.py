@@ -1,4 +1,4 @@
-"""What a cache read returns: one frozen record per model, and how their kinds differ."""
+"""What a cache read returns: one frozen record per model, and how each kind is cached."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -19,7 +19,7 @@ CACHE_DURATION_JWT_KEY: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """An API token as it is committed."""
+    """The committed state of an API token."""
 
     id: UUID
     user_id: UUID
@@ -36,7 +36,7 @@ class TokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class VerificationTokenRecord:
-    """A link or code as it is committed."""
+    """The committed state of a link or code."""
 
     id: UUID
     user_id: UUID
@@ -52,7 +52,7 @@ class VerificationTokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class RefreshTokenRecord:
-    """A session as it is committed."""
+    """The committed state of a session."""
 
     id: UUID
     user_id: UUID
@@ -73,7 +73,7 @@ class RefreshTokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class JWTKeyRecord:
-    """A signing key as it is committed, without its private half: only the signer reads that."""
+    """The committed state of a signing key; its private half is read by the signer only."""
 
     id: UUID
     kid: str
@@ -93,7 +93,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class Kind(Generic[R]):
-    """One kind of cached row: where it is stored, for how long, and what its list holds."""
+    """One kind of cached row: its table, keys and cache duration, and which rows its list holds."""
 
     name: str
     record: type[R]
@@ -112,12 +112,12 @@ class Kind(Generic[R]):
 
 
 def is_unexpired(record: Record) -> bool:
-    """Return whether a record has time left; says nothing about revocation."""
+    """Return whether a record has not expired; it may still have been revoked."""
     return record.expires_at is None or record.expires_at > clock.now()
 
 
 def is_active(record: Record) -> bool:
-    """Return whether a record has time left and was not used, ended or revoked."""
+    """Return whether a record has not expired and was not used, ended or revoked."""
     if isinstance(record, VerificationTokenRecord):
         has_ended = record.used_at is not None or record.revoked_at is not None
     elif isinstance(record, RefreshTokenRecord):
@@ -128,7 +128,7 @@ def is_active(record: Record) -> bool:
 
 
 def time_to_live(kind: Kind[R], record: R) -> timedelta:
-    """Return the kind's duration or the time that the record has left, whichever is less."""
+    """Return the kind's cache duration or the record's remaining time, whichever is shorter."""
     if record.expires_at is None:
         return kind.duration
     return min(kind.duration, record.expires_at - clock.now())

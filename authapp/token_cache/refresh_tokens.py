@@ -1,4 +1,4 @@
-"""Sessions through the cache."""
+"""Operations on cached sessions."""
 
 from uuid import UUID
 
@@ -12,20 +12,20 @@ class RefreshTokenOperations(Operations):
     """The six operations on refresh tokens, and `proven_refresh_claim`."""
 
     def get_refresh_token_by_id(self, id: UUID) -> RefreshTokenRecord | None:
-        """Return a session; None if it does not exist or has expired."""
+        """Return a session, or None if it does not exist or has expired."""
         return self._get(REFRESH_TOKEN, id)
 
     def get_refresh_token_by_value(self, value: str) -> RefreshTokenRecord | None:
-        """Return the session that a value proves; None for a value that was not issued here.
+        """Return the session of a refresh token, or None if the token was not issued here.
 
-        Whether the value's generation may still be used, and whether the session has ended, is
-        the caller's to check; whether it may be renewed is for the database to decide.
+        The caller checks whether the token's generation may still be used and whether the session
+        has ended. The database decides whether the session may be renewed.
         """
         claim = self.proven_refresh_claim(value)
         return self._get(REFRESH_TOKEN, claim.session_id) if claim else None
 
     def proven_refresh_claim(self, value: str) -> RefreshClaim | None:
-        """Return what a refresh token says if it was issued here; reads no store."""
+        """Return a refresh token's claim if it was issued here, without reading any store."""
         known = self.recall_verdict(value, RefreshClaim)
         if known is not None:
             return known
@@ -40,7 +40,7 @@ class RefreshTokenOperations(Operations):
         return self._get_all(REFRESH_TOKEN, user_id)
 
     def cache_refresh_token(self, id: UUID) -> None:
-        """Make sure that a session is cached, as it is committed."""
+        """Cache a session's committed state if it is not cached yet."""
         self._cache(REFRESH_TOKEN, id)
 
     def invalidate_refresh_token(self, id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""API tokens through the cache."""
+"""Operations on cached API tokens."""
 
 from uuid import UUID
 
@@ -11,14 +11,14 @@ class TokenOperations(Operations):
     """The six operations on API tokens, and `note_token_use`."""
 
     def get_token_by_id(self, id: UUID) -> TokenRecord | None:
-        """Return a token; None if it does not exist or has expired."""
+        """Return a token, or None if it does not exist or has expired."""
         return self._get(TOKEN, id)
 
     def get_token_by_value(self, value: str) -> TokenRecord | None:
-        """Return the token that a value proves; None for any other value.
+        """Return the token with this value, or None if the value is wrong or the token has expired.
 
-        A value of the wrong shape or checksum costs no look-up. The record says whether the token
-        was revoked.
+        A value with the wrong format or checksum costs no lookup. The record says whether the
+        token was revoked.
         """
         claim = parse_api_token(self.assembly.settings.tokens.api_token_prefix, value)
         record = self._get(TOKEN, claim.id) if claim else None
@@ -29,11 +29,11 @@ class TokenOperations(Operations):
         return self._get_all(TOKEN, user_id)
 
     def note_token_use(self, id: UUID, address: str) -> None:
-        """Note that a token was used; it is written in the background, and not cached."""
+        """Record that a token was used now; written in the background, and never cached."""
         self.assembly.last_used.note(id, address)
 
     def cache_token(self, id: UUID) -> None:
-        """Make sure that a token is cached, as it is committed."""
+        """Cache a token's committed state if it is not cached yet."""
         self._cache(TOKEN, id)
 
     def invalidate_token(self, id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""What tokens were found to prove, so that a token is verified again only when its rows change."""
+"""Remembered results of verifying tokens: a token is verified again when its rows change."""
 
 import threading
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ C = TypeVar("C")
 
 
 class Verdict(NamedTuple):
-    """A conclusion, the records that it was drawn from, and the time from which it is void."""
+    """A conclusion, the records that it depends on, and the time at which it expires."""
 
     conclusion: Any
     entries: tuple[RowEntry, ...]
@@ -26,11 +26,11 @@ class Verdict(NamedTuple):
 
 
 class Verdicts:
-    """Conclusions by a digest of the whole token; bounded, the oldest is dropped.
+    """Conclusions by a digest of the whole token; beyond MOST, the oldest is dropped.
 
-    A conclusion holds for as long as the cache returns the very records it was drawn from, so the
-    next use of a token whose session, key or row has changed verifies it again. Only what was
-    accepted is remembered.
+    A conclusion is valid while the cache returns the same records that it depends on. After a
+    token's session, key or row changes, the next use verifies the token again. Only accepted
+    tokens are remembered.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -39,9 +39,9 @@ class Verdicts:
         self._known: dict[bytes, Verdict] = {}
 
     def recall(self, value: str, type: type[C]) -> C | None:
-        """Return the conclusion of this type about a token if it still holds, else None.
+        """Return the conclusion of this type about a token, or None if it is no longer valid.
 
-        Raises Unavailable when nothing can say whether it holds.
+        Raises Unavailable if neither Redis nor the database can confirm it.
         """
         known = self._known.get(_digest(value))
         if known is None or not isinstance(known.conclusion, type):
@@ -60,7 +60,7 @@ class Verdicts:
         *,
         expires_at: datetime | None = None,
     ) -> None:
-        """Remember a conclusion until it, or one of the records it was drawn from, expires."""
+        """Remember a conclusion until it, or one of the records that it depends on, expires."""
         entries = tuple(RowEntry(kind_of(record), record.id) for record in records)
         times = [expires_at, *(record.expires_at for record in records)]
         ends = min((time for time in times if time is not None), default=None)

@@ -1,4 +1,4 @@
-"""One-time links and codes through the cache."""
+"""Operations on cached one-time links and codes."""
 
 from uuid import UUID
 
@@ -12,13 +12,13 @@ class VerificationTokenOperations(Operations):
     """The six operations on verification tokens."""
 
     def get_verification_token_by_id(self, id: UUID) -> VerificationTokenRecord | None:
-        """Return a link or code; None if it does not exist or has expired."""
+        """Return a link or code, or None if it does not exist or has expired."""
         return self._get(VERIFICATION_TOKEN, id)
 
     def get_verification_token_by_value(self, value: str) -> VerificationTokenRecord | None:
-        """Return the link that a value proves; None for any other value.
+        """Return the link with this value, or None if the value is wrong or the link has expired.
 
-        The record says what it is for, and whether it was used or revoked.
+        The record says what the link is for, and whether it was used or revoked.
         """
         claim = parse_link_token(value)
         record = self._get(VERIFICATION_TOKEN, claim.id) if claim else None
@@ -31,7 +31,7 @@ class VerificationTokenOperations(Operations):
         return self._get_all(VERIFICATION_TOKEN, user_id, type)
 
     def cache_verification_token(self, id: UUID) -> None:
-        """Make sure that a link or code is cached, as it is committed."""
+        """Cache a link's or code's committed state if it is not cached yet."""
         self._cache(VERIFICATION_TOKEN, id)
 
     def invalidate_verification_token(self, id: UUID) -> None:
