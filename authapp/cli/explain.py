@@ -34,7 +34,7 @@ def _lines(explained: Explained) -> dict[str, str]:
     known = {name: _shown(value) for name, value in explained.facts.items() if value}
     return {
         "kind": explained.kind,
-        "state": f"invalid: {explained.over}" if explained.over else "valid",
+        "state": f"invalid: {explained.refusal}" if explained.refusal else "valid",
         "id": str(explained.id),
         "account": str(explained.user_id or "-"),
         **known,

@@ -1,1 +1,1 @@
-"""The use cases, one module a feature: plain functions that commit once, last."""
+"""Use cases, one module per feature: plain functions that commit once, at the end."""

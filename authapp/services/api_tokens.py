@@ -45,7 +45,7 @@ class NewToken:
 
 @dataclass(frozen=True)
 class ListedToken:
-    """A token in its owner's list; its last use is known to the minute."""
+    """A token in its owner's list; its last use is accurate to the minute."""
 
     token: TokenRecord
     last_used_at: datetime | None
@@ -158,7 +158,7 @@ def _listed(token: TokenRecord, use: TokenUse | None) -> ListedToken:
 
 
 def _id_for(user_id: UUID, key: str) -> UUID:
-    """Return the id derived from a user's key, which no other user's key yields."""
+    """Return the token id for a user's idempotency key; other users' keys give other ids."""
     return UUID(bytes=digest(user_id.bytes + key.encode("utf-8", "surrogatepass"))[:16])
 
 
@@ -171,7 +171,7 @@ def _require_room(owner: User, id: UUID) -> None:
 
 
 def _issue(owner: User, token: Token, client: Client) -> NewToken:
-    """Give a token its secret, and add it and its email to the transaction."""
+    """Generate the token's secret, and add the token and an email to the transaction."""
     secret = new_secret()
     value = make_api_token(current_settings().tokens.api_token_prefix, token.id, secret)
     token.user_id, token.digest, token.last_four = owner.id, digest(secret), value[-4:]

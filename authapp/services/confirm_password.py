@@ -64,8 +64,8 @@ def require_password(user_id: UUID, password: str) -> str:
 def require_unchanged(user_id: UUID, password_hash: str) -> User:
     """Lock and return the account if it is active and still has the password that was verified.
 
-    The caller's transaction forgets the failed guesses. Raises CredentialsRefused, and what
-    `account_status.require_active` raises.
+    Deletes the failed guesses in the caller's transaction. Raises CredentialsRefused, and the
+    errors of `account_status.require_active`.
     """
     user = account_status.require_active(user_id)
     if user.password_hash != password_hash:

@@ -39,10 +39,10 @@ from authapp.services.confirm_password import require_password, require_unchange
 log = logging.getLogger(__name__)
 
 OFFER: Final = timedelta(minutes=15)
-"""How long after entering the password a user may keep the account without it."""
+"""How long after entering the password a user may restore the account without it."""
 
-_FAREWELL: Final = timedelta(days=1)
-"""How long a message that cannot be delivered delays the deletion of its recipient's account."""
+_LAST_MESSAGE_WAIT: Final = timedelta(days=1)
+"""How long an undelivered message delays the deletion of its recipient's account."""
 
 
 def close(identity: Identity, password: str, *, client: Client) -> datetime:
@@ -66,7 +66,7 @@ def close(identity: Identity, password: str, *, client: Client) -> datetime:
 
 
 def offer_to_keep(user_id: UUID) -> str:
-    """Return the value that `keep` takes: it proves that the password was just entered."""
+    """Return a value for `keep`, which proves that the password was just entered."""
     with transaction():
         user = account_status.lock(user_id)
         return one_time_tokens.issue(
@@ -77,7 +77,7 @@ def offer_to_keep(user_id: UUID) -> str:
 def check_offer(value: str) -> datetime:
     """Return when the account will be deleted, without consuming the offer.
 
-    Raises what `keep` raises.
+    Raises the errors of `keep`.
     """
     record = one_time_tokens.require(value, VerificationType.KEEP_ACCOUNT)
     return _require_closing(db.session.get(User, record.user_id))
@@ -121,12 +121,12 @@ def delete_due() -> int:
     due = (
         select(User.id)
         .where(User.delete_at <= now)
-        .where(or_(~waiting.exists(), User.delete_at <= now - _FAREWELL))
+        .where(or_(~waiting.exists(), User.delete_at <= now - _LAST_MESSAGE_WAIT))
     )
-    return sum(_is_deleted_if_due(user_id) for user_id in db.session.scalars(due).all())
+    return sum(_try_delete(user_id) for user_id in db.session.scalars(due).all())
 
 
-def _is_deleted_if_due(user_id: UUID) -> bool:
+def _try_delete(user_id: UUID) -> bool:
     try:
         with transaction():
             user = account_status.lock(user_id)
@@ -142,7 +142,7 @@ def _is_deleted_if_due(user_id: UUID) -> bool:
 
 
 def _delete(user: User) -> None:
-    # These requests have an address, but no account.
+    # Reset requests refer to an address, not to an account.
     db.session.execute(
         delete_rows(PasswordResetRequest).where(
             func.lower(PasswordResetRequest.email) == user.email.lower()
@@ -154,7 +154,7 @@ def _delete(user: User) -> None:
 
 def _require_closing(user: User | None) -> datetime:
     """Return when an account will be deleted; raises TokenInvalid if it will not be."""
-    closes = user is not None and not user.disabled_at and not user.frozen_at
-    if user is None or not closes or user.delete_at is None or user.delete_at <= clock.now():
+    is_usable = user is not None and not user.disabled_at and not user.frozen_at
+    if user is None or not is_usable or user.delete_at is None or user.delete_at <= clock.now():
         raise TokenInvalid("the account is not going to be deleted")
     return user.delete_at

@@ -1,4 +1,4 @@
-"""Everything that is kept about a person, for them to take along; secrets are left out."""
+"""Exporting all data that is stored about a user, without secrets."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -25,7 +25,7 @@ from authapp.models.base import table_of
 from authapp.models.transaction import transaction
 
 SECRETS: Final = frozenset({"password_hash", "generation", "body", "html"})
-"""Columns that hold proofs, links or codes, and are left out, like every column of bytes."""
+"""Columns with password hashes, links, codes or parts of tokens. Binary columns are secret too."""
 
 TABLES: Final[dict[str, type[Any]]] = {
     "account": User,

@@ -1,4 +1,4 @@
-"""What a token of any kind is, for an operator: its owner, its status and the reason."""
+"""Explaining a token of any kind to an operator: its owner, its status and the reason."""
 
 import re
 from collections.abc import Callable
@@ -22,22 +22,22 @@ from authapp.token_cache import token_cache
 
 EXPIRED: Final = "expired"
 FORGED: Final = "forged"
-"""The id is of a token of ours, and the rest is not what we made."""
+"""The id belongs to one of our tokens, but the secret or the signature is wrong."""
 
 Facts = dict[str, datetime | str | None]
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A token without its secret; `over` says in a word why it does not work, None that it does.
+    """A token without its secret; `refusal` is why it is refused, or None if it works.
 
-    `facts` are its times and what else sets it apart, in the order in which one asks for them.
+    `facts` has its times and other properties, in display order.
     """
 
     kind: str
     id: UUID
     user_id: UUID | None
-    over: str | None
+    refusal: str | None
     facts: Facts
 
 
@@ -46,11 +46,11 @@ def explain(text: str) -> Explained:
 
     Reads only the database. Raises NotFound for anything that is not one of our tokens.
     """
-    for look in (_by_id, _by_kid, _by_api_token, _by_link, _by_refresh_token, _by_access_token):
-        found = look(text)
+    for find in (_by_id, _by_kid, _by_api_token, _by_link, _by_refresh_token, _by_access_token):
+        found = find(text)
         if found is not None:
             return found
-    raise NotFound("not a token of this site, nor the id of one")
+    raise NotFound("neither a token of this site nor the id of one")
 
 
 def _by_id(text: str) -> Explained | None:
@@ -91,25 +91,25 @@ def _by_refresh_token(text: str) -> Explained | None:
     session = db.session.get(RefreshToken, claim.session_id) if claim else None
     if claim is None or session is None:
         return None
-    over = sessions.end_reason(session)
-    if over is None and claim.generation != session.generation:
-        over = f"generation {claim.generation} was rotated"
-    return replace(_session(session), kind="refresh token", over=over)
+    refusal = sessions.end_reason(session)
+    if refusal is None and claim.generation != session.generation:
+        refusal = f"generation {claim.generation} was rotated"
+    return replace(_session(session), kind="refresh token", refusal=refusal)
 
 
 def _by_access_token(text: str) -> Explained | None:
-    """Explain a JWT by the session and the key that it names, once its signature is ours."""
+    """Explain a JWT by the session and the key that it names; its signature is checked too."""
     try:
-        named = jwt.peek(text)
+        unverified = jwt.peek(text)
     except TokenInvalid:
         return None
-    key, session = _key(named.kid), db.session.get(RefreshToken, named.session_id)
+    key, session = _key(unverified.kid), db.session.get(RefreshToken, unverified.session_id)
     if key is None or session is None:
         return None
     return replace(
         _session(session),
         kind="access token",
-        over=_why_refused(text, key) or sessions.end_reason(session),
+        refusal=_why_refused(text, key) or sessions.end_reason(session),
         facts={"key": key.kid, "key state": key.state, **_session(session).facts},
     )
 
@@ -139,7 +139,7 @@ def _key(kid: str) -> JWTKey | None:
 
 
 def _unless_forged(explained: Explained, is_proven: bool) -> Explained:
-    return explained if is_proven else replace(explained, over=FORGED)
+    return explained if is_proven else replace(explained, refusal=FORGED)
 
 
 def _api_token(token: Token) -> Explained:
@@ -184,14 +184,14 @@ def _session(session: RefreshToken) -> Explained:
 
 def _link(link: VerificationToken) -> Explained:
     is_expired = link.expires_at <= clock.now()
-    over = EXPIRED if is_expired else None
+    refusal = EXPIRED if is_expired else None
     if link.used_at is not None or link.revoked_at is not None:
-        over = "used" if link.used_at is not None else "replaced"
+        refusal = "used" if link.used_at is not None else "replaced"
     return Explained(
         "link or code",
         link.id,
         link.user_id,
-        over,
+        refusal,
         {
             "for": link.type,
             "sent to": link.target,
@@ -204,13 +204,13 @@ def _link(link: VerificationToken) -> Explained:
 
 
 def _jwt_key(key: JWTKey) -> Explained:
-    is_over = key.expires_at is not None and key.expires_at <= clock.now()
-    over = "revoked" if key.state == KeyState.REVOKED else EXPIRED if is_over else None
+    is_expired = key.expires_at is not None and key.expires_at <= clock.now()
+    refusal = "revoked" if key.state == KeyState.REVOKED else EXPIRED if is_expired else None
     return Explained(
         "signing key",
         key.id,
         None,
-        over,
+        refusal,
         {
             "kid": key.kid,
             "key state": key.state,

@@ -1,4 +1,4 @@
-"""Freezing an account by the "This wasn't me" link of a security email."""
+"""Freezing an account with the "This wasn't me" link in a security email."""
 
 from uuid import UUID
 
@@ -40,12 +40,12 @@ def freeze(link: VerificationTokenRecord, email: str, *, client: Client) -> UUID
         revoke_all(user.id, EndReason.FROZEN)
         user.frozen_at, user.delete_at = user.frozen_at or clock.now(), None
         activity.note(user.id, Activity.ACCOUNT_FROZEN, client)
-        if user.email_key == email_key(link.target) or _is_restored(user, link, client):
+        if user.email_key == email_key(link.target) or _try_restore(user, link, client):
             _send_reset_link(user)
     return link.user_id
 
 
-def _is_restored(user: User, record: VerificationTokenRecord, client: Client) -> bool:
+def _try_restore(user: User, record: VerificationTokenRecord, client: Client) -> bool:
     """Restore the address that the link was sent to, and return whether it was still free.
 
     If it was not, neither address can be trusted with the account: it is disabled until an

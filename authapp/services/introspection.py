@@ -1,4 +1,4 @@
-"""Who a token of any kind authenticates; asking changes nothing."""
+"""Checking tokens of any kind: who a token authenticates."""
 
 from authapp.domain import api_tokens, sessions
 from authapp.domain.generations import Generation, generation_of

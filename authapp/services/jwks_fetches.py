@@ -1,7 +1,7 @@
-"""Which programs have fetched the published keys: what a rotation asks before it is made.
+"""Which programs have fetched the published keys; a rotation waits until they have the next one.
 
-Anybody may fetch them under any name, so what is kept is bounded: per process and minute, and as a
-whole. Whoever came only once gives way to whoever is new.
+Anyone may fetch the keys under any name, so the recorded programs are limited, per process and
+minute and in total. A program that fetched only once makes room for a new one.
 """
 
 import logging
@@ -24,25 +24,25 @@ from authapp.token_cache.records import JWTKeyRecord
 log = logging.getLogger(__name__)
 
 COALESCED: Final = timedelta(minutes=1)
-"""How often one program's fetches are noted, unless it was given a newer key."""
+"""Minimum time between two records of one program, unless it was given a newer key."""
 
 MOST_NOTED: Final = 200
-"""Programs that one process notes in that time; the others are noted when they come again."""
+"""Programs that one process records in that time; it records others on a later fetch."""
 
 MOST_KEPT: Final = 1000
 KEPT: Final = timedelta(days=30)
 STILL_USED: Final = timedelta(days=1)
-"""A program that fetched the keys within this time is one that a rotation waits for."""
+"""A rotation waits only for programs that fetched the keys within this time."""
 
 _CONSUMER_CHARACTERS: Final = 200
 
 _lock = threading.Lock()
-# Which key each program was last noted with, for the database that it was noted in.
+# For each database, the newest key that each program was last recorded with.
 _noted: WeakKeyDictionary[Engine, TTLCache[tuple[str, str], str]] = WeakKeyDictionary()
 
 
 def note(consumer: str, address: str, newest_kid: str) -> None:
-    """Note that a program was given the keys up to `newest_kid`; never fails."""
+    """Record that a program was given the keys up to `newest_kid`; database errors are logged."""
     name = consumer[:_CONSUMER_CHARACTERS] or "(no name)"
     if not _is_news(name, address, newest_kid):
         return
@@ -50,27 +50,27 @@ def note(consumer: str, address: str, newest_kid: str) -> None:
         with transaction():
             _write(name, address, newest_kid, clock.now())
     except SQLAlchemyError as error:
-        log.warning("a fetch of the keys was not noted: %s", type(error).__name__)
+        log.warning("a fetch of the keys was not recorded: %s", type(error).__name__)
 
 
 def consumers() -> list[JWKSFetch]:
-    """Return the programs that fetch the keys, the latest first."""
+    """Return the programs that fetch the keys, the most recent first."""
     return list(db.session.scalars(select(JWKSFetch).order_by(JWKSFetch.last_at.desc())))
 
 
 def newest(published: Sequence[JWTKeyRecord]) -> str:
-    """Return the kid of the key that was published last."""
+    """Return the kid of the most recently published key, or an empty string."""
     return max(published, key=lambda key: key.created_at).kid if published else ""
 
 
 def unaware_of(kid: str) -> list[JWKSFetch]:
-    """Return the programs still in use that were not given this newest key yet."""
+    """Return the programs still in use whose newest key is not this one."""
     since = clock.now() - STILL_USED
     return [each for each in consumers() if each.last_at > since and each.newest_kid != kid]
 
 
 def _is_news(consumer: str, address: str, newest_kid: str) -> bool:
-    """Return whether a fetch is worth a write; a flood of names is cut off here."""
+    """Return whether to write a fetch to the database; this also stops a flood of names."""
     with _lock:
         noted = _noted.setdefault(db.engine, _new_memory())
         noted.expire()
@@ -98,14 +98,14 @@ def _write(consumer: str, address: str, newest_kid: str, now: datetime) -> None:
 
 
 def _make_room(now: datetime) -> bool:
-    """See to it that one more program can be kept; False if all that are there come regularly."""
+    """Make room to record one more program; return False if all recorded ones are regular."""
     _rows(delete(JWKSFetch).where(JWKSFetch.last_at < now - KEPT))
     if (db.session.scalar(select(func.count()).select_from(JWKSFetch)) or 0) < MOST_KEPT:
         return True
     came_once = select(JWKSFetch).where(JWKSFetch.first_at == JWKSFetch.last_at)
     oldest = db.session.scalars(came_once.order_by(JWKSFetch.last_at).limit(1)).first()
     if oldest is None:
-        log.warning("a program that fetches the keys is not noted: %s are noted", MOST_KEPT)
+        log.warning("a program that fetched the keys was not recorded: %s already are", MOST_KEPT)
         return False
     db.session.delete(oldest)
     db.session.flush()

@@ -96,8 +96,9 @@ def revoke(kid: str) -> None:
 def prune() -> list[str]:
     """Delete the keys that can no longer verify any token, and return their kids."""
     now = clock.now()
-    gone = [key for key in list_keys() if key.state == KeyState.REVOKED or _is_over(key, now)]
-    kids = [key.kid for key in gone]
+    kids = [
+        key.kid for key in list_keys() if key.state == KeyState.REVOKED or _is_expired(key, now)
+    ]
     with transaction():
         delete_where(JWTKey, JWTKey.kid.in_(kids))
     return kids
@@ -106,7 +107,7 @@ def prune() -> list[str]:
 def rewrap() -> int:
     """Seal every private half under the first of KEY_ENCRYPTION_KEYS; return how many changed.
 
-    Raises Conflict, and changes nothing, if none of the keys opens one of them.
+    Raises Conflict, and changes nothing, if any of them cannot be decrypted.
     """
     with transaction():
         return sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))
@@ -145,10 +146,10 @@ def _require_known(next_key: JWTKey | None, now: datetime) -> None:
     unaware = jwks_fetches.unaware_of(next_key.kid)
     if unaware:
         names = ", ".join(f"{each.consumer} at {each.address}" for each in unaware)
-        raise Conflict(f"not fetched yet by {names}; wait, or use --force")
+        raise Conflict(f"the next key was not fetched yet by {names}; wait, or use --force")
 
 
-def _is_over(key: JWTKey, now: datetime) -> bool:
+def _is_expired(key: JWTKey, now: datetime) -> bool:
     return key.expires_at is not None and key.expires_at <= now
 
 

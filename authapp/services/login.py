@@ -52,7 +52,7 @@ def sign_in(
     user_id, password_hash = _credentials(email)
     is_correct = passwords.verify_password(password_hash, password)
     if not is_correct or user_id is None or password_hash is None:
-        # Recorded for an unknown address too, which must not be refused sooner.
+        # Recorded for unknown addresses too, so that the refusal takes the same time.
         _note_refusal(user_id, client)
         raise CredentialsRefused("the address or the password is wrong")
     new_hash = passwords.hash_password(password) if needs_rehash(password_hash) else password_hash
@@ -66,7 +66,7 @@ def sign_in(
                 security_notices.send(user, "new_device", client=client)
             activity.note(user.id, Activity.SIGNED_IN, client)
             if instead_of is not None:
-                # A client has one session: the replaced one would stay active unseen.
+                # A client has one session; the replaced one would stay active unnoticed.
                 sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
             session = sessions.begin(user.id, remember=remember, client=client)
     except DomainError:
@@ -76,7 +76,7 @@ def sign_in(
 
 
 def _credentials(email: str) -> _Credentials:
-    """Return the account at an address, with its password if it can be signed in to."""
+    """Return the account at an address, with its password hash if it allows sign-in."""
     user = find_owner(email)
     if user is None:
         return _Credentials(None, None)
@@ -94,9 +94,9 @@ def _require_unchanged(user_id: UUID, password_hash: str) -> User:
 
 
 def _is_first_sign_in(user: User) -> bool:
-    """Return whether no one has signed in to a new account yet.
+    """Return True if the account is new and no one has signed in to it yet.
 
-    Activity is deleted in the end, so an old account that was not used for long is not new.
+    Old activity is deleted, so an old account without a recorded sign-in may have had one.
     """
     signed_in = exists().where(
         ActivityEvent.user_id == user.id, ActivityEvent.activity == Activity.SIGNED_IN

@@ -13,7 +13,7 @@ from authapp.models.transaction import transaction
 from authapp.token_cache.records import VerificationTokenRecord
 
 NOTED: Final = Limit("opening", most=1, within=timedelta(days=7))
-"""Entries per link in the account's activity, however often a scanner opens it."""
+"""Limits the activity entries per link, even if a scanner opens it many times."""
 
 
 def open_link(value: str, type: VerificationType, visitor: Visitor, *, client: Client) -> bool:

@@ -1,4 +1,4 @@
-"""Setting a new password by an emailed link."""
+"""Setting a new password with an emailed link."""
 
 from datetime import timedelta
 from typing import Final
@@ -101,7 +101,7 @@ def reset(link: VerificationTokenRecord, new_password: str, *, client: Client) -
         sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         sign_in_limits.forgive_strangers(user.email)
         if user.email_verified_at is None:
-            # Their creator had not proved that the mailbox is theirs, and may be someone else.
+            # Their creator never proved access to the mailbox, and may be someone else.
             api_tokens.revoke_all(user.id, RevokeReason.ADDRESS_PROVEN)
         # The link proves access to the mailbox.
         user.email_verified_at = user.email_verified_at or clock.now()
@@ -109,7 +109,7 @@ def reset(link: VerificationTokenRecord, new_password: str, *, client: Client) -
 
 
 def _answer_oldest() -> bool:
-    """Answer one request; deleting it is what claims it, so that no two workers answer it."""
+    """Answer one request; deleting its row claims it, so that no two workers answer it."""
     # Usually there is none, and a DELETE would make SQLite's other writers wait.
     if db.session.scalar(select(PasswordResetRequest.id).limit(1)) is None:
         release_connection()

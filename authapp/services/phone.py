@@ -13,7 +13,7 @@ from authapp.errors import Conflict
 from authapp.models import Activity, User, VerificationType
 from authapp.models.transaction import transaction
 
-_NEWS: Final = timedelta(days=1)
+_NOTICE_LIFETIME: Final = timedelta(days=1)
 
 
 def set_phone(user: User, phone: str, *, client: Client) -> None:
@@ -51,4 +51,4 @@ def remove(user_id: UUID, *, client: Client) -> None:
 
 def _notify_former(user_id: UUID, phone: str, message: str) -> None:
     if sms.can_send():
-        sms.enqueue(message, to=phone, user_id=user_id, lifetime=_NEWS)
+        sms.enqueue(message, to=phone, user_id=user_id, lifetime=_NOTICE_LIFETIME)

@@ -31,7 +31,7 @@ def renew(refresh_token: str, *, client: Client) -> SignedIn:
     """
     claim = token_cache.proven_refresh_claim(refresh_token)
     if claim is None:
-        raise TokenInvalid("not a refresh token that was issued here")
+        raise TokenInvalid("not a refresh token of this site")
     session = token_cache.get_refresh_token_by_value(refresh_token)
     if session is None or session.ended_at is not None:
         raise sessions.refusal(session or sessions.read_committed(claim.session_id))
@@ -39,7 +39,7 @@ def renew(refresh_token: str, *, client: Client) -> SignedIn:
     if claim.generation == session.generation:
         with transaction():
             rotated = _rotate(session, clock.now(), client)
-            # If another request was faster, or has ended the session, the row says so.
+            # If another request rotated or ended the session first, its row shows it.
             session = rotated or sessions.read_committed(session.id)
         if rotated is not None:
             return sessions.tokens_of(session, signer)
@@ -52,7 +52,7 @@ def _rotate(
 ) -> RefreshTokenRecord | None:
     """Claim the rotation of the current generation; None if another request did.
 
-    A record describes its row for as long as the row has the record's generation.
+    A record matches its row as long as the row still has the record's generation.
     """
     rotated = replace(
         session,

@@ -19,7 +19,7 @@ from authapp.services import verify_email
 
 BY_CLIENT: Final = Limit("register_by_client", most=20, within=timedelta(hours=1))
 BY_ADDRESS: Final = Limit("register_by_address", most=3, within=timedelta(hours=1))
-"""Emails to one address; a client that exceeds it is not told."""
+"""Emails to one address; clients that exceed it are not told."""
 
 
 def register(email: str, password: str, *, client: Client, browser: str | None = None) -> None:
@@ -35,7 +35,7 @@ def register(email: str, password: str, *, client: Client, browser: str | None =
     rate_limits.spend(BY_CLIENT, client.network)
     password_hash = hash_new_password(password, field="password", context=[address])
     is_flooded = _is_flooded(address)
-    if find_owner(address) is None and _is_created(address, password_hash, client, browser):
+    if find_owner(address) is None and _try_create(address, password_hash, client, browser):
         return
     with transaction():
         owner = find_owner(address)
@@ -44,16 +44,16 @@ def register(email: str, password: str, *, client: Client, browser: str | None =
 
 
 def refusals(email: str, password: str) -> list[InputRefused]:
-    """Return every fault that `register` would find in the input, to show all of them at once."""
+    """Return all errors that `register` would find in the input, to show them together."""
     try:
         refused, context = [], [parse_email(email)]
     except InputRefused as refusal:
         refused, context = [refusal], []
-    weighed = strength(password, field="password", context=context)
-    return [*refused, weighed.refusal] if weighed.refusal else refused
+    rating = strength(password, field="password", context=context)
+    return [*refused, rating.refusal] if rating.refusal else refused
 
 
-def _is_created(address: str, password_hash: str, client: Client, browser: str | None) -> bool:
+def _try_create(address: str, password_hash: str, client: Client, browser: str | None) -> bool:
     """Create the account; return False if another request just created one at this address."""
     user = User(email=address, email_key=email_key(address), password_hash=password_hash)
     try:

@@ -15,7 +15,7 @@ def revoke(value: str, *, client: Client) -> None:
     """Revoke a token, effective from its next use; does nothing if it is not active.
 
     An access token or a refresh token ends its session, and with it all of the session's tokens.
-    Any refresh token ever issued for a session will do: its holder may have lost a later one.
+    Any refresh token ever issued for the session works: its holder may have lost a later one.
     """
     if api_tokens.is_api_token(value):
         _revoke_api_token(value, client)

@@ -1,4 +1,4 @@
-"""Accounts as an operator manages them."""
+"""Account management for operators."""
 
 import secrets
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from authapp.models.transaction import transaction
 from authapp.services.activity import list_recent
 
 SHOWN: Final = 10
-"""How many of the latest sessions, tokens and events are shown."""
+"""Maximum number of sessions, of tokens and of events in a description."""
 
 
 @dataclass(frozen=True)

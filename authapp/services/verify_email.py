@@ -1,4 +1,4 @@
-"""Verifying an email address by an emailed link, or by the code in the same email."""
+"""Verifying an email address with an emailed link, or with the code in the same email."""
 
 from datetime import timedelta
 from typing import Final

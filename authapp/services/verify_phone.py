@@ -1,7 +1,7 @@
-"""Verifying a phone number by a texted code.
+"""Verifying a phone number with a texted code.
 
-Whether another account has the number makes no difference, in messages or in time, until the code
-has proved that the number is the visitor's.
+Neither messages nor timing reveal whether another account has the number, until a correct code
+proves that the number is the visitor's.
 """
 
 from datetime import timedelta
@@ -54,7 +54,7 @@ def begin(user_id: UUID, raw: str, region: str, *, client: Client, replaces: boo
     with transaction():
         current = account_status.require_active(user_id).phone
     if not is_available() or (current is not None and not replaces):
-        raise Conflict("no number can be verified now")
+        raise Conflict("no phone number can be verified now")
     if number == current:
         raise InputRefused("phone", "verified_already")
     pending = get_pending(user_id)
@@ -72,7 +72,7 @@ def begin(user_id: UUID, raw: str, region: str, *, client: Client, replaces: boo
 
 
 def send_again(pending: VerificationTokenRecord, *, client: Client) -> None:
-    """Text the same code again, so that a message that arrives late works too.
+    """Text the pending code again, so that a delayed message works too.
 
     Raises TooManyAttempts.
     """
@@ -127,7 +127,7 @@ def _has_other_owner(number: str, user_id: UUID) -> bool:
 
 
 def _text(user_id: UUID, number: str, pending: VerificationTokenRecord | None) -> None:
-    """Add the message to the transaction; with the pending code, unless that expires soon."""
+    """Add a text to the transaction, with the pending code unless it expires soon."""
     now = clock.now()
     code = None
     if pending is not None and pending.expires_at - now > _EXPIRES_SOON:

@@ -156,7 +156,7 @@ def test_what_is_none_of_ours_is_told_in_one_line(app: Flask, text: str) -> None
     code, output = run(app, text)
 
     assert code == 1
-    assert output == "Error: not a token of this site, nor the id of one\n"
+    assert output == "Error: neither a token of this site nor the id of one\n"
 
 
 def test_nothing_that_is_kept_of_a_secret_is_ever_told(
