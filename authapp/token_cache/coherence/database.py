@@ -1,7 +1,8 @@
-"""What the cache asks the database: rows to fill with, the journal, the epoch.
+"""The cache's own access to the database: rows to load, the journal, tombstones and the epoch.
 
-It has connections of its own, so that a request that holds one never waits for itself. The number
-of loaders bounds how many requests ask the database at once when Redis is cold or away.
+It has its own connections, so that a request that already holds one never waits for itself. The
+number of loaders limits how many requests query the database at once when Redis is cold or not
+available.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,9 +33,9 @@ from authapp.token_cache.coherence.tombstones import Tombstone
 from authapp.token_cache.records import Kind, R
 
 REPLAY_BATCH: Final = 500
-# SQLite has one writer: a request that is writing must not wait here for itself.
+# SQLite allows one writer: a request that is writing must not wait here for itself.
 HOUSEKEEPING_WAIT_SECONDS: Final = 0.1
-_CLOCKS_DIFFER: Final = timedelta(minutes=10)
+_CLOCK_DIFFERENCE: Final = timedelta(minutes=10)
 
 _journal = table_of(CacheJournal)
 _state = table_of(CacheState)
@@ -50,14 +51,14 @@ class State(NamedTuple):
 
 
 class JournalEntry(NamedTuple):
-    """A key that changed while Redis could not be told."""
+    """A key whose change could not be sent to Redis."""
 
     id: int
     key: str
 
 
 class CacheDatabase:
-    """Reads that begin when they are asked for: every statement is a transaction of its own."""
+    """Queries in autocommit mode, so that each read sees what is committed when it begins."""
 
     def __init__(self, settings: Settings) -> None:
         self._loaders = _engine(settings, settings.cache.loaders)
@@ -71,7 +72,7 @@ class CacheDatabase:
     def load(self, kind: Kind[R], ids: Sequence[UUID]) -> dict[UUID, R]:
         """Return the committed rows with these ids, as records.
 
-        Raises Unavailable when the database does not answer, or has no free connection in time.
+        Raises Unavailable if the database does not respond or no connection is free in time.
         """
         if not ids:
             return {}
@@ -80,7 +81,7 @@ class CacheDatabase:
 
     def list_ids(self, kind: Kind[R], owner: Sequence[Any]) -> list[UUID]:
         """Return the ids that belong in an owner's list, oldest first."""
-        listed = _of(kind, owner).where(kind.listed(clock.now()))
+        listed = _owned_ids(kind, owner).where(kind.listed(clock.now()))
         rows = self._rows(listed.order_by(kind.table.c.created_at, kind.table.c.id))
         return [row["id"] for row in rows]
 
@@ -92,7 +93,7 @@ class CacheDatabase:
             return State(row.epoch, row.servers, bool(row.journal_waits))
 
     def raise_epoch(self, seen: int, servers: str | None = None) -> None:
-        """Begin a new epoch, unless another process did since `seen`."""
+        """Begin a new epoch, unless another process has begun one since epoch `seen`."""
         values: dict[str, Any] = {"epoch": _state.c.epoch + 1}
         if servers is not None:
             values["servers"] = servers
@@ -100,7 +101,7 @@ class CacheDatabase:
             connection.execute(update(_state).where(_state.c.epoch == seen).values(**values))
 
     def journal(self) -> list[JournalEntry]:
-        """Return the oldest entries of the journal, one batch at most."""
+        """Return the oldest entries of the journal, at most one batch."""
         batch = select(_journal.c.id, _journal.c.key).order_by(_journal.c.id).limit(REPLAY_BATCH)
         with self.housekeeping.connect() as connection:
             return [JournalEntry(row.id, row.key) for row in connection.execute(batch)]
@@ -111,21 +112,21 @@ class CacheDatabase:
             write_journal(connection, keys)
 
     def ids_of(self, kind: Kind[R], owner: Sequence[Any]) -> list[UUID]:
-        """Return the ids of all rows of an owner, including those that are no longer listed."""
-        return [row["id"] for row in self._rows(_of(kind, owner))]
+        """Return the ids of all of an owner's rows, including those that are no longer listed."""
+        return [row["id"] for row in self._rows(_owned_ids(kind, owner))]
 
     def journal_depth(self) -> int:
-        """Return how many changes the journal holds."""
+        """Return the number of entries in the journal."""
         with self.housekeeping.connect() as connection:
             return int(connection.scalar(select(func.count()).select_from(_journal)) or 0)
 
     def forget_journal(self, ids: Sequence[int]) -> None:
-        """Remove entries that Redis was told about."""
+        """Delete journal entries that were replayed."""
         with self.housekeeping.begin() as connection:
             connection.execute(delete(_journal).where(_journal.c.id.in_(ids)))
 
     def tombstones(self, *, after: int, most: int) -> list[Tombstone]:
-        """Return the tombstones beyond an id that are in force, in order."""
+        """Return up to `most` unexpired tombstones with an id above `after`, in order of id."""
         found = (
             select(*(_tombstones.c[name] for name in Tombstone._fields))
             .where(_tombstones.c.id > after, _tombstones.c.expires_at > clock.now())
@@ -136,16 +137,16 @@ class CacheDatabase:
             return [Tombstone(*row) for row in connection.execute(found)]
 
     def forget_tombstones(self, *, up_to: int) -> None:
-        """Delete the tombstones up to an id, in whose place a new epoch has begun."""
+        """Delete the tombstones up to an id, which a new epoch has replaced."""
         with self.housekeeping.begin() as connection:
             connection.execute(delete(_tombstones).where(_tombstones.c.id <= up_to))
 
     def forget_expired_tombstones(self, most: int) -> int:
-        """Delete some tombstones that no copy outlives, and return how many there were."""
+        """Delete up to `most` expired tombstones, and return how many were deleted."""
         expired = select(_tombstones.c.id).where(_tombstones.c.expires_at < clock.now())
         with self.housekeeping.begin() as connection:
-            gone = delete(_tombstones).where(_tombstones.c.id.in_(expired.limit(most)))
-            return connection.execute(gone).rowcount
+            deletion = delete(_tombstones).where(_tombstones.c.id.in_(expired.limit(most)))
+            return connection.execute(deletion).rowcount
 
     def _rows(self, statement: Any) -> Sequence[Any]:
         try:
@@ -156,21 +157,21 @@ class CacheDatabase:
 
 
 def write_journal(session: Any, keys: Sequence[str]) -> None:
-    """Journal keys in the caller's own transaction."""
+    """Journal keys in the caller's transaction."""
     session.execute(insert(_journal), [{"key": key, "created_at": clock.now()} for key in keys])
 
 
 def write_tombstones(session: Any, ended: Mapping[str, timedelta]) -> None:
-    """Add tombstones in the caller's own transaction; each key comes with its kind's duration."""
+    """Add tombstones in the caller's transaction; `ended` maps keys to their kind's duration."""
     now = clock.now()
     rows = [
-        {"key": key, "created_at": now, "expires_at": now + duration + _CLOCKS_DIFFER}
+        {"key": key, "created_at": now, "expires_at": now + duration + _CLOCK_DIFFERENCE}
         for key, duration in ended.items()
     ]
     session.execute(insert(_tombstones), rows)
 
 
-def _of(kind: Kind[Any], owner: Sequence[Any]) -> Select[tuple[UUID]]:
+def _owned_ids(kind: Kind[Any], owner: Sequence[Any]) -> Select[tuple[UUID]]:
     owned = zip(kind.owner_columns, owner, strict=True)
     return select(kind.table.c.id).where(*(kind.table.c[name] == value for name, value in owned))
 

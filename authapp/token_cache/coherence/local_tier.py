@@ -1,8 +1,8 @@
 """What a process remembers of the cache, and when it may answer from memory alone.
 
 A process trusts its memory for CACHE_LOCAL_TRUST from the start of its last poll of the change log.
-A poll is one round trip, made by the first request that finds that time over; it forgets every key
-that was logged. docs/coherence.md has the rules and the proof.
+The first request after that time polls again, in one round trip, and the process forgets every
+logged key. docs/coherence.md has the rules and the proof.
 """
 
 import sys
@@ -23,16 +23,16 @@ from authapp.token_cache.redis.change_log import ChangeLog, News
 MOST_VALUES: Final = 20_000
 MOST_VALUE_BYTES: Final = 16 << 20
 MOST_ABSENT: Final = 10_000
-"""Keys without a row have a memory of their own: guessing ids cannot push values out."""
+"""Keys without a row have their own memory, so that guessed ids cannot displace values."""
 
 LONGEST: Final = timedelta(minutes=1)
-"""Then Redis is read again, which is where a value in use is refreshed before it ends."""
+"""After this time Redis is read again, because only that refreshes a value before it expires."""
 
 _ABSENT_BYTES: Final = 100
 
 
 class Remembered(NamedTuple):
-    """A value, until when it may be used (monotonic time), and its size in memory."""
+    """A value, the monotonic time until which it may be used, and its size in bytes."""
 
     value: Any
     until: float
@@ -40,7 +40,7 @@ class Remembered(NamedTuple):
 
 
 class Memory:
-    """A mapping bounded in entries and bytes, which drops the oldest; reading takes no lock."""
+    """A mapping limited in entries and bytes, which drops the oldest; reads take no lock."""
 
     def __init__(self, most_entries: int, most_bytes: int) -> None:
         self._most_entries = most_entries
@@ -53,7 +53,7 @@ class Memory:
         return len(self._entries)
 
     def put(self, key: str, remembered: Remembered) -> None:
-        """Remember; the caller holds the lock that all changes share."""
+        """Remember a value; the caller must hold the lock that guards all changes."""
         self.forget(key)
         self._entries[key] = remembered
         self._bytes += remembered.size
@@ -71,7 +71,7 @@ class Memory:
 
 
 class LocalTier:
-    """One process's memory of rows, lists, and keys that have no row."""
+    """One process's memory of rows, lists and keys that have no row."""
 
     def __init__(self, backend: CoherentRedisCache, counters: Counters, settings: Settings) -> None:
         self._backend = backend
@@ -93,7 +93,7 @@ class LocalTier:
         return self._log is not None and self._trust_seconds > 0
 
     def recall(self, entries: Sequence[CachedEntry]) -> dict[str, Any]:
-        """Return what is remembered, by key, if memory is trusted now; costs no round trip."""
+        """Return the remembered values by key if memory is trusted now; takes no round trip."""
         now = time.monotonic()
         if now >= self._trusted_until:
             return {}
@@ -108,9 +108,9 @@ class LocalTier:
     def catch_up(self) -> int | None:
         """Poll the log unless memory is trusted, and return the generation of memory.
 
-        A value that is looked up after this may be remembered if no poll has brought news since,
-        that is if the generation is still the same. None means that nothing may be remembered.
-        Raises RedisAway.
+        A value that is looked up after this may be remembered only while the generation is the
+        same, which means that no poll has brought news since. None means that nothing may be
+        remembered. Raises RedisAway.
         """
         if not self.is_on:
             return None
@@ -119,7 +119,7 @@ class LocalTier:
         return self._generation
 
     def remember(self, entry: CachedEntry, look: Look, generation: int | None) -> None:
-        """Remember a value that Redis held, or that this process just filled in there."""
+        """Remember a value that was read from Redis or has just been filled there."""
         if generation is None:
             return
         seconds = min(look.time_left, LONGEST).total_seconds()
@@ -130,8 +130,8 @@ class LocalTier:
     def remember_absent(self, entry: CachedEntry, generation: int | None) -> None:
         """Remember that no row exists.
 
-        The caller held the entry's lease from before it asked the database until now: so no
-        writer has fenced the key in between.
+        The caller must have held the entry's lease since before it queried the database, so that
+        no writer can have fenced the key in between.
         """
         if generation is None:
             return
@@ -146,7 +146,7 @@ class LocalTier:
                 memory.put(entry.key, remembered)
 
     def _poll_in_turn(self) -> None:
-        """Poll, or wait for the thread that does."""
+        """Poll, or wait for the thread that is polling."""
         if not self._polling.acquire(timeout=self._patience_seconds):
             return
         try:
@@ -156,7 +156,7 @@ class LocalTier:
             self._polling.release()
 
     def _poll(self) -> None:
-        """Read the log, forget what it names, and trust memory from before it was read."""
+        """Read the log, forget the logged keys, and trust memory from when the read began."""
         if self._log is None:
             return
         ticket, began = self._backend.enter(), time.monotonic()
@@ -164,8 +164,8 @@ class LocalTier:
             news = self._log.read_after(self._position)
         self._backend.confirm(ticket)
         self._forget(news, ticket)
-        # Not longer than Redis itself is trusted: a later check may find a replayed journal,
-        # whose keys are in the log and not yet forgotten here.
+        # No longer than Redis itself is trusted: by the next check, the journal may have been
+        # replayed, and its keys may be in the log without being forgotten here.
         self._trusted_until = min(began + self._trust_seconds, ticket.until)
 
     def _forget(self, news: News, ticket: Ticket) -> None:
@@ -184,7 +184,7 @@ class LocalTier:
 
 
 def _size_of(value: Any) -> int:
-    """Return about how many bytes a record or a list takes in memory."""
+    """Return the approximate size of a record or list in memory, in bytes."""
     size = sys.getsizeof(value)
     if isinstance(value, list):
         return size + sum(map(sys.getsizeof, value))

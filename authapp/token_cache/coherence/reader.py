@@ -27,7 +27,7 @@ PAUSE_SECONDS: Final = 0.005
 
 
 class Reader:
-    """Reads entries as fast as trusting a local copy, and never one that a commit made stale."""
+    """Read entries from memory, Redis or the database, and never a stale one."""
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class Reader:
         self._load_seconds = 0.001
 
     def read(self, entries: Sequence[CachedEntry]) -> list[Any]:
-        """Return each entry's committed value; None where no row exists.
+        """Return each entry's committed value, or None if its row does not exist.
 
-        It takes no round trip where memory answers, and one where Redis does. Raises Unavailable
-        when neither Redis nor the database can answer.
+        An answer from memory takes no round trip, and one from Redis takes one. Raises Unavailable
+        if neither Redis nor the database can answer.
         """
         values = self._local.recall(entries)
         if len(values) < len(entries):
@@ -57,7 +57,7 @@ class Reader:
         return [values[entry.key] for entry in entries]
 
     def _read_cached(self, entries: Sequence[CachedEntry]) -> dict[str, Any]:
-        """Return what Redis has or can be given; what is missing is the database's to answer."""
+        """Return the values that Redis holds or that can be filled; the caller loads the rest."""
         values: dict[str, Any] = {}
         try:
             generation = self._local.catch_up()
@@ -67,18 +67,18 @@ class Reader:
             for entry, look in looks.items():
                 self._counters.count(Event.HIT if look.is_hit else Event.MISS, entry.kind.name)
                 if look.is_hit:
-                    self._keep(entry, look, generation, values)
+                    self._accept(entry, look, generation, values)
                     values[entry.key] = self._refreshed_ahead(ticket, entry, look)
             misses = {entry: look for entry, look in looks.items() if not look.is_hit}
             self._fill(ticket, misses, generation, values)
         except RedisAway as away:
-            log.debug("the database answers in place of Redis: %s", away)
+            log.debug("reading from the database instead of Redis: %s", away)
         return values
 
-    def _keep(
+    def _accept(
         self, entry: CachedEntry, look: Look, generation: int | None, values: dict[str, Any]
     ) -> None:
-        """Answer with a value that Redis held, and remember it."""
+        """Add a value that was read from Redis to `values`, and remember it."""
         values[entry.key] = look.value
         self._local.remember(entry, look, generation)
 
@@ -89,10 +89,10 @@ class Reader:
         generation: int | None,
         values: dict[str, Any],
     ) -> None:
-        """Take leases, load under them, and replace those that this reader still holds.
+        """Take leases, load the leased entries, and fill those whose lease is still held.
 
-        Where there is a fence, the database answers and nothing is filled; where another reader
-        has the lease, its value is waited for.
+        A fenced entry is not filled: the caller loads it. If another reader holds the lease, this
+        waits for its value.
         """
         lease = new_id()
         free = {entry: look for entry, look in misses.items() if not look.is_fence}
@@ -100,7 +100,7 @@ class Reader:
         leased = [entry for entry, look in looks.items() if look.is_absent]
         for entry, look in looks.items():
             if look.is_hit:
-                self._keep(entry, look, generation, values)
+                self._accept(entry, look, generation, values)
         if leased:
             self._fill_leased(ticket, LEASE + lease, leased, generation, values)
         self._wait_for_others([e for e, look in looks.items() if look.is_lease], generation, values)
@@ -118,7 +118,7 @@ class Reader:
         except Unavailable:
             self._backend.replace(ticket, placed, dict.fromkeys(leased))
             raise
-        # Before Redis is told anything: what was loaded answers in any case.
+        # Before filling: the loaded values are the answer even if the fill fails.
         values.update({entry.key: value for entry, value in loaded.items()})
         for entry, replaced in self._backend.replace(ticket, placed, loaded).items():
             if replaced and loaded[entry] is None:
@@ -131,7 +131,7 @@ class Reader:
     def _wait_for_others(
         self, leased: Sequence[CachedEntry], generation: int | None, values: dict[str, Any]
     ) -> None:
-        """Look again while another reader fills, so that many cold readers cost one load."""
+        """Look again while another reader fills, so that many cold readers cause only one load."""
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         pause = threading.Event()
         while leased and time.monotonic() < give_up_at:
@@ -139,11 +139,11 @@ class Reader:
             _, looks = self._backend.look(leased)
             for entry, look in looks.items():
                 if look.is_hit:
-                    self._keep(entry, look, generation, values)
+                    self._accept(entry, look, generation, values)
             leased = [entry for entry, look in looks.items() if look.is_lease]
 
     def _load(self, entries: Sequence[CachedEntry]) -> dict[CachedEntry, Any]:
-        """Ask the database."""
+        """Load entries from the database."""
         if not entries:
             return {}
         began = time.monotonic()
@@ -156,10 +156,10 @@ class Reader:
         return loaded
 
     def _refreshed_ahead(self, ticket: Ticket, entry: CachedEntry, look: Look) -> Any:
-        """Refresh a value that is in use and about to end, before any request has to wait for it.
+        """Refresh a value that is about to expire, before any request has to wait for it.
 
-        The value that was found serves as the lease: any change since would have replaced it. If
-        it cannot be refreshed it still answers.
+        The value that was found serves as the lease, because any change since would have replaced
+        it. If the refresh fails, that value is returned.
         Source: Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede
         Prevention" (XFetch).
         """
@@ -170,14 +170,14 @@ class Reader:
             loaded = self._load([entry])
             self._backend.replace(ticket, look.raw, loaded)
         except (Unavailable, RedisAway) as error:
-            log.debug("a value was not refreshed ahead: %s", type(error).__name__)
+            log.debug("a value could not be refreshed before it expires: %s", type(error).__name__)
             return look.value
         self._counters.count(Event.REFRESH, entry.kind.name)
         return loaded[entry]
 
 
 def _ends_with_its_row(entry: CachedEntry, look: Look) -> bool:
-    """Return whether a fresh value would not end any later."""
+    """Return whether a fresh value would expire no later than this one."""
     if not isinstance(entry, RowEntry) or look.ends is None:
         return False
     expires_at: datetime | None = look.value.expires_at

@@ -1,7 +1,7 @@
 """The steps of the coherence protocol, as methods of the Flask-Caching backend.
 
-Each is one round trip, or two in a cluster. docs/coherence.md states the protocol and `scripts`
-has the Lua. What a step means for memory in the processes is said in `change_log`.
+Each step takes one round trip, or two in a cluster. docs/coherence.md states the protocol,
+`scripts` has the Lua, and `change_log` has the log that tells processes which keys to forget.
 """
 
 import logging
@@ -38,7 +38,7 @@ MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class Look(NamedTuple):
-    """What a key was seen to hold."""
+    """What a key held when it was read."""
 
     raw: bytes = b""
     value: Any = None
@@ -50,7 +50,7 @@ class Look(NamedTuple):
 
     @property
     def time_left(self) -> timedelta:
-        """How long the value may still be used; zero where there is no value."""
+        """How long the value may still be used; zero if there is no value."""
         return self.ends - clock.now() if self.ends else timedelta()
 
     @property
@@ -67,9 +67,9 @@ class Look(NamedTuple):
 
 
 class CoherentRedisCache(RedisCache):
-    """Flask-Caching's Redis backend with the steps that keep cached rows right.
+    """Flask-Caching's Redis backend, with the steps that keep cached rows coherent.
 
-    Without REDIS_URL it has no client: nothing is ever found in it, and nothing needs removing.
+    Without REDIS_URL it has no client: it holds nothing, and nothing needs to be removed.
     """
 
     def __init__(self, settings: Settings, database: CacheDatabase, counters: Counters) -> None:
@@ -84,7 +84,7 @@ class CoherentRedisCache(RedisCache):
         self._broken_seal_was_logged = False
 
     def enter(self) -> Ticket:
-        """Return permission to trust Redis; raises RedisAway where there is none."""
+        """Return a ticket to trust Redis; raises RedisAway if it cannot be trusted."""
         ticket = self.trust.enter()
         if ticket is None:
             raise NotTrusted(self.trust.doubt)
@@ -100,7 +100,7 @@ class CoherentRedisCache(RedisCache):
         return ticket, dict(zip(entries, opened, strict=True))
 
     def take_leases(self, ticket: Ticket, lease: bytes, looks: Mapping[E, Look]) -> dict[E, Look]:
-        """Lease the keys that are absent or damaged, and return what each key holds now.
+        """Lease the keys that are absent or do not open, and return what each key holds now.
 
         A key that was leased is returned as absent.
         """
@@ -120,10 +120,10 @@ class CoherentRedisCache(RedisCache):
         values: Mapping[E, Any],
         not_after: Mapping[E, datetime] | None = None,
     ) -> dict[E, bool]:
-        """Replace what this process placed, or found unchanged, by a value; None deletes it.
+        """Replace bytes that this process placed or read with a value; None deletes the key.
 
-        `not_after` names the time at which a value must end, if that is earlier than usual.
-        Returns whether each key still held what was to be replaced.
+        `not_after` is the latest time at which each value may expire. Returns whether each key
+        still held these bytes and was replaced.
         """
         steps = []
         for entry, value in values.items():
@@ -135,33 +135,33 @@ class CoherentRedisCache(RedisCache):
     def fence(self, writer: bytes, fenced: Sequence[str]) -> float:
         """Add a writer to the fence of each key, then log the keys.
 
-        Returns the monotonic time at which every process will have forgotten them. The fences come
-        first: a process that read the log before them could read the old value once more, and
-        would not be told again. Raises RedisAway.
+        Returns the monotonic time by which every process will have forgotten them. The fences come
+        first: a process that read the log before them could read the old value again and remember
+        it, and no later entry would make it forget. Raises RedisAway.
         """
         if self.trust.breaker.is_open:
             raise RedisAway("the breaker is open")
         lifetime = int(FENCE / MILLISECOND)
         steps = [Script(scripts.RAISE_FENCE, key, (writer, lifetime)) for key in fenced]
-        with self._known_servers():
+        with self._on_trusted_servers():
             self._run(steps, then=[addition(fenced)])
         for key in fenced:
             self.counters.count(Event.FENCE, keys.family(key))
         return time.monotonic() + self.local_trust_seconds
 
     def settle(self, writer: bytes, values: Mapping[str, tuple[Entry, Any] | None]) -> float:
-        """Take a writer out of each fence; where it was alone, write the committed value.
+        """Remove a writer from each fence; write the committed value if it was never shared.
 
-        A key whose fence was lost may hold an old value, which is deleted, and processes may
-        remember it: it is logged again. Returns the monotonic time at which they will have
-        forgotten it, or 0. Raises RedisAway.
+        A key whose fence was lost may hold an old value, and processes may remember it: the value
+        is deleted, and the key is logged again. Returns the monotonic time by which every process
+        will have forgotten such keys, or 0 if there are none. Raises RedisAway.
         """
         epoch = self.trust.epoch
         steps = []
         for key, value in values.items():
             placed = self.seal(epoch, *value) if value and epoch else (b"", 0)
             steps.append(Script(scripts.SETTLE, key, (writer, *placed)))
-        with self._known_servers():
+        with self._on_trusted_servers():
             answers = dict(zip(values, self._run(steps), strict=True))
         for key, answer in answers.items():
             if answer == scripts.SETTLED_BY_WRITING:
@@ -173,10 +173,10 @@ class CoherentRedisCache(RedisCache):
         return time.monotonic() + self.local_trust_seconds
 
     def invalidate(self, invalidated: Sequence[str]) -> None:
-        """Remove what keys hold, in every process, before this returns.
+        """Remove keys from Redis and from the memory of every process before returning.
 
-        A fence stays, and its writers will not write. While Redis is away the keys are journaled:
-        they are removed before Redis is trusted again.
+        A fence is kept, but its writers will not write a value. If Redis is not available, the
+        keys are journaled, and are removed before Redis is trusted again.
         """
         if self.client is None or not invalidated:
             return
@@ -192,7 +192,7 @@ class CoherentRedisCache(RedisCache):
     def invalidate_pattern(self, pattern: str) -> int:
         """Remove the entries that match a glob, and return how many keys were found.
 
-        If Redis is away, a new epoch begins instead: no entry of any key opens any more.
+        If Redis is not available, a new epoch begins instead, in which no existing entry opens.
         """
         if self.client is None:
             return 0
@@ -210,7 +210,7 @@ class CoherentRedisCache(RedisCache):
         return found
 
     def place(self, entry: Entry, value: Any, *, only_if_absent: bool) -> bool:
-        """Place a value that is not a copy of any row; a fence stays, and the value is dropped."""
+        """Store a value that is not a copy of a row, unless a writer has fenced the key."""
         ticket = self.enter()
         placed, milliseconds = self.seal(ticket.epoch, entry, value)
         if not placed:
@@ -221,12 +221,12 @@ class CoherentRedisCache(RedisCache):
             return self._client.place_if_absent(entry.key, placed, milliseconds)
 
     def matching(self, pattern: str) -> Iterator[list[str]]:
-        """Walk the keys that match a glob, in batches."""
+        """Yield the keys that match a glob, in batches."""
         with self.trust.watch():
             yield from self._client.scan(pattern)
 
     def raw_values(self, batch: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield the keys that hold a value, with the value as it is stored: sealed."""
+        """Yield the keys that hold a value, with the sealed bytes as stored."""
         with self.trust.watch():
             held = self._client.read(batch)
         for key, raw in zip(batch, held, strict=True):
@@ -236,27 +236,27 @@ class CoherentRedisCache(RedisCache):
     def seal(
         self, epoch: int, entry: Entry, value: Any, not_after: datetime | None = None
     ) -> tuple[bytes, int]:
-        """Return the bytes to place and their TTL in milliseconds; empty if it has no time left."""
+        """Return the bytes to place and their TTL in milliseconds; empty if no time is left."""
         left = entry.time_left(value) if value is not None else timedelta()
         if not_after is not None:
             left = min(left, not_after - clock.now())
-        # Redis refuses a TTL of 0.
+        # Redis rejects a TTL of 0.
         if left < MILLISECOND:
             return b"", 0
         sealed = self.envelope.seal(entry.key, epoch, value, clock.now() + left)
         return scripts.VALUE + sealed, int(left / MILLISECOND)
 
     def confirm(self, ticket: Ticket) -> None:
-        """Raise RedisAway unless what was read since `ticket` came from the servers it is for."""
+        """Raise RedisAway unless all responses since `ticket` came from the servers it trusts."""
         if not self.trust.confirms(ticket):
-            raise RedisAway("the answer may have come from another server")
+            raise RedisAway("the response may have come from another server")
 
     @contextmanager
-    def _known_servers(self) -> Iterator[None]:
-        """Raise RedisAway unless the servers that a writer talks to are those that readers trust.
+    def _on_trusted_servers(self) -> Iterator[None]:
+        """Raise RedisAway unless a writer's commands reach the servers that readers trust.
 
-        After a failover a process may still hold on to the previous primary, where no reader will
-        find its fence. A process that has never trusted any server has nothing to compare.
+        After a failover, a process may still be connected to the previous primary, where no reader
+        will find its fence. A process that has never trusted a server has nothing to compare with.
         """
         ticket = self.enter() if self.trust.epoch else None
         yield
@@ -266,7 +266,7 @@ class CoherentRedisCache(RedisCache):
     @property
     def _client(self) -> RedisClient:
         if self.client is None:
-            raise NotTrusted("no Redis is configured: set REDIS_URL")
+            raise NotTrusted("REDIS_URL is not set")
         return self.client
 
     def _remove(self, removed: Sequence[str]) -> None:
@@ -279,9 +279,9 @@ class CoherentRedisCache(RedisCache):
             return self._client.run(steps, then=then)[0]
 
     def _open(self, ticket: Ticket, entry: Entry, raw: bytes) -> Look:
-        """Open a value; one that will not open is a miss, counted, and logged once.
+        """Open a value; one that does not open is a miss, which is counted, and logged once.
 
-        A value of another epoch is only a miss.
+        A value from another epoch is a miss, but is neither counted nor logged.
         """
         if not raw or raw[:1] in (scripts.LEASE, scripts.FENCE):
             return Look(raw)
@@ -293,7 +293,7 @@ class CoherentRedisCache(RedisCache):
             self.counters.count(Event.BROKEN_SEAL, keys.family(entry.key))
             if not self._broken_seal_was_logged:
                 self._broken_seal_was_logged = True
-                log.warning("a cached value does not open and is ignored: %s", broken)
+                log.warning("ignored a cached value that does not open: %s", broken)
             return Look(raw)
         has_ended = entry.key in self.trust.tombstones and isinstance(entry, RowEntry)
         if has_ended and is_active(value):

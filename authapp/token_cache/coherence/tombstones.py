@@ -1,8 +1,8 @@
 """Tombstones: rows that ended or were deleted, so that no older copy of them is trusted.
 
-A transaction that ends a row adds its key to a table, and every check of Redis reads what was added
-since the last one. Someone who can write to Redis, and puts back the sealed value of a session that
-has ended, or hides that it has changed, gains CACHE_TRUST at most.
+A transaction that ends a row adds its key to a table, and every check of Redis reads the tombstones
+that were added since the last one. If someone who can write to Redis puts back the sealed value of
+an ended session, or hides its change, the value is accepted for CACHE_TRUST at most.
 """
 
 import threading
@@ -15,16 +15,16 @@ from typing import Final, NamedTuple
 from authapp import clock
 
 MOST: Final = 100_000
-"""If more are in force, a new epoch begins instead, in which no older copy of anything opens."""
+"""If more are in force, a new epoch replaces them, in which no older copy of any row opens."""
 
 SETTLED_AFTER: Final = timedelta(seconds=60)
-"""Longer than a transaction may take: an id that is missing by then was never committed."""
+"""Longer than a transaction may take: an id that is still missing then was never committed."""
 
-_CLOCKS_DIFFER: Final = timedelta(minutes=1)
+_CLOCK_DIFFERENCE: Final = timedelta(minutes=1)
 
 
 class Tombstone(NamedTuple):
-    """The key of a row that ended; from `expires_at` on, no copy of it has any time left."""
+    """The key of a row that ended; at `expires_at`, every copy of the row has expired."""
 
     id: int
     key: str
@@ -33,15 +33,15 @@ class Tombstone(NamedTuple):
 
 
 class Tombstones:
-    """What one process has read of the table.
+    """The tombstones that one process has read.
 
-    Ids are given out before transactions commit, so a lower id may appear after a higher one.
-    What lies beyond `settled` is read again until its gaps are filled, or too old to be.
+    Ids are assigned before transactions commit, so a lower id may appear after a higher one. Ids
+    above `settled` are read again until the gaps between them are filled, or too old to be filled.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # By a hash of the key: two keys that share one only open less often than they could.
+        # By a hash of the key: a collision only makes values of another key a miss.
         self._expiries: dict[int, float] = {}
         self._news: deque[str] = deque(maxlen=MOST)
         self._seen: set[int] = set()
@@ -60,7 +60,7 @@ class Tombstones:
         return len(self._expiries)
 
     def add(self, tombstones: Sequence[Tombstone]) -> None:
-        """Remember what was read beyond `settled`."""
+        """Remember tombstones that were read above `settled`."""
         with self._lock:
             new = [each for each in tombstones if each.id not in self._seen]
             for tombstone in new:
@@ -68,7 +68,7 @@ class Tombstones:
                 self._news.append(tombstone.key)
                 self._seen.add(tombstone.id)
             if not self.highest:
-                old = clock.now() - SETTLED_AFTER - _CLOCKS_DIFFER
+                old = clock.now() - SETTLED_AFTER - _CLOCK_DIFFERENCE
                 self.settled = max((each.id for each in new if each.created_at < old), default=0)
             self._settle(time.monotonic())
 

@@ -1,10 +1,9 @@
 """When Redis may be trusted: the breaker, the journal's replay and the epoch, checked together.
 
-Redis is trusted for CACHE_TRUST from the start of a check. The check asks the database whether a
-change was journaled that Redis was not told about, and replays it first; and it asks Redis
-whether it is still the same server, and begins a new epoch if not. A writer that had to journal
-waits for CACHE_TRUST before it reports success, so any read after the report follows a check that
-began after the commit. docs/coherence.md has the proof.
+Redis is trusted for CACHE_TRUST from the start of a check. The check replays the changes that
+Redis missed and the database journaled, and begins a new epoch if Redis is not the same server as
+before. A writer that journaled waits for CACHE_TRUST before it reports success, so any read after
+the report relies on a check that began after the commit. docs/coherence.md has the proof.
 """
 
 import logging
@@ -30,16 +29,18 @@ from authapp.token_cache.redis.client import NotTrusted, RedisAway, RedisClient,
 log = logging.getLogger(__name__)
 
 _PATIENCE: Final = 3
-"""How many Redis timeouts to wait for another thread's check, or for the database."""
+"""Number of Redis timeouts to wait for another thread's check, or for the database."""
 
-_LOOKS: Final = 2
+_FINGERPRINT_ATTEMPTS: Final = 2
+
+_MISSED_CHANGES_UNKNOWN: Final = "the changes it missed cannot be read from the database"
 
 
 class Ticket(NamedTuple):
     """Permission to trust Redis.
 
-    `epoch` opens values, `connections` counts those that were checked (a later one may lead to
-    another server, which `Trust.confirms` detects), `until` is monotonic time.
+    Only values of `epoch` open. `connections` is the number of connections that were checked; a
+    later one may lead to another server, which `Trust.confirms` detects. `until` is monotonic time.
     """
 
     epoch: int = 0
@@ -48,7 +49,7 @@ class Ticket(NamedTuple):
 
 
 class Trust:
-    """One process's trust in Redis; without a client there is none, ever."""
+    """One process's trust in Redis; without a client, it never trusts Redis."""
 
     def __init__(
         self,
@@ -65,37 +66,37 @@ class Trust:
         self._counters = counters
         self._patience_seconds = _PATIENCE * settings.cache.timeout.total_seconds()
         self._checking = threading.Lock()
-        self._asking: threading.Thread | None = None
+        self._query_thread: threading.Thread | None = None
         self._ticket = Ticket()
         self._servers = ""
-        self._newcomers, self._newcomers_since = "", 0.0
+        self._new_servers, self._new_servers_since = "", 0.0
         self._checked_at = self._trusted_until = 0.0
         self._database_was_away = False
-        self.doubt = "it was not asked yet" if client else "no Redis is configured: set REDIS_URL"
-        """Why Redis is not trusted, where it is not."""
+        self.doubt = "it has not been checked yet" if client else "REDIS_URL is not set"
+        """Why Redis is not trusted, if it is not."""
 
     @property
     def epoch(self) -> int | None:
-        """The epoch to seal values in; None until the first check has found it."""
+        """The epoch to seal values in; None until the first check has succeeded."""
         return self._ticket.epoch or None
 
     def enter(self) -> Ticket | None:
-        """Return permission to trust Redis, or None when it must not be asked or trusted."""
+        """Return a ticket to trust Redis, or None if it must not be used or trusted."""
         if self._redis is None or self.breaker.is_open:
             return None
         entered, left = time.monotonic(), self._seconds_left()
         if left < self.trust_seconds / 2:
-            # The first request in the second half checks ahead; after the end, all wait for it.
+            # In the second half of the time, one request checks ahead; after it, all requests wait.
             self._check_in_turn(wait=left <= 0)
-        # A check that took long is still good for requests that began before it.
+        # A check that took too long is still valid for requests that began before it.
         is_trusted = self._seconds_left() > 0 or self._checked_at >= entered
         return self._ticket if is_trusted and self._trusted_until else None
 
     def confirms(self, ticket: Ticket) -> bool:
-        """Return whether the answers received since a ticket was given came from known servers.
+        """Return whether all responses since a ticket was issued came from known servers.
 
-        After a failure, or over connections made in between, they may have come from others:
-        these are checked first, and must belong to the ticket's epoch.
+        After a failure, or over connections made since, they may have come from other servers.
+        Those are checked first, and must be in the ticket's epoch.
         """
         made = self._client.connections
         if made > ticket.connections or not self._trusted_until:
@@ -108,7 +109,7 @@ class Trust:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Count successes and failures of Redis; after a failure it is checked before trusted."""
+        """Count successes and failures of Redis; after a failure, require a check."""
         try:
             yield
         except NotTrusted:
@@ -124,37 +125,37 @@ class Trust:
         self._trusted_until = 0.0
 
     def close(self) -> None:
-        """Stop probing, and wait for a question that is under way."""
+        """Stop probing, and wait for a database query that is running."""
         self.breaker.stop()
-        if self._asking is not None:
-            self._asking.join(self._patience_seconds)
+        if self._query_thread is not None:
+            self._query_thread.join(self._patience_seconds)
 
     def check(self) -> None:
-        """Make sure that Redis is the known server and was told about every change.
+        """Make sure that Redis is the known server and has received every change.
 
-        Raises RedisAway when there is no way to be sure.
+        Raises RedisAway if that cannot be established.
         """
         began = time.monotonic()
         was_trusted, epoch = self._trusted_until > 0, self._ticket.epoch
         state = self._ask_database()
         servers, connections = self._find_servers(state.servers if state else self._servers)
         if state is None and not (was_trusted and servers == self._servers):
-            raise NotTrusted("it was away, and the database cannot say what it missed")
+            raise NotTrusted(_MISSED_CHANGES_UNKNOWN)
         if state is not None:
             try:
                 epoch = self._settle_state(state, servers)
             except SQLAlchemyError as error:
-                raise NotTrusted("the database cannot say what it missed") from error
+                raise NotTrusted(_MISSED_CHANGES_UNKNOWN) from error
         self._require_noticed(servers)
         self._servers = servers
         self._ticket = Ticket(epoch, connections, began + self.trust_seconds)
         self._checked_at, self._trusted_until = began, began + self.trust_seconds
 
     def replay(self) -> int:
-        """Tell Redis about every journaled change, and return how many there were.
+        """Remove every journaled key from Redis, and return how many there were.
 
-        Entries are deleted first, then logged for every process, and forgotten by the journal
-        last: a process that finds the journal empty must find them in the log.
+        Keys are removed from Redis first, then added to the change log, and deleted from the
+        journal last: a process that finds the journal empty must find them in the log.
         """
         replayed = 0
         while entries := self._database.journal():
@@ -177,7 +178,7 @@ class Trust:
         return self._trusted_until - time.monotonic()
 
     def _check_in_turn(self, connections: int = 0, *, wait: bool) -> None:
-        """Check, unless another thread just did and knew as many connections."""
+        """Check, unless another thread has just checked as many connections."""
         if not self._checking.acquire(timeout=self._patience_seconds if wait else 0):
             return
         try:
@@ -200,9 +201,9 @@ class Trust:
         return True
 
     def _find_servers(self, expected: str) -> tuple[str, int]:
-        """Ask which servers answer; if they are unexpected, ask again over new connections.
+        """Ask which servers respond; if they are unexpected, ask again over new connections.
 
-        This process may be the one that still talks to a server that is no longer primary.
+        This process may still be connected to a server that is no longer the primary.
         """
         servers, connections = self._ask_servers()
         if expected in ("", servers):
@@ -211,11 +212,11 @@ class Trust:
         return self._ask_servers()
 
     def _ask_servers(self) -> tuple[str, int]:
-        """Return the servers' fingerprint, and how many connections had been made before it.
+        """Return the servers' fingerprint, and the number of connections made before it was read.
 
-        The first question may make a connection itself, hence the second.
+        The first attempt may open a connection itself, hence the second.
         """
-        for _ in range(_LOOKS):
+        for _ in range(_FINGERPRINT_ATTEMPTS):
             connections = self._client.connections
             servers = self._client.servers()
             if connections == self._client.connections:
@@ -223,14 +224,14 @@ class Trust:
         return servers, connections
 
     def _settle_state(self, state: State, servers: str) -> int:
-        """Begin a new epoch for another server, replay the journal, and return the epoch to use."""
+        """Begin a new epoch if necessary, replay the journal, and return the epoch to use."""
         if state.servers != servers:
             if state.servers:
-                log.warning("Redis is another server than before: older entries no longer open")
+                log.warning("Redis is a different server now: older entries are ignored")
             self._database.raise_epoch(state.epoch, servers)
             state = self._database.state()
             if state.servers != servers:
-                raise NotTrusted("another process sees other servers")
+                raise NotTrusted("another process is connected to other servers")
         if state.journal_waits:
             self.replay()
         if len(self.tombstones) > tombstones.MOST:
@@ -241,30 +242,30 @@ class Trust:
         return state.epoch
 
     def _require_noticed(self, servers: str) -> None:
-        """Raise NotTrusted until every process has noticed that other servers answer now.
+        """Raise NotTrusted until every process has noticed that the servers have changed.
 
-        By then the database names them. A process that still talks to the previous ones trusts
-        them for CACHE_TRUST at most; until then a change that only the new ones were told about
-        must not be reported.
+        The database already names the new servers, but a process that is still connected to the
+        previous ones may trust them for up to CACHE_TRUST. Until then, a change that only the new
+        servers have received must not be reported.
         """
         if self._servers in ("", servers):
             return
-        if servers != self._newcomers:
-            self._newcomers, self._newcomers_since = servers, time.monotonic()
-        if time.monotonic() < self._newcomers_since + self.trust_seconds:
-            raise NotTrusted("other servers answer, and not every process has noticed yet")
+        if servers != self._new_servers:
+            self._new_servers, self._new_servers_since = servers, time.monotonic()
+        if time.monotonic() < self._new_servers_since + self.trust_seconds:
+            raise NotTrusted("its servers changed, and other processes may not have noticed yet")
 
     def _ask_database(self) -> State | None:
-        """Return the state, or None when the database does not answer soon.
+        """Return the state, or None if the database does not respond soon.
 
-        A thread asks, because a database that hangs must not hang what Redis can answer.
+        The query runs in a thread, so that a database that hangs does not block reads from Redis.
         """
-        if self._asking is not None and self._asking.is_alive():
+        if self._query_thread is not None and self._query_thread.is_alive():
             return None
         answer: list[Any] = []
-        self._asking = threading.Thread(target=self._ask, args=(answer,), daemon=True)
-        self._asking.start()
-        self._asking.join(self._patience_seconds)
+        self._query_thread = threading.Thread(target=self._ask, args=(answer,), daemon=True)
+        self._query_thread.start()
+        self._query_thread.join(self._patience_seconds)
         return answer[0] if answer else None
 
     def _ask(self, answer: list[Any]) -> None:
@@ -278,10 +279,10 @@ class Trust:
             self._database_was_away = True
 
     def _read_tombstones(self) -> None:
-        """Read what ended lately.
+        """Read the tombstones that were added since the last check.
 
-        This comes before the state: another process may be about to begin a new epoch in place of
-        tombstones, which it then deletes.
+        This must come before reading the state: another process may be about to begin a new epoch
+        in place of tombstones, which it then deletes.
         """
         known = self.tombstones
         found = self._database.tombstones(after=known.settled, most=tombstones.MOST + 1)

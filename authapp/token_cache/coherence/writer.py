@@ -1,7 +1,7 @@
-"""The writer's half of the protocol: every commit fences what it changes, and settles it after.
+"""The writer's half of the protocol: every commit fences the keys it changes, then settles them.
 
-No service calls this. The session's own events do, from the notes that `models.changes` keeps, so
-that no writer can forget it.
+The session's events call this, never a service, so that no writer can forget it. `models.changes`
+records what a transaction changes.
 """
 
 import logging
@@ -37,10 +37,10 @@ Values = dict[str, tuple[Entry, Any] | None]
 
 @dataclass
 class Unit:
-    """One transaction's changes: what each key will hold once it is committed.
+    """One transaction's changes: what each key will hold after the commit.
 
-    An inserted row is no exception: its id may be remembered as absent, and it changes its
-    owner's list. `reports_after` is monotonic time: the commit returns no earlier.
+    Inserted rows are included: their ids may be remembered as absent, and they change their
+    owners' lists. The commit does not return before the monotonic time `reports_after`.
     """
 
     values: Values
@@ -60,7 +60,7 @@ class Writer:
         self._counters = counters
 
     def before_commit(self, session: Session) -> Unit | None:
-        """Fence what the transaction changes; journal it where Redis cannot be told."""
+        """Fence the keys that the transaction changes, or journal them if that fails."""
         changes = changed_rows(session)
         if not changes or self._backend.client is None:
             return None
@@ -72,16 +72,15 @@ class Writer:
             unit.reports_after = self._backend.fence(unit.writer, list(unit.values))
             unit.is_fenced = True
         except RedisAway as away:
-            log.debug("changes are journaled: %s", away)
+            log.debug("journaling changes that could not be fenced: %s", away)
             write_journal(session, list(unit.values))
             self._count_journaled(unit.values)
         return unit
 
     def after_commit(self, unit: Unit) -> None:
-        """Settle what was fenced, with the rows as they were committed.
+        """Settle the fences with the committed rows, or journal the keys if that fails.
 
-        If Redis cannot be told, the fences may be lost as well, for the server may be another by
-        now: then the keys are journaled after all.
+        If Redis cannot be reached, it may be replaced by a server that does not have the fences.
         """
         if unit.is_fenced:
             settled_by = self._settle(unit.writer, unit.values)
@@ -92,10 +91,9 @@ class Writer:
         unit.reports_after = time.monotonic() + self._backend.trust.trust_seconds
 
     def after_rollback(self, unit: Unit, error: BaseException | None) -> None:
-        """Settle what was fenced, without values.
+        """Settle the fences without values.
 
-        When the connection broke, the COMMIT may still succeed: then the fences stay until they
-        expire.
+        If the connection broke, the COMMIT may still succeed, so the fences are left to expire.
         """
         is_known = not (isinstance(error, DBAPIError) and error.connection_invalidated)
         if unit.is_fenced and is_known:
@@ -105,7 +103,7 @@ class Writer:
         try:
             return self._backend.settle(writer, values)
         except RedisAway as away:
-            log.debug("fences are left to expire: %s", away)
+            log.debug("leaving fences to expire: %s", away)
             return None
 
     def _journal_late(self, unsettled: Sequence[str]) -> None:
@@ -122,10 +120,10 @@ class Writer:
 
 
 def _committed_values(session: Session, changes: set[ChangedRow]) -> Values:
-    """Name the keys that changes touch, and read the rows as they are about to be committed.
+    """Return the keys that changes affect, with the rows as they are about to be committed.
 
-    The read is the transaction's own, after its last flush: its row locks keep other transactions
-    from changing them before the commit. Objects as they were loaded would not do.
+    The transaction reads the rows itself after its last flush, whose row locks keep other
+    transactions from changing them before the commit. Objects loaded earlier may be out of date.
     """
     values: Values = {}
     for table in sorted({change.table for change in changes}):
@@ -142,7 +140,7 @@ def _committed_values(session: Session, changes: set[ChangedRow]) -> Values:
 
 
 def _ended(changes: set[ChangedRow], values: Values) -> dict[str, timedelta]:
-    """Name the rows that are no longer active once this is committed, with how long copies live."""
+    """Return the keys of rows that are not active after this commit, with their kind's duration."""
     ended = {}
     for change in changes:
         if change.id is None or change.has_expired:
@@ -181,7 +179,7 @@ def _settle(session: Session) -> None:
 @event.listens_for(db.session, "after_rollback")
 def _abandon(session: Session) -> None:
     if session.in_nested_transaction():
-        # A savepoint was rolled back; what was changed before it is still to be committed.
+        # Only a savepoint was rolled back; earlier changes may still be committed.
         return
     changed_rows(session).clear()
     unit = session.info.pop(_UNIT, None)
@@ -190,10 +188,10 @@ def _abandon(session: Session) -> None:
 
 
 @event.listens_for(db.session, "after_transaction_end")
-def _hold(session: Session, transaction: SessionTransaction) -> None:
-    """Report a change only when no process can answer without it any more.
+def _delay_report(session: Session, transaction: SessionTransaction) -> None:
+    """Report a change only when no process can still answer without it.
 
-    The connection is back in its pool by now, so no other request waits for it.
+    The connection is already back in its pool, so no other request waits for it.
     """
     unit = session.info.pop(_UNIT, None) if transaction.parent is None else None
     if unit is not None and unit.reports_after:
