@@ -1,6 +1,6 @@
-"""Six-digit codes for people to type, derived from what they prove, so that none is kept.
+"""Six-digit codes that users type. They are derived with the server's key, and never stored.
 
-A code is told again by deriving it again, and a database without the server's key yields none.
+To send a code again, derive it again. The database reveals no code without the key.
 """
 
 import hmac
@@ -14,14 +14,14 @@ _SEPARATORS: Final = re.compile(r"[\s.\-\u2010-\u2015]+")
 
 
 def make_code(key: bytes, id: UUID) -> str:
-    """Return the code of a row that says who proves what to whom, and until when."""
+    """Return the code of the verification row with this id."""
     mac = hmac.digest(key, id.bytes, "sha256")
     return f"{int.from_bytes(mac, 'big') % 10**DIGITS:0{DIGITS}}"
 
 
 def read_code(typed: str) -> str | None:
-    """Return the digits of a code as people type and paste it; None for what is no code."""
-    # Keyboards of many scripts have digits of their own.
+    """Return the digits of a code as users type or paste it; None if it is not a code."""
+    # Many scripts have their own digits.
     digits = _SEPARATORS.sub("", unicodedata.normalize("NFKC", typed[:100]))
     if len(digits) != DIGITS or not digits.isdecimal():
         return None
@@ -29,23 +29,22 @@ def read_code(typed: str) -> str | None:
 
 
 def is_code(keys: list[bytes], id: UUID, code: str) -> bool:
-    """Return whether one of our keys made this code for the row."""
+    """Return whether one of the keys gives this code for the row."""
     return any(hmac.compare_digest(make_code(key, id), code) for key in keys)
 
 
 def bind_code(key: bytes, code: str, *, user_id: UUID, purpose: str, target: str) -> bytes:
-    """Return what is kept of a code: it finds no code, and fits no other account or number.
+    """Return the stored MAC of a code, which is valid only for this user, purpose and target.
 
-    Six digits have no entropy to hide behind: without the key, whoever reads the database could
-    try them all.
+    It needs a key: someone who reads the database could try all codes of six digits.
     """
     bound = "\0".join((str(user_id), purpose, target, code))
     return hmac.digest(key, bound.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def is_bound(
-    key: bytes, code: str, kept: bytes, *, user_id: UUID, purpose: str, target: str
+    key: bytes, code: str, stored: bytes, *, user_id: UUID, purpose: str, target: str
 ) -> bool:
-    """Compare a code with what is kept of it, in constant time."""
-    found = bind_code(key, code, user_id=user_id, purpose=purpose, target=target)
-    return hmac.compare_digest(found, kept)
+    """Compare a code with its stored MAC, in constant time."""
+    expected = bind_code(key, code, user_id=user_id, purpose=purpose, target=target)
+    return hmac.compare_digest(expected, stored)

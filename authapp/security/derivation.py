@@ -1,4 +1,4 @@
-"""Keys for separate purposes, derived from one secret so that none can stand in for another."""
+"""Keys for separate purposes, derived from one secret so that none can replace another."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""How many passwords a process hashes at the same time, so that sign-ins starve nothing else."""
+"""Limits how many passwords a process hashes at once, so that sign-ins starve nothing else."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ WAITING_PER_SLOT: Final = 3
 
 
 class QueueFull(Exception):
-    """As many callers as allowed are waiting already."""
+    """The maximum number of callers is already waiting."""
 
 
 class HashingQueue:
@@ -28,7 +28,7 @@ class HashingQueue:
 
     @contextmanager
     def slot(self, slots: int) -> Iterator[None]:
-        """Hold one of so many slots, after waiting for it; raises QueueFull."""
+        """Wait for one of this many slots, and hold it; raises QueueFull."""
         with self._changed:
             self._require_room(slots)
             self._waiting += 1

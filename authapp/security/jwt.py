@@ -25,7 +25,7 @@ _OPTIONS: Final[Any] = {
 
 @dataclass(frozen=True)
 class AccessClaims:
-    """What an access token says: who, in which session, until when, and when last proven."""
+    """The claims of an access token; `auth_time` is when the user last entered the password."""
 
     user_id: UUID
     session_id: UUID
@@ -36,7 +36,7 @@ class AccessClaims:
 
 @dataclass(frozen=True)
 class Unverified:
-    """Which key and session a token must be checked against; nothing here is verified yet."""
+    """The key and the session to check a token against; nothing here is verified yet."""
 
     kid: str
     session_id: UUID
@@ -45,7 +45,7 @@ class Unverified:
 def sign(
     claims: AccessClaims, *, key: Any, kid: str, algorithm: str, issuer: str, audience: str
 ) -> str:
-    """Return a signed access token; it carries no personal data."""
+    """Return a signed access token; it contains no personal data."""
     payload = {
         "iss": issuer,
         "aud": audience,
@@ -60,7 +60,7 @@ def sign(
 
 
 def peek(value: str) -> Unverified:
-    """Read which key and session a token names.
+    """Return the key and the session that a token names.
 
     Raises TokenInvalid for anything that does not have the form of an access token.
     """
@@ -82,8 +82,8 @@ def verify(
 ) -> AccessClaims:
     """Check the signature, the algorithm, the type, the issuer, the audience and the times.
 
-    Raises TokenExpired or TokenInvalid. `iat` and `nbf` may be ahead by the clock skew, for the
-    host that issued the token may be; `exp` is exact, so that no token lives longer.
+    Raises TokenExpired or TokenInvalid. `iat` and `nbf` may be ahead by the clock skew, as the
+    issuing host may be; `exp` is exact, so that no token lives longer.
     Source: RFC 8725 sections 3.1 to 3.11; the algorithm is the key's, never the token's.
     """
     try:
@@ -97,13 +97,13 @@ def verify(
     except jwt.ExpiredSignatureError as error:
         raise TokenExpired("the access token has expired") from error
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise TokenInvalid("the access token does not verify") from error
+        raise TokenInvalid("the access token's signature or claims are invalid") from error
 
 
 def _require_begun(payload: dict[str, Any], latest: datetime) -> None:
-    """Refuse a token from the future, which no clock within the skew could have issued."""
+    """Refuse a token from further in the future than the clock skew allows."""
     if _time(max(payload["iat"], payload.get("nbf", 0))) > latest:
-        raise TokenInvalid("the access token is not valid yet: compare the hosts' clocks")
+        raise TokenInvalid("the access token is not valid yet: check the clocks of the hosts")
 
 
 def _claims(payload: dict[str, Any]) -> AccessClaims:

@@ -1,4 +1,4 @@
-"""Signing keys as key material: making them, naming them, parsing them."""
+"""Signing key material: generating, naming and parsing it."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 _RSA_BITS: Final = 2048
-# RFC 7638 section 3.2 and RFC 8037 section 2: the members that name a key, in this order.
+# RFC 7638 section 3.2 and RFC 8037 section 2: the members that identify a key, in this order.
 _THUMBPRINT_MEMBERS: Final = {
     "RSA": ("e", "kty", "n"),
     "EC": ("crv", "kty", "x", "y"),
@@ -39,7 +39,7 @@ class KeyPair:
 
 
 def generate(algorithm: str) -> KeyPair:
-    """Make a signing key for `RS256`, `ES256` or `EdDSA` (Ed25519)."""
+    """Generate a signing key for `RS256`, `ES256` or `EdDSA` (Ed25519)."""
     private = _generate_private(algorithm)
     members = _as_jwk(private)
     kid = thumbprint(members)
@@ -53,7 +53,7 @@ def generate(algorithm: str) -> KeyPair:
 
 
 def thumbprint(jwk: dict[str, Any]) -> str:
-    """Name a key by its public members (RFC 7638), so that equal keys have equal names."""
+    """Return the RFC 7638 thumbprint of a public key; equal keys have equal thumbprints."""
     members = {name: jwk[name] for name in _THUMBPRINT_MEMBERS[jwk["kty"]]}
     canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
     return _base64url(sha256(canonical).digest())
@@ -61,7 +61,7 @@ def thumbprint(jwk: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=64)
 def parse_public(public_jwk: str) -> Any:
-    """Parse a public half; kept by the text that it came from, so it cannot outlive it."""
+    """Parse a public half; cached by its text, so that a changed key is parsed again."""
     return PyJWK.from_json(public_jwk).key
 
 
@@ -69,8 +69,8 @@ def parse_public(public_jwk: str) -> Any:
 def parse_private(private_der: bytes) -> Any:
     """Parse a private half that was just unsealed.
 
-    RSA's consistency check takes tens of milliseconds and is skipped: an authenticated
-    decryption has vouched for the bytes.
+    RSA's consistency check takes tens of milliseconds, and is skipped because authenticated
+    decryption has already verified the bytes.
     """
     return load_der_private_key(private_der, None, unsafe_skip_rsa_key_validation=True)
 
@@ -82,11 +82,11 @@ def _generate_private(algorithm: str) -> PrivateKey:
         return ec.generate_private_key(ec.SECP256R1())
     if algorithm == "EdDSA":
         return ed25519.Ed25519PrivateKey.generate()
-    raise ValueError(f"no such signing algorithm: {algorithm}")
+    raise ValueError(f"unknown signing algorithm: {algorithm}")
 
 
 def _as_jwk(private: PrivateKey) -> dict[str, Any]:
-    """Return the members of the public half, and no other."""
+    """Return the members of the public half only."""
     kinds: dict[type, type[Algorithm]] = {
         rsa.RSAPublicKey: RSAAlgorithm,
         ec.EllipticCurvePublicKey: ECAlgorithm,

@@ -1,8 +1,8 @@
 """Tokens that carry their row's id: link secrets, API tokens and refresh tokens.
 
-Because the id stands in the value, looking a token up is looking its id up; the secret half is
-compared in constant time and only its digest is kept. Every `parse_*` returns None for anything
-that no `make_*` could have made, so that malformed values cost no look-up.
+A token is looked up by the id in its value. Its secret is compared in constant time, and only the
+secret's digest is stored. Every `parse_*` returns None for values that its `make_*` cannot produce,
+so that malformed values cause no lookup.
 """
 
 import base64
@@ -26,7 +26,7 @@ _LONGEST: Final = 200
 
 @dataclass(frozen=True)
 class IdAndSecret:
-    """What a value says it is: a row's id and the secret that must match the row's digest."""
+    """The content of a value: a row's id, and the secret that must match the row's digest."""
 
     id: UUID
     secret: bytes
@@ -34,7 +34,7 @@ class IdAndSecret:
 
 @dataclass(frozen=True)
 class RefreshClaim:
-    """What a refresh token says it is; `mac` is what proves it."""
+    """The content of a refresh token; `mac` proves the rest."""
 
     session_id: UUID
     generation: int
@@ -47,13 +47,13 @@ def new_secret() -> bytes:
 
 
 def digest(secret: bytes) -> bytes:
-    """Return what is kept of a 256-bit secret; so much entropy needs no slow hash (ASVS 6.5.2)."""
+    """Return a 256-bit secret's digest to store; it needs no slow hash (ASVS 6.5.2)."""
     return sha256(secret).digest()
 
 
-def matches(secret: bytes, kept: bytes) -> bool:
-    """Compare a secret with a kept digest in constant time."""
-    return hmac.compare_digest(digest(secret), kept)
+def matches(secret: bytes, stored: bytes) -> bool:
+    """Compare a secret with a stored digest in constant time."""
+    return hmac.compare_digest(digest(secret), stored)
 
 
 def make_link_token(id: UUID, secret: bytes) -> str:
@@ -69,13 +69,13 @@ def parse_link_token(value: str) -> IdAndSecret | None:
 
 
 def make_refresh_token(key: bytes, session_id: UUID, generation: int) -> str:
-    """Return `<id>.<generation>.<mac>`: derivable, so a lost answer can be given again."""
+    """Return `<id>.<generation>.<mac>`; it can be derived again if a response was lost."""
     mac = _refresh_mac(key, session_id, generation)
     return f"{_to_base64(session_id.bytes)}.{generation}.{_to_base64(mac)}"
 
 
 def parse_refresh_token(value: str) -> RefreshClaim | None:
-    """Read `<id>.<generation>.<mac>`; says nothing yet about whether the mac is right."""
+    """Read `<id>.<generation>.<mac>`; does not check the mac (see `proves`)."""
     parts = _split(value, 3)
     if parts is None or not re.fullmatch(r"0|[1-9][0-9]{0,8}", parts[1]):
         return None
@@ -84,7 +84,7 @@ def parse_refresh_token(value: str) -> RefreshClaim | None:
 
 
 def proves(claim: RefreshClaim, keys: list[bytes]) -> bool:
-    """Return whether one of our keys made this refresh token."""
+    """Return whether one of the keys made this refresh token."""
     return any(
         hmac.compare_digest(claim.mac, _refresh_mac(key, claim.session_id, claim.generation))
         for key in keys
@@ -92,7 +92,7 @@ def proves(claim: RefreshClaim, keys: list[bytes]) -> bool:
 
 
 def make_api_token(prefix: str, id: UUID, secret: bytes) -> str:
-    """Return `<prefix>_<id><secret><checksum>`; the checksum lets a scanner tell it offline."""
+    """Return `<prefix>_<id><secret><checksum>`; scanners verify the checksum offline."""
     body = f"{prefix}_{_to_base62(id.bytes, _ID_CHARACTERS)}" + _to_base62(
         secret, _SECRET_CHARACTERS
     )
@@ -100,7 +100,7 @@ def make_api_token(prefix: str, id: UUID, secret: bytes) -> str:
 
 
 def api_token_length(prefix: str) -> int:
-    """Return how many characters every API token has."""
+    """Return the number of characters in every API token."""
     return len(prefix) + 1 + _ID_CHARACTERS + _SECRET_CHARACTERS + _CHECKSUM_CHARACTERS
 
 
@@ -133,7 +133,7 @@ def _to_base64(raw: bytes) -> str:
 
 
 def _from_base64(encoded: str, size: int) -> bytes | None:
-    """Decode unpadded base64url; None unless it is the one spelling of `size` bytes."""
+    """Decode unpadded base64url; None unless it is the canonical encoding of `size` bytes."""
     try:
         raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -29,13 +29,13 @@ _MOST_SUBSTITUTES: Final = 4
 # OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # Verified for unknown accounts, so that they take the same time as known ones.
-_nobody = _hasher.hash("the password of nobody at all")
+_dummy_hash = _hasher.hash("the password of nobody at all")
 
 
 def weakness(password: str, *, least: int, context: Sequence[str]) -> str | None:
     """Return why a new password is not acceptable, or None.
 
-    `context` has words that an attacker would try first: the address, the product's name.
+    `context` has words that an attacker would try first, such as the address.
     Source: NIST SP 800-63B-4 section 3.1.1.2; no composition rules, no truncation.
     """
     if len(password) > LONGEST:
@@ -46,7 +46,7 @@ def weakness(password: str, *, least: int, context: Sequence[str]) -> str | None
 
 
 def score(password: str, *, context: Sequence[str]) -> int:
-    """Return how hard a password is to guess, from 0 to STRONGEST; looks at its beginning only."""
+    """Return how hard a password is to guess, from 0 to STRONGEST; rates only its beginning."""
     beginning = _normal(password[:_ESTIMATED_CHARACTERS])[:_ESTIMATED_CHARACTERS]
     kinds = _SUBSTITUTED.keys() & set(map(ord, beginning))
     if len(kinds) > _MOST_SUBSTITUTES:
@@ -60,22 +60,23 @@ def hash_password(password: str) -> str:
     return _hasher.hash(_normal(password))
 
 
-def verify_password(kept: str | None, password: str) -> bool:
+def verify_password(password_hash: str | None, password: str) -> bool:
     """Check a password; a missing hash takes as long as a wrong password."""
-    is_possible = kept is not None and len(password) <= LONGEST
+    is_possible = password_hash is not None and len(password) <= LONGEST
     try:
-        return _hasher.verify(kept or _nobody, _normal(password[:LONGEST])) and is_possible
+        is_correct = _hasher.verify(password_hash or _dummy_hash, _normal(password[:LONGEST]))
     except (VerificationError, InvalidHashError):
         return False
+    return is_correct and is_possible
 
 
-def needs_rehash(kept: str) -> bool:
-    """Return whether this hash was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(kept)
+def needs_rehash(password_hash: str) -> bool:
+    """Return whether a hash was made with parameters other than the current ones."""
+    return _hasher.check_needs_rehash(password_hash)
 
 
 def _normal(password: str) -> str:
-    """Return the one form of all the ways that keyboards encode a password (NFKC).
+    """Normalize a password (NFKC), because keyboards encode the same characters differently.
 
     Lone surrogates, which UTF-8 cannot encode, are escaped.
     """

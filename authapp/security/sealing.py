@@ -1,4 +1,4 @@
-"""Authenticated encryption of what lies where others may read or write."""
+"""Authenticated encryption of data that is stored where others may read or write it."""
 
 import os
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ _NONCE_BYTES: Final = 12
 
 
 class SealBroken(Exception):
-    """Sealed bytes that were altered, moved, truncated, or sealed under a key that is gone."""
+    """Sealed bytes that were altered, moved or truncated, or whose key is not configured."""
 
 
 class Sealer:
-    """Seal with the first key, open with any.
+    """Seals with the first key, and opens with any of them.
 
-    AES-256-GCM-SIV (RFC 8452), because random nonces of 96 bits may repeat over a cache's
-    lifetime and this mode survives that. A sealed value is `key id | nonce | ciphertext`.
+    AES-256-GCM-SIV (RFC 8452) stays secure if a nonce repeats, as random nonces of 96 bits may
+    over a cache's lifetime. A sealed value is `key id | nonce | ciphertext`.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
@@ -35,7 +35,7 @@ class Sealer:
     def open(self, sealed: bytes, *, bound_to: bytes) -> bytes:
         """Decrypt what `seal` made.
 
-        Raises SealBroken, and says no more: whoever wrote the bytes learns nothing.
+        Raises SealBroken, which does not tell altered bytes from truncated or moved ones.
         """
         key_id, rest = sealed[:_KEY_ID_BYTES], sealed[_KEY_ID_BYTES:]
         cipher = self._ciphers.get(key_id)
@@ -44,10 +44,10 @@ class Sealer:
         try:
             return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], bound_to)
         except (InvalidTag, ValueError) as error:
-            raise SealBroken("altered, truncated, or sealed for another place") from error
+            raise SealBroken("altered, truncated, or moved from another place") from error
 
     def is_current(self, sealed: bytes) -> bool:
-        """Return whether the first key sealed this."""
+        """Return whether the first key sealed this value."""
         return sealed[:_KEY_ID_BYTES] == self._current
 
 

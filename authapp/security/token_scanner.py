@@ -1,4 +1,4 @@
-"""API tokens in text of any size and kind, told by their prefix and checksum alone."""
+"""Finding API tokens in text of any size, by their prefix and checksum alone."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -7,16 +7,16 @@ from authapp.security.opaque_tokens import api_token_length, parse_api_token
 
 
 class Found(NamedTuple):
-    """A value with a right checksum, and the line on which it begins, counted from 1."""
+    """A value with a valid checksum, and the line on which it begins, counted from 1."""
 
     line: int
     value: str
 
 
 def scan(chunks: Iterable[bytes], prefix: str) -> Iterator[Found]:
-    """Yield every token in a stream, in order, while little more than a chunk is held.
+    """Yield every token in a stream, in order, with little more than a chunk in memory.
 
-    NUL bytes are passed over, so that text in UTF-16 is read as well.
+    NUL bytes are skipped, so that tokens in UTF-16 text are found too.
     """
     mark, length = f"{prefix}_".encode(), api_token_length(prefix)
     held, line = b"", 1
@@ -30,9 +30,9 @@ def scan(chunks: Iterable[bytes], prefix: str) -> Iterator[Found]:
                 line += held.count(b"\n", seen, start)
                 seen = start
                 yield Found(line, value)
-            # What looks like one may end in the beginning of another.
+            # A false match may contain the start of a token.
             start = held.find(mark, start + 1)
-        # The end may be the beginning of a token: it is looked at again with the next chunk.
+        # The end may be the start of a token: it is scanned again with the next chunk.
         settled = max(0, len(held) - length + 1)
         line += held.count(b"\n", seen, settled)
         held = held[settled:]

@@ -25,7 +25,7 @@ from authapp.models.base import table_of
 from authapp.models.transaction import transaction
 
 SECRETS: Final = frozenset({"password_hash", "generation", "body", "html"})
-"""Columns with password hashes, links, codes or parts of tokens. Binary columns are secret too."""
+"""Columns with hashes, links, codes or parts of tokens; binary columns are left out too."""
 
 TABLES: Final[dict[str, type[Any]]] = {
     "account": User,
