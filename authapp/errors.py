@@ -1,31 +1,31 @@
-"""The errors that the product raises on purpose.
+"""The errors that authapp raises on purpose.
 
     AuthappError
     ├── ConfigError             a setting is missing, malformed or unsafe
-    └── DomainError             a use case said no; web, api and cli say it to the person
-        ├── InputRefused        one field's input is not acceptable
-        ├── CredentialsRefused  the e-mail address or the password is wrong
+    └── DomainError             a use case was refused
+        ├── InputRefused        the input of one field is not acceptable
+        ├── CredentialsRefused  the email address or the password is wrong
         ├── ProofTooOld         the password was entered too long ago for this
-        ├── NotFound            no such thing, or not this person's
-        ├── NotAllowed          known, but may not do this
+        ├── NotFound            does not exist, or belongs to another user
+        ├── NotAllowed          authenticated, but not allowed to do this
         │   ├── AccountDisabled by an operator
         │   ├── AccountFrozen   by its owner, until they choose a new password
-        │   ├── AccountClosing  at its owner's wish, until it is deleted
-        │   ├── AddressUnverified  not before the e-mail address is verified
-        │   └── ScopeMissing    the API token was not given the scope that this takes
-        ├── Conflict            the thing is not in a state that allows this
-        │   └── LimitReached    there are as many as there may be
+        │   ├── AccountClosing  by its owner, until it is deleted
+        │   ├── AddressUnverified  requires a verified email address
+        │   └── ScopeMissing    the API token does not have the required scope
+        ├── Conflict            the current state does not allow this
+        │   └── LimitReached    the maximum number already exists
         ├── TooManyAttempts     a limit was reached; try again later
         ├── TokenRefused        a token, link or code does not work
-        │   ├── TokenInvalid    malformed, forged, unknown or meant for something else
-        │   ├── SigningKeyRefused  names a signing key that is not trusted; can be renewed
+        │   ├── TokenInvalid    malformed, forged, unknown or of another type
+        │   ├── SigningKeyRefused  its signing key is not trusted; renewing it helps
         │   ├── TokenExpired    too old
-        │   ├── TokenUsed       worked once already
-        │   └── TokenRevoked    taken back, with the reason
+        │   ├── TokenUsed       already used
+        │   └── TokenRevoked    revoked, with the reason
         └── Unavailable         neither the cache nor the database can answer
             └── Overloaded      too many requests are doing this work; try again in a second
 
-Services raise; `web`, `api` and `cli` each turn these into an answer in one place.
+Services raise these; `web`, `api` and `cli` each turn them into a response in one place.
 """
 
 from datetime import timedelta
@@ -37,7 +37,7 @@ class AuthappError(Exception):
 
 
 class ConfigError(AuthappError):
-    """Settings that the application refuses to start with; the message has one line for each."""
+    """Settings that prevent the application from starting; the message has a line for each."""
 
 
 class DomainError(AuthappError):
@@ -45,9 +45,9 @@ class DomainError(AuthappError):
 
 
 class InputRefused(DomainError):
-    """One field's input, refused for a reason that its writer can mend.
+    """The input of one field, refused for a reason that the user can fix.
 
-    `reason` is a stable code (`too_short`, `common`, ...) that the skins word.
+    `reason` is a stable code, such as `too_short`, for which `web` and `api` have messages.
     """
 
     def __init__(self, field: str, reason: str, **details: object) -> None:
@@ -58,11 +58,11 @@ class InputRefused(DomainError):
 
 
 class CredentialsRefused(DomainError):
-    """Sign-in refused; never says which half was wrong."""
+    """Sign-in refused, without saying whether the address or the password was wrong."""
 
 
 class ProofTooOld(DomainError):
-    """Signed in, but what is asked for takes a password that was entered within `max_age`."""
+    """The user is signed in, but must have entered the password within `max_age`."""
 
     def __init__(self, max_age: timedelta) -> None:
         super().__init__(f"the password must have been entered within the last {max_age}")
@@ -70,23 +70,23 @@ class ProofTooOld(DomainError):
 
 
 class NotFound(DomainError):
-    """The thing does not exist, or is not this person's to see."""
+    """It does not exist, or belongs to another user."""
 
 
 class NotAllowed(DomainError):
-    """The caller is known but may not do this."""
+    """The caller is authenticated, but not allowed to do this."""
 
 
 class AccountDisabled(NotAllowed):
-    """An operator has disabled the account; only an operator enables it."""
+    """An operator has disabled the account; only an operator can enable it."""
 
 
 class AccountFrozen(NotAllowed):
-    """Its owner has frozen the account; a new password, chosen by a mailed link, lifts it."""
+    """The owner has frozen the account; a password reset unfreezes it."""
 
 
 class AccountClosing(NotAllowed):
-    """Its owner wants the account deleted, and may still change their mind."""
+    """The owner has closed the account, and can still restore it."""
 
     def __init__(self, user_id: UUID) -> None:
         super().__init__("the account will be deleted")
@@ -94,31 +94,31 @@ class AccountClosing(NotAllowed):
 
 
 class AddressUnverified(NotAllowed):
-    """It takes an account whose e-mail address is verified."""
+    """The account's email address must be verified first."""
 
 
 class ScopeMissing(NotAllowed):
-    """The API token was not given the scope that this takes."""
+    """The API token does not have the required scope."""
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"this takes the scope {scope}")
+        super().__init__(f"this requires the scope {scope}")
         self.scope = scope
 
 
 class Conflict(DomainError):
-    """The thing is not in a state that allows this."""
+    """The current state does not allow this."""
 
 
 class LimitReached(Conflict):
-    """There are as many as one may have: one must go before another comes."""
+    """The maximum number already exists."""
 
     def __init__(self, most: int) -> None:
-        super().__init__(f"there may be at most {most}")
+        super().__init__(f"the maximum is {most}")
         self.most = most
 
 
 class TooManyAttempts(DomainError):
-    """A limit was reached."""
+    """A rate limit was reached."""
 
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__(f"too many attempts; retry after {retry_after}")
@@ -132,11 +132,11 @@ class TokenRefused(DomainError):
 
 
 class TokenInvalid(TokenRefused):
-    """Malformed, forged, unknown, or meant for something else."""
+    """Malformed, forged, unknown, or of another type."""
 
 
 class SigningKeyRefused(TokenRefused):
-    """The key that an access token names is not trusted, or no longer; renewing the token helps."""
+    """The signing key of an access token is not trusted, or no longer; renewing the token helps."""
 
     def __init__(self) -> None:
         super().__init__("the token's signing key is not trusted: renew the token")
@@ -151,11 +151,11 @@ class TokenExpired(TokenRefused):
 
 
 class TokenUsed(TokenRefused):
-    """A one-use token that was used already."""
+    """A single-use token that was already used."""
 
 
 class TokenRevoked(TokenRefused):
-    """Taken back before it expired; `reason` is a stable code."""
+    """Revoked before it expired; `reason` is a stable code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -163,7 +163,7 @@ class TokenRevoked(TokenRefused):
 
 
 class Unavailable(DomainError):
-    """Nothing that could answer is reachable: an outage, never a refusal."""
+    """Neither the cache nor the database can answer: an outage, not a refusal."""
 
     def __init__(self, retry_after: timedelta = timedelta(seconds=5)) -> None:
         super().__init__("neither the cache nor the database can answer")
@@ -171,7 +171,7 @@ class Unavailable(DomainError):
 
 
 class Overloaded(Unavailable):
-    """As many requests as allowed are doing this work already."""
+    """The maximum number of requests is already doing this work."""
 
     def __init__(self) -> None:
         super().__init__(timedelta(seconds=1))

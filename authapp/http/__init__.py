@@ -1,1 +1,1 @@
-"""What pages and programs' routes share: what a request brings along, and errors for programs."""
+"""Shared by the pages and the API: reading requests, and problem documents."""

@@ -1,4 +1,4 @@
-"""The tokens that the current request carries, in its header or in its cookies."""
+"""The tokens in the current request's `Authorization` header and cookies."""
 
 from typing import Final
 
@@ -13,20 +13,20 @@ DEVICE: Final = "device"
 
 
 def bearer() -> str | None:
-    """Return the token of the `Authorization` header; None if there is no such header."""
+    """Return the bearer token in the `Authorization` header; None if there is none."""
     scheme, _, value = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else None
 
 
 def cookie(name: str) -> str:
-    """Return the token of a cookie; empty if there is none."""
+    """Return the token in a cookie; empty if there is none."""
     full_name = cookie_name(name)
     # For a missing name, `get` of Werkzeug's dictionary builds and catches an exception.
     return request.cookies[full_name] if full_name in request.cookies else ""  # noqa: SIM401
 
 
 def cookie_name(name: str) -> str:
-    """Return a cookie's name; behind TLS it is a name that no neighbour can set."""
+    """Return a cookie's name; behind TLS, its prefix keeps other subdomains from setting it."""
     return f"__Host-{name}" if is_secure() else name
 
 

@@ -1,6 +1,6 @@
 """Strict decoding of request bodies: nothing is accepted that two parsers could read differently.
 
-An error names what is wrong, where, and what to send instead.
+Each error says what is wrong, where, and what to send instead.
 """
 
 import codecs
@@ -95,7 +95,7 @@ def _json_text(data: bytes) -> str:
         raise MalformedBody(
             "The body starts with a byte-order mark at byte 0. Send JSON as UTF-8 without one."
         )
-    # Every second byte of English text in UTF-16.
+    # In UTF-16, every second byte of English text is a NUL.
     if (offset := data.find(0)) >= 0:
         raise MalformedBody(f"The body has a NUL at byte {offset}. Send JSON as UTF-8 without any.")
     return decode_utf8(data)
@@ -120,7 +120,7 @@ def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> float:
-    """Return an integer; a longer one than Python converts is as good as infinite."""
+    """Return an integer; one with too many digits becomes infinity, which `_check` refuses."""
     return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
 
 
@@ -128,7 +128,7 @@ _DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer
 
 
 def _check(value: Any, where: str, levels: int) -> None:
-    """Check what JSON's grammar allows and I-JSON does not."""
+    """Raise MalformedBody for a value that JSON allows and I-JSON does not."""
     match value:
         case str():
             if _LONE_SURROGATE.search(value):
@@ -168,5 +168,5 @@ def _member(where: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """Return a name such that it fits into a message, whatever it contains."""
+    """Return a name as short ASCII text that is safe in a message."""
     return ascii(name[:_SHOWN_CHARACTERS])

@@ -1,6 +1,6 @@
-"""Which `Host` headers are valid. A request with another gets 400, whatever it asks for.
+"""Checking `Host` headers: a request with an invalid one gets 400.
 
-Nothing here depends on which host it is: links carry PUBLIC_URL.
+Any valid host is accepted, because links are built from PUBLIC_URL.
 """
 
 import re
@@ -25,6 +25,6 @@ _STAND_IN: Final = "localhost"
 
 
 def replace(environ: "WSGIEnvironment") -> None:
-    """Replace an invalid host, with which Flask could not even build the links of an error page."""
+    """Replace an invalid host, with which Flask could not build the links of an error page."""
     environ["HTTP_HOST"] = _STAND_IN
     environ[REPLACED] = True

@@ -1,4 +1,4 @@
-"""The types of problem documents: what each error is to a program, and what to do about it.
+"""The types of problem documents: how each error is reported to programs, and what to do.
 
 docs/api.md lists them all. `type` and `status` are stable; `title` and `detail` may be reworded.
 """
@@ -11,7 +11,7 @@ from authapp import errors
 
 
 class Kind(NamedTuple):
-    """What an error is to a program; `detail` says what to do."""
+    """How an error is reported to programs; `detail` says what to do."""
 
     status: HTTPStatus
     type: str
@@ -137,7 +137,7 @@ _DOMAIN: Final[dict[type[errors.DomainError], Kind]] = {
     errors.TokenRefused: Kind(
         HTTPStatus.UNAUTHORIZED,
         "token-invalid",
-        "The token is not one of ours",
+        "The token is not valid",
         "Check that the whole token was sent, and to the site that issued it.",
     ),
 }
@@ -199,12 +199,12 @@ _HTTP: Final = {
 
 
 def of_error(error: errors.DomainError) -> Kind:
-    """Return what an error is to a program."""
+    """Return the kind of a domain error."""
     return next(kind for cause, kind in _DOMAIN.items() if isinstance(error, cause))
 
 
 def of_status(status: HTTPStatus) -> Kind:
-    """Return what an error is of which only the status is known."""
+    """Return the kind of an error of which only the status is known."""
     if status in _HTTP:
         return _HTTP[status]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

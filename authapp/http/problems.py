@@ -1,6 +1,6 @@
-"""Errors as programs read them: problem details of RFC 9457, and the challenges of RFC 6750.
+"""Errors for programs: problem documents (RFC 9457) and challenges (RFC 6750).
 
-`type` is what a program may rely on; `title` and `detail` are for its author, in English.
+Programs may rely on `type`; `title` and `detail` are for their developers, in English.
 """
 
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ from authapp.http.problem_types import Kind
 
 TYPES: Final = "urn:authapp:problem:"
 
-_FOR_PROGRAMS: Final = ("/api/", "/oauth/", "/auth/", "/.well-known/")
-_ALONE: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_PREFIXES_FOR_PROGRAMS: Final = ("/api/", "/oauth/", "/auth/", "/.well-known/")
+_PATHS_FOR_PROGRAMS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
-# Their messages tell more than the type does; those of other errors repeat it, or a code.
+# Their messages add to the type; those of other errors repeat it, or are codes.
 _EXPLAINED: Final = (errors.NotAllowed, errors.Conflict, errors.TokenInvalid)
 
 
 class InputFaulty(UnprocessableEntity):
-    """A body whose fields are not what they should be; each fault names its field."""
+    """A body with invalid fields; each fault names its field."""
 
     def __init__(self, faults: Sequence[dict[str, Any]]) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class InputFaulty(UnprocessableEntity):
 
 
 def is_for_program() -> bool:
-    """Return whether programs, and not browsers, use the requested path."""
-    return request.path.startswith(_FOR_PROGRAMS) or request.path in _ALONE
+    """Return whether the requested path is for programs rather than browsers."""
+    return request.path.startswith(_PREFIXES_FOR_PROGRAMS) or request.path in _PATHS_FOR_PROGRAMS
 
 
 def for_refusal(error: errors.DomainError) -> Response:
-    """Return the document for an error that a use case raised."""
+    """Return the problem document for a domain error."""
     kind = problem_types.of_error(error)
     members: dict[str, Any] = {}
     if isinstance(error, errors.InputRefused):
@@ -50,7 +50,7 @@ def for_refusal(error: errors.DomainError) -> Response:
 
 
 def for_http_error(error: HTTPException) -> Response:
-    """Return the document for an error that the framework, or a body's model, raised."""
+    """Return the problem document for an error that Flask or a body's model raised."""
     if isinstance(error, InputFaulty):
         kind = problem_types.INPUT_REFUSED
         return _problem(kind, kind.detail, {"errors": error.faults})
@@ -62,7 +62,7 @@ def for_http_error(error: HTTPException) -> Response:
 
 
 def for_fault(reference: str) -> Response:
-    """Return the document for an internal error, which is logged under the same reference."""
+    """Return the problem document for an internal error that was logged with this reference."""
     kind = problem_types.of_status(HTTPStatus.INTERNAL_SERVER_ERROR)
     return _problem(kind, kind.detail, {"reference": reference})
 
@@ -90,7 +90,7 @@ def _problem(
 
 
 def _detail(kind: Kind, error: errors.DomainError) -> str:
-    """Return what happened, where that is known more exactly, and what to do."""
+    """Return the error's message, if it adds to the title, and what to do."""
     message = str(error)
     if not isinstance(error, _EXPLAINED) or not message:
         return kind.detail
@@ -100,12 +100,12 @@ def _detail(kind: Kind, error: errors.DomainError) -> str:
 def _http_detail(kind: Kind, error: HTTPException) -> str:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         return f"Use one of these methods: {', '.join(sorted(error.valid_methods))}."
-    # The description of the instance is ours; that of its class is written for browsers.
+    # We set the description of the instance; that of its class is written for browsers.
     return vars(error).get("description") or kind.detail
 
 
 def _challenge(kind: Kind, error: errors.DomainError) -> str | None:
-    """Say what a better token would be; the error is named to whoever sent one (RFC 6750 3.1)."""
+    """Return the challenge, with an error only if a token was sent (RFC 6750 section 3.1)."""
     if isinstance(error, errors.ScopeMissing):
         return f'Bearer error="insufficient_scope", scope="{error.scope}"'
     if isinstance(error, errors.ProofTooOld):

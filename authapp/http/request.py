@@ -1,4 +1,4 @@
-"""Flask's request, except that a query which cannot be decoded is a bad request and not a fault."""
+"""Flask's request, except that a query that cannot be decoded gets 400 instead of 500."""
 
 from typing import Final
 
