@@ -22,6 +22,7 @@ from authapp.models import User, db
 from authapp.security import passwords
 from authapp.services import keys
 from tests.support.accounts import add_user
+from tests.support.agreement import disagreements
 from tests.support.applications import (
     UNHURRIED,
     dispose,
@@ -141,7 +142,7 @@ def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Hash passwords with little memory, except in tests marked `real_passwords`."""
     if request.node.get_closest_marker("real_passwords") is None:
         monkeypatch.setattr(passwords, "_hasher", _CHEAP_HASHER)
-        monkeypatch.setattr(passwords, "_nobody", _CHEAP_HASH)
+        monkeypatch.setattr(passwords, "_dummy_hash", _CHEAP_HASH)
 
 
 @pytest.fixture(scope="session")
@@ -152,9 +153,12 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCach
 
 @pytest.fixture
 def make_app(
-    environ: dict[str, str], compiled_templates: BytecodeCache
+    request: pytest.FixtureRequest, environ: dict[str, str], compiled_templates: BytecodeCache
 ) -> Iterator[Callable[..., Flask]]:
-    """Create applications on the same servers; each one stands for a process."""
+    """Create applications on the same servers; each one stands for a process.
+
+    After the test, Redis and the database must agree.
+    """
     made: list[Flask] = []
 
     def make(**changes: str) -> Flask:
@@ -163,8 +167,11 @@ def make_app(
         return made[-1]
 
     yield make
+    differing = {key for app in made for key in disagreements(app)}
     for app in made:
         dispose(app)
+    if request.node.get_closest_marker("ends_in_disagreement") is None:
+        assert differing == set(), "Redis and the database disagree after the test"
 
 
 @pytest.fixture

@@ -1,24 +1,17 @@
-"""Every service function that writes cached rows, called: what it touched is settled afterwards.
+"""After each use case that changes cached rows, Redis has no fence and no outdated value left.
 
-The functions are found in the modules, with whatever they reach that writes. To add one: add to
-WALKS whatever a caller does that reaches it.
+Every entry of the person is cached before, so that a use case that forgets one is caught. Every
+other test is checked for the same on a colder cache (`make_app`).
 """
 
-import dis
-import importlib
-import inspect
-import pkgutil
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
-from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from authapp import clock, domain, services
+from authapp import clock
 from authapp.domain import (
     emailed_links,
     one_time_tokens,
@@ -38,7 +31,7 @@ from authapp.models import (
     VerificationType,
     db,
 )
-from authapp.models.changes import CachedRow, delete_where
+from authapp.models.changes import delete_where
 from authapp.services import (
     api_tokens,
     change_email,
@@ -70,18 +63,13 @@ from tests.token_cache.rows import add_link, add_session, add_token
 
 NEW_PASSWORD = "several other words in a row"
 NUMBER = "+12025550123"
-OURS = (services.__name__, domain.__name__)
-WRITERS = ("update_where", "delete_where", "delete_user")
-CACHED = {column.name for each in CachedRow.__subclasses__() for column in each.__table__.columns}
-SHARED = {column.name for column in User.__table__.columns}
-MADE = {each.__name__ for each in CachedRow.__subclasses__()}
 
 
-class Somebody:
+class Person:
     """A person with sessions, tokens and links of every kind, all of them cached."""
 
-    def __init__(self, number: int) -> None:
-        self.user = add_user(f"person{number}@example.org")
+    def __init__(self) -> None:
+        self.user = add_user("person@example.org")
         self.id = self.user.id
         self.signed_in = start_session(self.id, remember=False, client=HERE)
         self.identity = self.signed_in.identity
@@ -106,29 +94,29 @@ class Somebody:
         return value
 
 
-def _closed(who: Somebody) -> None:
+def _closed(who: Person) -> None:
     delete_account.close(who.identity, PASSWORD, client=HERE)
 
 
-def _keep(who: Somebody) -> None:
+def _keep(who: Person) -> None:
     _closed(who)
     delete_account.keep(delete_account.offer_to_keep(who.id), client=HERE)
 
 
-def _freeze(who: Somebody) -> None:
+def _freeze(who: Person) -> None:
     freeze_account.freeze(
         freeze_account.check(who.link(VerificationType.NOT_ME)), who.user.email, client=HERE
     )
 
 
-def _reset(who: Somebody) -> None:
+def _reset(who: Person) -> None:
     password_reset.request(who.user.email, client=HERE)
     password_reset.answer_requests()
     link = password_reset.check(who.link(VerificationType.PASSWORD_RESET))
     password_reset.reset(link, NEW_PASSWORD, client=HERE)
 
 
-def _verify_email(who: Somebody) -> None:
+def _verify_email(who: Person) -> None:
     who.row().email_verified_at = None
     db.session.commit()
     verify_email.send_again(who.id, browser=None)
@@ -136,21 +124,21 @@ def _verify_email(who: Somebody) -> None:
     verify_email.claim(value, Visitor(who.id, None), "", client=HERE)
 
 
-def _verify_email_by_code(who: Somebody) -> None:
+def _verify_email_by_code(who: Person) -> None:
     who.row().email_verified_at = None
     db.session.commit()
     code = emailed_links.code_of(who.link(VerificationType.EMAIL_VERIFICATION))
     verify_email.claim_by_code(Visitor(who.id, None), who.user.email, code, client=HERE)
 
 
-def _change_email(who: Somebody) -> None:
+def _change_email(who: Person) -> None:
     address = f"new.{who.user.email}"
     change_email.request(who.id, address, browser="x" * 43, client=HERE)
     value = who.link(VerificationType.EMAIL_CHANGE, address)
     change_email.claim(value, Visitor(who.id, None), "", client=HERE)
 
 
-def _change_email_and_restore_it(who: Somebody) -> None:
+def _change_email_and_restore_it(who: Person) -> None:
     value = who.link(VerificationType.EMAIL_CHANGE, f"new.{who.user.email}")
     since = clock.now() - timedelta(minutes=1)
     pending = change_email.get_pending(who.id)
@@ -162,37 +150,37 @@ def _change_email_and_restore_it(who: Somebody) -> None:
     db.session.commit()
 
 
-def _verify_phone(who: Somebody) -> None:
+def _verify_phone(who: Person) -> None:
     verify_phone.begin(who.id, NUMBER, "US", client=HERE, replaces=True)
     pending = verify_phone.require_pending(who.id)
     verify_phone.claim(pending, phone_codes.code_of(pending) or "", client=HERE)
     phone.remove(who.id, client=HERE)
 
 
-def _roll_keys(who: Somebody) -> None:
+def _roll_keys(who: Person) -> None:
     keys.rotate(force=True)
     keys.revoke(signing_keys.signer().kid)
     keys.prune()
 
 
-def _stage(who: Somebody) -> None:
+def _stage(who: Person) -> None:
     keys.ensure_active()
     delete_where(JWTKey, JWTKey.state == KeyState.NEXT)
     keys.stage()
 
 
-def _purge(who: Somebody) -> None:
+def _purge(who: Person) -> None:
     link, _ = add_link(who.id)
     link.expires_at = clock.now() - timedelta(days=99)
     db.session.commit()
     assert list(purge.purge())
 
 
-def _sign_in_again(who: Somebody) -> None:
+def _sign_in_again(who: Person) -> None:
     login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE, instead_of=who.identity)
 
 
-WALKS: dict[str, Callable[[Somebody], Any]] = {
+WALKS: dict[str, Callable[[Person], Any]] = {
     "make a token": lambda who: api_tokens.create(
         who.id, name="a script", scopes=["account:read"], expires_at=None, client=HERE
     ),
@@ -254,27 +242,19 @@ WALKS: dict[str, Callable[[Somebody], Any]] = {
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_every_service_function_that_writes_is_walked_and_settles(
-    app: Flask, redis_server: RedisServer
+@pytest.mark.parametrize("walk", WALKS)
+def test_what_a_use_case_touched_is_settled(
+    app: Flask, redis_server: RedisServer, walk: str
 ) -> None:
-    written = dict(_functions_that_write())
-    walked: set[CodeType] = set()
-    unsettled: dict[str, list[str]] = {}
     with app.app_context():
-        for number, (name, walk) in enumerate(WALKS.items()):
-            _forget_limits()
-            who = Somebody(number)
-            with _noting_calls(walked):
-                walk(who)
-            unsettled[name] = _wrong_entries(app, redis_server)
-            db.session.rollback()
+        person = Person()
 
-    assert {name: wrong for name, wrong in unsettled.items() if wrong} == {}
-    forgotten = [name for name, function in written.items() if function.__code__ not in walked]
-    assert forgotten == [], f"add to WALKS what reaches {', '.join(forgotten)}"
+        WALKS[walk](person)
+
+        assert _wrong_entries(app, redis_server) == []
 
 
-def _due(who: Somebody) -> None:
+def _due(who: Person) -> None:
     who.row().delete_at = clock.now() - timedelta(days=2)
     db.session.commit()
 
@@ -298,61 +278,3 @@ def _wrong_entries(app: Flask, server: RedisServer) -> list[str]:
     cached = {entry: look.value for entry, look in looks.items() if look.is_hit}
     committed = load(parts.database, list(cached))
     return wrong + [entry.key for entry in cached if cached[entry] != committed[entry]]
-
-
-def _functions_that_write() -> Iterator[tuple[str, FunctionType]]:
-    """Yield every public service function that writes cached rows, or reaches what does."""
-    for found in pkgutil.iter_modules(services.__path__):
-        module = importlib.import_module(f"{services.__name__}.{found.name}")
-        for name, function in inspect.getmembers(module, inspect.isfunction):
-            is_ours = function.__module__ == module.__name__ and not name.startswith("_")
-            if is_ours and any(map(_writes, _reached(function, set()))):
-                yield f"{found.name}.{name}", inspect.unwrap(function)
-
-
-def _reached(function: FunctionType, seen: set[FunctionType]) -> Iterator[FunctionType]:
-    """Yield a function and all of ours that its code names, directly or in a module."""
-    function = inspect.unwrap(function)
-    if function in seen:
-        return
-    seen.add(function)
-    yield function
-    names = {name for code in _codes(function.__code__) for name in code.co_names}
-    named = [function.__globals__[name] for name in names if name in function.__globals__]
-    for module in [each for each in named if isinstance(each, ModuleType)]:
-        named += [getattr(module, name) for name in names if hasattr(module, name)]
-    for each in named:
-        if inspect.isfunction(each) and each.__module__.startswith(OURS):
-            yield from _reached(each, seen)
-
-
-def _writes(function: FunctionType) -> bool:
-    """Tell whether a function's own code changes, makes or deletes cached rows."""
-    for code in _codes(function.__code__):
-        called = {name for name in code.co_names if name in function.__globals__}
-        if called & {*WRITERS, *MADE} and (called & {*WRITERS} or "add" in code.co_names):
-            return True
-        steps = dis.get_instructions(code)
-        if any(each.opname == "STORE_ATTR" and each.argval in CACHED - SHARED for each in steps):
-            return True
-    return False
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
-
-
-@contextmanager
-def _noting_calls(walked: set[CodeType]) -> Iterator[None]:
-    def note(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call":
-            walked.add(frame.f_code)
-
-    sys.setprofile(note)
-    try:
-        yield
-    finally:
-        sys.setprofile(None)

@@ -31,6 +31,7 @@ PATTERNS = [
     f"verification_tokens:user:{UUID}:type:[a-z_]+",
     f"refresh_token:{UUID}",
     f"refresh_tokens:user:{UUID}",
+    "request_budget:[0-9a-f]{64}",
 ]
 
 

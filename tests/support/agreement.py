@@ -1,0 +1,20 @@
+"""What every test must leave behind: a cache that agrees with the database."""
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from authapp.errors import Unavailable
+from authapp.token_cache import token_cache
+from authapp.token_cache.redis.client import RedisAway
+
+
+def disagreements(app: Flask) -> list[str]:
+    """Return the keys whose values in Redis differ from the database.
+
+    Where a test has left Redis or the database unreachable, there is nothing to compare.
+    """
+    with app.app_context():
+        try:
+            return [key for batch in token_cache.check() for key in batch.differing]
+        except (RedisAway, Unavailable, SQLAlchemyError):
+            return []
