@@ -45,7 +45,7 @@ def spend(limit: Limit, subject: str) -> None:
     TooManyAttempts, which is not counted, and RuntimeError inside `transaction()`.
     """
     release_connection()
-    now_ms, digest = _now_ms(), digest_of(subject)
+    now_ms, digest = _now_ms(), _digest(subject)
     tolerated_ms = now_ms + limit.pause_ms * (limit.most - 1)
     used_from = case((_attempts.c.free_at_ms > now_ms, _attempts.c.free_at_ms), else_=now_ms)
     counted = (
@@ -68,7 +68,7 @@ def spend(limit: Limit, subject: str) -> None:
 
 def forgive(limit: Limit, subject: str) -> None:
     """Delete a subject's attempts after a successful one, in the caller's transaction."""
-    db.session.execute(delete(Attempt).where(*_is_for(limit, digest_of(subject))))
+    db.session.execute(delete(Attempt).where(*_is_for(limit, _digest(subject))))
 
 
 def forget_spent(most: int) -> int:
@@ -78,7 +78,7 @@ def forget_spent(most: int) -> int:
     return len(db.session.execute(deletion.returning(Attempt.name)).all())
 
 
-def digest_of(subject: str) -> bytes:
+def _digest(subject: str) -> bytes:
     """Return a keyed digest, so that no address or number of a person without account is stored."""
     key = derive_key(current_settings().secrets.secret_key, "attempts")
     return hmac.digest(key, subject.encode("utf-8", "surrogatepass"), "sha256")

@@ -4,14 +4,15 @@ The cache counts them, and a lost count or an unreachable Redis allows the reque
 protect a secret or cost money are counted in the database, by `rate_limits`.
 """
 
+import hmac
 from datetime import timedelta
 from typing import Final
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import rate_limits
 from authapp.domain.client import Client
 from authapp.errors import TooManyAttempts
+from authapp.security.derivation import derive_key
 from authapp.token_cache import token_cache
 from authapp.token_cache.redis.client import RedisAway
 
@@ -23,11 +24,17 @@ def spend(client: Client) -> None:
     budget = current_settings().deployment.request_budget
     if budget == 0:
         return
-    number, elapsed = divmod(clock.now().timestamp(), WINDOW.total_seconds())
-    key = f"request_budget:{rate_limits.digest_of(client.network).hex()}:{number:.0f}"
+    window, elapsed = divmod(clock.now().timestamp(), WINDOW.total_seconds())
     try:
-        count = token_cache.store.increment(key, WINDOW)
+        count = token_cache.store.increment(_key(client.network, int(window)), WINDOW)
     except RedisAway:
         return
     if count > budget:
         raise TooManyAttempts(WINDOW - timedelta(seconds=elapsed))
+
+
+def _key(network: str, window: int) -> str:
+    """Return the key of a window's count, which does not reveal whose requests it counts."""
+    key = derive_key(current_settings().secrets.secret_key, "request budget")
+    counted = f"{window} {network}".encode("utf-8", "surrogatepass")
+    return f"request_budget:{hmac.digest(key, counted, 'sha256').hex()}"
