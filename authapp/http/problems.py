@@ -6,6 +6,7 @@ Programs may rely on `type`; `title` and `detail` are for their developers, in E
 from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
+from math import ceil
 from typing import Any, Final
 
 from flask import Response, current_app, request
@@ -69,7 +70,7 @@ def for_fault(reference: str) -> Response:
 
 def retry_after(wait: timedelta) -> str:
     """Return the value of `Retry-After`, in seconds."""
-    return str(max(1, int(wait.total_seconds())))
+    return str(max(1, ceil(wait.total_seconds())))
 
 
 def _problem(

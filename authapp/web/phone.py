@@ -1,5 +1,7 @@
 """Changing and removing a verified phone number."""
 
+from contextlib import suppress
+
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -47,12 +49,10 @@ def remove() -> ResponseReturnValue:
     number = account.get_account(g.identity.user_id).phone
     if number is not None:
         flows.require_named(_flow(number), again=url_for("phone.show"))
-    try:
+    # Another tab may have removed it already.
+    with suppress(Conflict):
         service.remove(g.identity.user_id, client=client())
-    except Conflict:
-        flash(_("Phone number removed."))
-    else:
-        flash(_("Phone number removed."))
+    flash(_("Phone number removed."))
     return redirect(url_for("account.show"), 303)
 
 

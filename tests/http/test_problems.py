@@ -1,8 +1,10 @@
 """Problem documents, as docs/api.md promises them."""
 
 import re
+from datetime import timedelta
 from http import HTTPStatus
 
+import pytest
 from flask import Flask
 from werkzeug.exceptions import default_exceptions
 
@@ -43,3 +45,8 @@ def test_a_type_has_one_status() -> None:
     for status in HTTPStatus:
         if status >= HTTPStatus.BAD_REQUEST:
             assert problem_types.of_status(status).status is status
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (0.2, "1"), (1.01, "2"), (60, "60")])
+def test_client_that_waits_as_told_has_waited_long_enough(seconds: float, header: str) -> None:
+    assert problems.retry_after(timedelta(seconds=seconds)) == header
