@@ -1,1 +1,1 @@
-"""What operators do with the cache: statistics, checking, warming and backups."""
+"""Operators' tasks on the cache: statistics, checks, warming and backups."""

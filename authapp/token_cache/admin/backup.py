@@ -1,8 +1,8 @@
-"""Saving the cache's entries to a file, and restoring them without restoring the past.
+"""Back up the cache's entries to a file, and restore those that are still correct.
 
-A file holds entries as Redis does: sealed. Restoring trusts none of them: each is opened, compared
-with the row as it is committed now, and filled under a lease if they agree. So a file from before
-a revocation revives nothing.
+A file contains sealed entries, as Redis does. Restoring does not trust them: each entry is opened,
+compared with the committed row, and filled under a lease if the two agree. A file from before a
+revocation therefore cannot undo it.
 """
 
 import base64
@@ -28,13 +28,13 @@ _FORMAT: Final = "authapp cache backup 1"
 
 
 def backup(backend: TokenCacheBackend, file: Path) -> int:
-    """Write every value to a new file, still sealed, with its TTL; return how many there were."""
+    """Write every value to a new file, sealed with its expiry; return how many there were."""
     ticket = backend.enter()
     with file.open("x", encoding="ascii") as lines:
         try:
             return _write(backend, ticket.epoch, lines)
         except BaseException:
-            # Half a backup must not be taken for a whole one.
+            # A partial backup must not be mistaken for a complete one.
             file.unlink()
             raise
 
@@ -53,10 +53,10 @@ def _write(backend: TokenCacheBackend, epoch: int, lines: TextIO) -> int:
 
 
 def restore(backend: TokenCacheBackend, file: Path) -> Iterator[tuple[int, int]]:
-    """Begin a new epoch, and fill the entries of a file that the database confirms.
+    """Begin a new epoch, and fill the entries of a file that match the database.
 
-    Yields, batch by batch, how many entries were read and how many of them were filled. Raises
-    Conflict for a file that is foreign, damaged, or older than any entry may be.
+    Yields, for each batch, the number of entries that were read and the number that were filled.
+    Raises Conflict if the file is from another deployment, damaged, or older than any entry may be.
     """
     with file.open(encoding="ascii", errors="replace") as lines:
         epoch = _read_header(backend, lines.readline())
@@ -90,7 +90,7 @@ def _read_header(backend: TokenCacheBackend, line: str) -> int:
 def _read_line(
     backend: TokenCacheBackend, epoch: int, line: str
 ) -> tuple[CachedEntry, Any, datetime] | None:
-    """Return an entry that opens and has not ended; None for any other line."""
+    """Return the line's entry, or None if it does not open or has expired."""
     try:
         key, encoded = json.loads(line)
         entry = parse(key)

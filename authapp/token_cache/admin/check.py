@@ -1,4 +1,4 @@
-"""Comparing cached values with the database: they should never differ, and this proves it."""
+"""Compare cached values with the database, which should never differ."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from authapp.token_cache.entries import CachedEntry, RowEntry, load, parse
 
 
 class Checked(NamedTuple):
-    """How many values of a batch were compared, and which keys differ."""
+    """The number of values of a batch that were compared, and the keys that differ."""
 
     compared: int
     differing: list[str]
@@ -26,7 +26,7 @@ def check(backend: TokenCacheBackend) -> Iterator[Checked]:
 def _compare(backend: TokenCacheBackend, entries: Sequence[CachedEntry]) -> Checked:
     compared, differing = _look(backend, entries)
     if differing:
-        # A writer may have committed between the two reads: only a difference that stays counts.
+        # A writer may have committed between the two reads: only a lasting difference counts.
         _, differing = _look(backend, differing)
     return Checked(compared, [entry.key for entry in differing])
 
@@ -43,7 +43,7 @@ def _look(
 
 
 def _agree(entry: CachedEntry, cached: Any, committed: Any) -> bool:
-    """Return whether a value is right; a list may still hold ids that have expired since."""
+    """Return whether a value is correct; a list may still contain ids that have expired since."""
     if isinstance(entry, RowEntry):
         return bool(cached == committed)
     return set(committed) <= set(cached)

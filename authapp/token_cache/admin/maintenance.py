@@ -1,4 +1,4 @@
-"""What operators do with the cache, and what the worker does on its own."""
+"""Operators' tasks on the cache, and those that the worker runs by itself."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,20 +15,20 @@ from authapp.token_cache.redis.client import RedisAway
 
 
 class Maintenance(Operations):
-    """Warming, monitoring and repair; each raises RedisAway if it needs Redis and cannot use it."""
+    """Warm, monitor and repair the cache; raises RedisAway if Redis is needed but not available."""
 
     def warm_keys(self) -> int:
-        """Cache the signing keys; return how many there are."""
+        """Cache the signing keys; return the number of keys."""
         return warm.warm_keys(self.assembly)
 
     def warm_recent(self, within: timedelta) -> Iterator[int]:
-        """Cache the tokens of recently active users; yields how many users each batch had."""
+        """Cache the tokens of recently active users; yield the number of users in each batch."""
         for batch in warm.recently_active(within):
             warm.warm_users(self.assembly, batch)
             yield len(batch)
 
     def forget_expired_tombstones(self, most: int) -> int:
-        """Delete some tombstones that are no longer needed; return how many there were."""
+        """Delete up to `most` expired tombstones; return how many were deleted."""
         return self.assembly.database.forget_expired_tombstones(most)
 
     def statistics(self) -> Statistics:
@@ -42,8 +42,8 @@ class Maintenance(Operations):
     def flush(self, pattern: str | None = None) -> int:
         """Remove every entry, or those whose key matches a glob; return how many were removed.
 
-        Removing every entry also begins a new epoch: even an entry that could not be removed, or
-        that someone writes back, no longer opens. Raises RedisAway when not all were removed.
+        Removing every entry also begins a new epoch, so that an entry that could not be removed, or
+        that someone writes back, does not open. Raises RedisAway if not all entries were removed.
         """
         if pattern is not None:
             self._backend()
@@ -57,15 +57,15 @@ class Maintenance(Operations):
         return sum(self.assembly.backend.delete_pattern(each) for each in keys.ALL_PATTERNS)
 
     def backup(self, file: Path) -> int:
-        """Write every entry to a new file; return how many there were."""
+        """Write every entry to a new file; return the number of entries."""
         return backup.backup(self._backend(), file)
 
     def restore(self, file: Path) -> Iterator[tuple[int, int]]:
-        """Fill the entries of a file that the database confirms."""
+        """Fill the entries of a file that match the database."""
         return backup.restore(self._backend(), file)
 
     def replay_journal(self) -> int:
-        """Tell Redis about every journaled change, if that is possible now; the worker's sweep."""
+        """Replay the journal if Redis is available, and return how many keys; run by the worker."""
         trust = self.assembly.backend.trust
         if self.assembly.backend.client is None or trust.breaker.is_open:
             return 0

@@ -10,7 +10,7 @@ from authapp.token_cache.redis.client import RedisAway
 
 @dataclass(frozen=True)
 class Memory:
-    """One primary's memory in bytes, from INFO; `limit` is 0 where there is none."""
+    """One primary's memory in bytes, from INFO; `limit` is 0 if there is no limit."""
 
     used: int
     peak: int
@@ -19,9 +19,9 @@ class Memory:
 
 @dataclass(frozen=True)
 class Statistics:
-    """The cache at one moment; `counts` is by event, then by kind of entry.
+    """The cache's current statistics; `counts` is by event, then by kind of entry.
 
-    `hit_ratio` is the share of reads that memory or Redis answered.
+    `hit_ratio` is the share of reads that were answered from memory or Redis.
     """
 
     connected: bool
@@ -34,7 +34,7 @@ class Statistics:
 
 
 def collect(assembly: Assembly) -> Statistics:
-    """Ask Redis and the database how the cache is doing."""
+    """Collect the statistics from Redis and the database."""
     assembly.counters.flush()
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     for event, kind, total in assembly.counters.totals():

@@ -1,4 +1,4 @@
-"""Filling the cache before it is needed: signing keys, and the tokens of active users."""
+"""Fill the cache before it is needed: signing keys, and the tokens of active users."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -38,7 +38,7 @@ def _lists_of(user_id: UUID) -> Iterator[ListEntry]:
 
 
 def recently_active(within: timedelta) -> Iterator[list[UUID]]:
-    """Yield, in batches, the users whose session was used within a time."""
+    """Yield, in batches, the users with an open session that was last used within this time."""
     since, last = clock.now() - within, None
     while True:
         found = (

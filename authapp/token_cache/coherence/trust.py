@@ -49,7 +49,7 @@ class Ticket(NamedTuple):
 
 
 class Trust:
-    """One process's trust in Redis; without a client, it never trusts Redis."""
+    """One process's trust in Redis; without a client, there is none."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""Talking to Redis: the client, its Lua scripts, the breaker, sealed values, the change log."""
+"""Access to Redis: the client, Lua scripts, the circuit breaker, sealed values, the change log."""

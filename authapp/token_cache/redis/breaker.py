@@ -1,4 +1,4 @@
-"""A circuit breaker: after a few failures no request waits for Redis until a probe succeeds."""
+"""A circuit breaker: after a few failures, no request waits for Redis until a probe succeeds."""
 
 import logging
 import random
@@ -13,7 +13,7 @@ PROBE_SECONDS: Final = (0.2, 0.5)
 
 
 class Breaker:
-    """Closed: Redis is asked. Open: it is not, and one thread off the request path probes it."""
+    """Closed: requests use Redis. Open: they do not, and one background thread probes it."""
 
     def __init__(self, probe: Callable[[], bool]) -> None:
         self._probe = probe
@@ -29,20 +29,20 @@ class Breaker:
         return not self._closed.is_set()
 
     def wait_until_closed(self, seconds: float) -> bool:
-        """Wait until Redis is asked again; return whether it is."""
+        """Wait until the breaker is closed; return False if that takes too long."""
         return self._closed.wait(seconds)
 
     def failed(self, error: Exception) -> None:
-        """Count a failure; after OPENS_AFTER of them in a row, open and start the probe."""
+        """Count a failure; after OPENS_AFTER failures in a row, open and start probing."""
         with self._lock:
             self._failures += 1
             if self.is_open or self._failures < OPENS_AFTER:
                 return
             self._closed.clear()
             self._prober = threading.Thread(
-                target=self._probe_until_it_is_back, name="redis-probe", daemon=True
+                target=self._probe_until_available, name="redis-probe", daemon=True
             )
-        log.warning("Redis is away, the database answers in its place: %s", error)
+        log.warning("Redis is not available, using the database instead: %s", error)
         self._prober.start()
 
     def succeeded(self) -> None:
@@ -54,7 +54,7 @@ class Breaker:
         if self._prober is not None and self._prober.is_alive():
             self._prober.join()
 
-    def _probe_until_it_is_back(self) -> None:
+    def _probe_until_available(self) -> None:
         while not self._probe():
             pause = random.uniform(*PROBE_SECONDS)  # noqa: S311 - spreads probes, no secret
             if self._stopped.wait(pause):
@@ -62,4 +62,4 @@ class Breaker:
         with self._lock:
             self._failures = 0
             self._closed.set()
-        log.warning("Redis is back and is asked again")
+        log.warning("Redis is available again")

@@ -1,6 +1,6 @@
-"""The change log: one capped stream of the keys that writers changed, for every process to read.
+"""The change log: one capped stream of the keys that writers changed, which every process reads.
 
-A process may answer from its own memory only because it reads here which keys it must forget.
+It tells each process which keys to forget. Without it, no process could answer from memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from authapp.token_cache.redis.client import Command, RedisClient
 
 KEY: Final = "token_cache:changes"
 KEPT_ENTRIES: Final = 10_000
-"""A process that missed more than these forgets everything, so the number only bounds memory."""
+"""A process that missed more than these forgets everything, so this only limits memory use."""
 
 READ_AT_MOST: Final = 1_000
 
@@ -19,9 +19,9 @@ _MARK: Final = b""
 
 
 class News(NamedTuple):
-    """What a process did not know yet.
+    """What changed since a process last read the log.
 
-    `keys` is None where it cannot be said which keys changed: everything must be forgotten.
+    `keys` is None if the changed keys are unknown: the process must forget everything.
     """
 
     position: bytes
@@ -29,7 +29,7 @@ class News(NamedTuple):
 
 
 class ChangeLog:
-    """One deployment's log, on one key; in a cluster, on one primary."""
+    """One deployment's log, in one key; in a cluster, on one primary."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
@@ -41,21 +41,21 @@ class ChangeLog:
     def read_after(self, position: bytes) -> News:
         """Return the keys that were logged after the entry at `position`.
 
-        The entry itself is read along: if it is gone, the log was trimmed, flushed or replaced,
-        and there is no telling what was in it. Raises RedisAway.
+        That entry is read too: if it is missing, the log was trimmed, flushed or replaced, and the
+        changed keys are unknown. Raises RedisAway.
         """
         if not position:
-            return self._news_from_the_end()
+            return self._restart_at_end()
         read = Command("XRANGE", KEY, (position, "+", "COUNT", READ_AT_MOST))
         _, [entries] = self._client.run((), then=[read])
         is_whole = entries and entries[0][0] == position and len(entries) < READ_AT_MOST
         if not is_whole:
-            return self._news_from_the_end()
+            return self._restart_at_end()
         keys = [key for _, fields in entries[1:] for key in _keys_of(fields)]
         return News(entries[-1][0], keys)
 
-    def _news_from_the_end(self) -> News:
-        """Start again at the last entry; an empty log is given one, to notice if it is lost."""
+    def _restart_at_end(self) -> News:
+        """Restart at the last entry; an empty log gets one first, so that its loss is noticed."""
         _, [last] = self._client.run((), then=[Command("XREVRANGE", KEY, ("+", "-", "COUNT", 1))])
         if last:
             return News(last[0][0], None)
@@ -70,6 +70,6 @@ def addition(keys: Sequence[str]) -> Command:
 
 
 def _keys_of(fields: Mapping[bytes, bytes]) -> list[str]:
-    """Return an entry's keys; an entry that a stranger added names none."""
+    """Return an entry's keys; an entry that authapp did not write has none."""
     joined = fields.get(_FIELD, _MARK).decode("utf-8", "replace")
     return joined.split("\n") if joined else []

@@ -1,4 +1,4 @@
-"""Every command that is sent to Redis, and the one error for when it does not answer well."""
+"""Every command that is sent to Redis, and the one error that every failure becomes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _FAILURES: Final = (
     RedisError,
     RedisClusterException,
     OSError,
-    # redis-py raises these when a server, or something that is not one, answers with garbage.
+    # redis-py raises these if the server, or something that is not Redis, sends garbage.
     ValueError,
     TypeError,
     LookupError,
@@ -28,15 +28,15 @@ _FAILURES: Final = (
 
 
 class RedisAway(Exception):
-    """Redis did not answer in time, or not as Redis does."""
+    """Redis did not respond in time, or its response was an error or invalid."""
 
 
 class NotTrusted(RedisAway):
-    """Redis may answer, but there is no way to know now whether its answers are right."""
+    """Redis may respond, but its responses cannot be trusted now."""
 
 
 class Command(NamedTuple):
-    """A command on one key; the client puts the prefix before the key."""
+    """A command on one key, to which the client adds the prefix."""
 
     name: str
     key: str
@@ -52,9 +52,9 @@ class Script(NamedTuple):
 
 
 class RedisClient:
-    """A Redis client with one error, which reads from primaries only.
+    """A Redis client that reads from primaries only; every failure raises RedisAway.
 
-    `connections` counts the connections ever made: a new one may lead to another server.
+    `connections` counts all connections made so far: a new one may lead to another server.
     """
 
     def __init__(self, settings: Settings, url: RedisURL) -> None:
@@ -65,7 +65,7 @@ class RedisClient:
 
     @cached_property
     def client(self) -> Any:
-        """The redis-py client, created on first use: a cluster's asks for its shape at once."""
+        """The redis-py client, created on first use: a cluster's queries its topology at once."""
         return connect(self._settings, self._url, self._connected)
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class RedisClient:
         self.connections += 1
 
     def read(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return what each key holds, in one round trip; a key of another type holds nothing."""
+        """Return what each key holds, in one round trip; None for a key of another type."""
         names = [self._prefix + key for key in keys]
         with _translated_errors():
             if isinstance(self.client, RedisCluster):
@@ -87,13 +87,13 @@ class RedisClient:
     def run(
         self, scripts: Sequence[Script], *, then: Sequence[Command] = ()
     ) -> tuple[list[Any], list[Any]]:
-        """Run scripts, and commands after all of them; return the answers of each.
+        """Run scripts, then commands; return the responses to both.
 
-        It takes one round trip, or two in a cluster, whose nodes do not wait for each other. Each
-        script is a transaction of its own. Raises RedisAway if any failed: the others may or may
-        not have run.
+        This takes one round trip, or two in a cluster, whose nodes do not wait for each other. Each
+        script is its own transaction. Raises RedisAway if any failed: the others may or may not
+        have run.
         """
-        # Not `pipeline.eval`, which redis-py refuses in a cluster.
+        # Not `pipeline.eval`, which redis-py rejects in a cluster.
         first = [("EVAL", lua, 1, self._prefix + key, *rest) for lua, key, rest in scripts]
         last = [(name, self._prefix + key, *rest) for name, key, rest in then]
         if first and last and isinstance(self.client, RedisCluster):
@@ -102,27 +102,26 @@ class RedisClient:
         return answers[: len(first)], answers[len(first) :]
 
     def place_if_absent(self, key: str, value: bytes, milliseconds: int) -> bool:
-        """SET NX with a TTL, in one command."""
+        """Run SET NX with a TTL; return whether the value was stored."""
         with _translated_errors():
             return bool(self.client.set(self._prefix + key, value, nx=True, px=milliseconds))
 
     def scan(self, pattern: str) -> Iterator[list[str]]:
-        """Walk the keys that match a glob, in batches, over every primary; never KEYS."""
+        """Yield the keys on every primary that match a glob, in batches; never uses KEYS."""
         with _translated_errors():
             for server in self._primaries():
                 yield from self._scan_one(server, pattern)
 
     def information(self, section: str) -> list[dict[str, Any]]:
-        """Return INFO of every primary."""
+        """Return a section of INFO from every primary."""
         with _translated_errors():
             return [server.info(section) for server in self._primaries()]
 
     def servers(self) -> str:
         """Return the fingerprint of the primaries behind this client.
 
-        It names each process and the history of writes that it holds: a primary that was a
-        replica in between has another history. Raises RedisAway for a replica that answers in
-        its primary's place.
+        It contains each primary's run id, and its replication id, which changes when a replica is
+        promoted. Raises RedisAway if a replica responds in place of its primary.
         """
         try:
             with _translated_errors():
@@ -133,7 +132,7 @@ class RedisClient:
             raise
 
     def reconnect(self) -> None:
-        """Close idle connections, and find out again where the primaries are."""
+        """Close idle connections, and look up the primaries again."""
         with _translated_errors():
             if isinstance(self.client, RedisCluster):
                 self.client.nodes_manager.initialize()
@@ -170,13 +169,13 @@ def _fingerprint(server: "Redis[bytes]") -> str:
     with server.pipeline(transaction=False) as pipeline:
         process, history = pipeline.info("server").info("replication").execute()
     if history["role"] != "master":
-        raise RedisAway("a replica answers in its primary's place")
+        raise RedisAway("a replica responds in place of its primary")
     return f"{process['run_id']}:{history['master_replid']}"
 
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Turn anything that may go wrong with a server into RedisAway."""
+    """Convert every failure of a server to RedisAway."""
     try:
         yield
     except _FAILURES as error:

@@ -1,4 +1,4 @@
-"""Clients for one server, for Sentinel and for Cluster, with bounds that a request can bear."""
+"""Clients for one server, for Sentinel and for Cluster, with timeouts that suit a request."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,14 +17,14 @@ from authapp.config.redis_url import Form, RedisURL
 def connect(settings: Settings, url: RedisURL, connected: Callable[[], None]) -> Any:
     """Return a client that calls `connected` at every new connection to a primary.
 
-    redis-py's own bounds are 5 seconds and ten retries, which hang a request for a minute; the
-    breaker is what decides when to try again.
+    redis-py's default timeout of 5 seconds and ten retries would block a request for a minute.
+    The breaker decides when to try again.
     """
     bounds: dict[str, Any] = {
         "socket_timeout": settings.cache.timeout.total_seconds(),
         "socket_connect_timeout": settings.cache.connect_timeout.total_seconds(),
         "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,  # asks for nothing when it connects
+        "protocol": 2,  # sends no HELLO when it connects
     }
 
     def on_connect(connection: Any) -> None:
@@ -47,7 +47,7 @@ def _cluster(url: RedisURL, bounds: dict[str, Any]) -> "RedisCluster[bytes]":
 
 
 def _sentinel(url: RedisURL, bounds: dict[str, Any], on_connect: Callable[[Any], None]) -> Any:
-    """Return the client of the primary that the Sentinels elect, at each connection anew."""
+    """Return a client that asks the Sentinels for the primary at each new connection."""
     options = _with_tls(url.options)
     tls = {name: value for name, value in options.items() if name.startswith("ssl")}
     to_sentinels = {**bounds, **tls, **url.sentinel_options}
@@ -56,6 +56,6 @@ def _sentinel(url: RedisURL, bounds: dict[str, Any], on_connect: Callable[[Any],
 
 
 def _with_tls(options: dict[str, Any]) -> dict[str, Any]:
-    """Say TLS in the word that clients of several servers understand."""
+    """Replace a TLS connection class with `ssl`, which clients of several servers expect."""
     others = {name: value for name, value in options.items() if name != "connection_class"}
     return {**others, "ssl": True} if options.get("connection_class") is SSLConnection else others

@@ -1,13 +1,13 @@
-"""The steps of the coherence protocol, each one Lua script on one key, so that a cluster runs them.
+"""The steps of the coherence protocol; each is one Lua script on one key, as a cluster requires.
 
 A key holds one of three things, distinguished by the first byte:
 
     v<sealed bytes>         a value
     l<lease id>             a reader's lease
-    f<shared><writer ids>   a fence: `1` if it was ever shared, then 16 bytes a writer in flight
+    f<shared><writer ids>   a fence: `1` if it was ever shared, then 16 bytes per writer in flight
 
 One rule: no one replaces what they did not place. docs/coherence.md states the protocol.
-A key of any other Redis type was written by a stranger and counts as empty.
+A key of any other Redis type was not written by authapp: it is removed and counts as empty.
 """
 
 from typing import Final
@@ -27,8 +27,8 @@ if type(held) == 'table' then redis.call('UNLINK', KEYS[1]) held = false end
 local fenced = held and string.sub(held, 1, 1) == 'f'
 """
 
-# ARGV: lease id, ttl ms, damaged bytes that may be replaced ('' for none). Returns '' when the
-# lease was given, else what the key holds.
+# ARGV: lease id, TTL in ms, damaged bytes that may be replaced ('' for none). Returns '' if the
+# lease was taken, else what the key holds.
 TAKE_LEASE: Final = (
     _HELD
     + """
@@ -38,7 +38,7 @@ return ''
 """
 )
 
-# ARGV: what was placed, what replaces it ('' deletes), ttl ms. Returns 1 when it did.
+# ARGV: expected bytes, new bytes ('' deletes), TTL in ms. Returns 1 if replaced, else 0.
 REPLACE: Final = (
     _HELD
     + """
@@ -49,7 +49,7 @@ return 1
 """
 )
 
-# ARGV: writer id, ttl ms.
+# ARGV: writer id, TTL in ms.
 RAISE_FENCE: Final = (
     _HELD
     + """
@@ -60,8 +60,8 @@ return 1
 """
 )
 
-# ARGV: writer id, the committed value ('' for none), its ttl ms. Returns one of the three
-# constants above; a writer that has left a shared fence has settled, too.
+# ARGV: writer id, the committed value ('' for none), its TTL in ms. Returns one of the three
+# constants above; leaving a fence to its other writers counts as SETTLED_BY_DELETING.
 SETTLE: Final = (
     _HELD
     + """
@@ -81,7 +81,7 @@ return 1
 """
 )
 
-# A fence stays, but its writers no longer count as alone in it.
+# A fence is kept but marked as shared, so that its writers do not write a value.
 INVALIDATE: Final = (
     _HELD
     + """
@@ -90,7 +90,7 @@ return redis.call('UNLINK', KEYS[1])
 """
 )
 
-# ARGV: value, ttl ms. As INVALIDATE under a fence; else the value is placed.
+# ARGV: value, TTL in ms. A fence is handled as in INVALIDATE; otherwise the value is stored.
 PUT: Final = (
     _HELD
     + """
