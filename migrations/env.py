@@ -10,7 +10,7 @@ db = current_app.extensions["migrate"].db
 
 
 def run_on(connection: Connection) -> None:
-    """Run what is due; SQLite changes a table by copying it (batch mode)."""
+    """Run the pending migrations; SQLite alters a table by copying it (batch mode)."""
     options: dict[str, Any] = dict(current_app.extensions["migrate"].configure_args)
     options.setdefault("render_as_batch", connection.dialect.name == "sqlite")
     context.configure(

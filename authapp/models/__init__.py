@@ -1,4 +1,4 @@
-"""The tables, one a file. Importing this package registers them all with `db`."""
+"""The tables, one per file. Importing this package registers them all with `db`."""
 
 from authapp.models.activity_event import Activity, ActivityEvent
 from authapp.models.attempt import Attempt

@@ -1,4 +1,4 @@
-"""What happened to an account, for its owner and for operators to read."""
+"""Account activity, which an account's owner and operators can read."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from authapp.models.base import Base, Id
 
 
 class Activity(StrEnum):
-    """What may happen; the pages have words for each."""
+    """The kinds of activity; the pages have a text for each."""
 
     REGISTERED = "registered"
     REGISTERED_AGAIN = "registered_again"
@@ -47,9 +47,9 @@ class Activity(StrEnum):
 
 
 class ActivityEvent(Base):
-    """One thing that happened; `details` holds short texts, and never a secret.
+    """One event; `details` holds short texts, never a secret.
 
-    `user_id` is None where a refused sign-in named no account.
+    `user_id` is None for a refused sign-in that named no account.
     """
 
     __tablename__ = "activity_events"

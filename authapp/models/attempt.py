@@ -1,4 +1,4 @@
-"""How far each limit on attempts is used up; in the database: losing Redis opens no door."""
+"""How much of each limit on attempts is used; in the database, so that losing Redis resets none."""
 
 from sqlalchemy import BigInteger, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,10 +7,10 @@ from authapp.models.base import Base
 
 
 class Attempt(Base):
-    """One subject's standing under one limit.
+    """One subject's use of one limit.
 
-    `subject` is a keyed digest of whom the limit counts. `free_at_ms` is when, in milliseconds
-    since 1970, the limit would be wholly unused again.
+    `subject` is a keyed digest of what the limit counts by. `free_at_ms` is when the limit will be
+    entirely unused again, in milliseconds since 1970.
     """
 
     __tablename__ = "attempts"

@@ -1,4 +1,4 @@
-"""The database: its extension object, its column types, and how SQLite is opened."""
+"""The database: its extension object, its column types, and the options of its engines."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -13,11 +13,11 @@ from sqlalchemy.types import TypeDecorator, Uuid
 from authapp.config import Settings
 
 STATEMENT_TIMEOUT_SECONDS: Final = 10
-"""Less than a fence stands, so that no commit can come after its fence has gone."""
+"""Shorter than a fence's lifetime, so that no commit can happen after its fence expires."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time that is aware and UTC in Python, on PostgreSQL and on SQLite alike."""
+    """A time that is aware and in UTC in Python, on both PostgreSQL and SQLite."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -26,7 +26,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time without a zone must not reach the database")
+            raise ValueError("a time without a time zone cannot be stored")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -36,7 +36,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Model(DeclarativeBase):
-    """The root of every table; constraints have predictable names, for migrations."""
+    """The base class of every table; constraints have predictable names, for migrations."""
 
     registry = registry(
         type_annotation_map={datetime: UtcDateTime(), UUID: Uuid()},
@@ -56,7 +56,7 @@ Id = Annotated[UUID, mapped_column(primary_key=True, default=uuid4)]
 
 
 class Database(SQLAlchemy):
-    """The extension, which has nothing to end where an application context used no session."""
+    """The extension, which skips the teardown of a session that was never used."""
 
     def _teardown_session(self, exc: BaseException | None) -> None:
         if self.session.registry.has():
@@ -65,7 +65,7 @@ class Database(SQLAlchemy):
 
 db = Database(model_class=Model)
 
-# A type checker cannot follow the base class that the extension makes.
+# A type checker cannot follow the base class that the extension creates.
 if TYPE_CHECKING:
     Base = Model
 else:
@@ -73,12 +73,12 @@ else:
 
 
 def table_of(model: type[Any]) -> Table:
-    """Return a model's table, for statements that make no objects."""
+    """Return a model's table, for statements that create no objects."""
     return cast(Table, model.__table__)
 
 
 def open_sqlite(engine: Engine) -> None:
-    """Make an SQLite engine keep foreign keys, and let readers and a writer work side by side."""
+    """Make an SQLite engine enforce foreign keys, and allow reads during a write (WAL)."""
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: sqlite3.Connection, _record: Any) -> None:
@@ -89,7 +89,7 @@ def open_sqlite(engine: Engine) -> None:
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Return how every engine of this product waits: never for longer than it says."""
+    """Return the options for every engine of the application, which limit its waits."""
     wait_seconds = int(settings.database.timeout.total_seconds())
     options: dict[str, Any] = {"pool_timeout": wait_seconds, "pool_pre_ping": False}
     if settings.database.url.startswith("sqlite"):

@@ -1,4 +1,4 @@
-"""What the token cache keeps in the database: journal, tombstones, epoch and counters."""
+"""What the token cache stores in the database: journal, tombstones, epoch and counters."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ _Sequence = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class CacheJournal(Base):
-    """A cache key that changed while Redis could not be told; removed once Redis was told."""
+    """A cache key whose change could not be sent to Redis; deleted once it is replayed."""
 
     __tablename__ = "cache_journal"
 
@@ -22,13 +22,13 @@ class CacheJournal(Base):
 
 
 class CacheTombstone(Base):
-    """The cache key of a row that was ended or deleted; no older copy of it is trusted.
+    """The cache key of a row that ended or was deleted; no older copy of it is trusted.
 
-    From `expires_at` on, every copy from before has expired.
+    At `expires_at`, every older copy has expired.
     """
 
     __tablename__ = "cache_tombstones"
-    # Ids that were given to deleted rows must not be given again.
+    # The ids of deleted rows must not be reused.
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(_Sequence, primary_key=True)
@@ -38,9 +38,9 @@ class CacheTombstone(Base):
 
 
 class CacheState(Base):
-    """The one row that says which epoch the cache is in, and which servers it was seen on.
+    """The cache's current epoch and the Redis servers that it belongs to; a single row.
 
-    `servers` is the fingerprint of the run ids; another one raises the epoch.
+    `servers` is the servers' fingerprint; a different fingerprint raises the epoch.
     """
 
     __tablename__ = "cache_state"
@@ -51,7 +51,7 @@ class CacheState(Base):
 
 
 class CacheCounter(Base):
-    """How often something happened, over all processes: `event` by `kind` of entry."""
+    """How often an event happened, over all processes, by `kind` of entry."""
 
     __tablename__ = "cache_counters"
 

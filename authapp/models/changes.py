@@ -1,8 +1,8 @@
-"""Which cached rows a transaction changes, noted in one place for every kind of write.
+"""Which cached rows a transaction changes, recorded in one place for every kind of write.
 
-Objects are noted as the session flushes them; conditional UPDATEs and DELETEs go through
-`update_where` and `delete_where`, and the session refuses any other. Whoever keeps copies of rows
-(the token cache) reads the notes just before COMMIT.
+Objects are recorded when the session flushes them. Conditional UPDATEs and DELETEs must use
+`update_where` and `delete_where`; the session rejects any other. The token cache reads the
+recorded changes just before COMMIT.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 
 from authapp.models.base import db
 
-_NOTES = "changed_rows"
+_CHANGED_ROWS = "changed_rows"
 NOTED = "changes_are_noted"
-"""Execution option of a statement whose changes the caller has noted."""
+"""Execution option of a statement whose changes the caller records."""
 
 
 @dataclass(frozen=True)
 class ChangedRow:
     """One cached row that a transaction inserts, updates or deletes.
 
-    `owner` holds the columns, other than the id, that say whose list the row is in. An `id` of
-    None means the list alone. A row that `has_expired` long ago is no longer in any cache.
+    `owner` holds the values of the owner columns, which say whose list the row is in. If `id` is
+    None, only the list changes. If `has_expired`, the row expired too long ago to be in any cache.
     """
 
     table: str
@@ -35,7 +35,7 @@ class ChangedRow:
 
 
 class CachedRow:
-    """Mixed into every model whose rows are served from the cache."""
+    """Mixin for every model whose rows are cached."""
 
     __tablename__: Any
     id: Any
@@ -47,16 +47,16 @@ class CachedRow:
 
 
 def changed_rows(session: Session) -> set[ChangedRow]:
-    """Return the notes of the session's transaction, to read or to clear."""
-    return cast(set[ChangedRow], session.info.setdefault(_NOTES, set()))
+    """Return the rows that the session's transaction has changed; the caller may clear the set."""
+    return cast(set[ChangedRow], session.info.setdefault(_CHANGED_ROWS, set()))
 
 
 def update_where(
     model: type[CachedRow], *conditions: ColumnElement[bool], **values: Any
 ) -> list[UUID]:
-    """UPDATE cached rows on conditions, and return the ids of the rows that met them.
+    """UPDATE the cached rows that match conditions, and return their ids.
 
-    What may happen once is claimed this way: the row count names the winner.
+    Use it to claim what may happen only once: of several concurrent claims, one gets the row.
     """
     return _run(model, update(model).where(*conditions).values(**values).returning(*_key(model)))
 
@@ -64,16 +64,16 @@ def update_where(
 def delete_where(
     model: type[CachedRow], *conditions: ColumnElement[bool], have_expired: bool = False
 ) -> list[UUID]:
-    """DELETE cached rows on conditions, and return the ids of the rows that met them.
+    """DELETE the cached rows that match conditions, and return their ids.
 
-    `have_expired` says that all of them expired so long ago that no cache has a copy.
+    Pass `have_expired` if all of them expired so long ago that no cache has a copy.
     """
     statement = delete(model).where(*conditions).returning(*_key(model))
     return _run(model, statement, have_expired=have_expired)
 
 
 def note_owner(model: type[CachedRow], *owner: Any) -> None:
-    """Note that an owner's list changes, even if no row of theirs does."""
+    """Record that an owner's list changes, even if none of their rows does."""
     changed_rows(db.session()).add(ChangedRow(model.__tablename__, None, owner))
 
 
@@ -86,7 +86,7 @@ def _run(
     options = {NOTED: True, "synchronize_session": False}
     db.session.flush()
     rows = db.session.execute(statement, execution_options=options).all()
-    # An object loaded earlier must not shadow what the statement wrote.
+    # Objects loaded earlier must not hide what the statement wrote.
     db.session.expire_all()
     changed_rows(db.session()).update(
         ChangedRow(model.__tablename__, row[0], tuple(row[1:]), has_expired=have_expired)
@@ -100,14 +100,14 @@ def _key(model: type[CachedRow]) -> list[InstrumentedAttribute[Any]]:
 
 
 @event.listens_for(db.session, "after_flush")
-def _note_objects(session: Session, _context: object) -> None:
+def _record_objects(session: Session, _context: object) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
         if isinstance(row, CachedRow):
             changed_rows(session).add(row.as_change())
 
 
 @event.listens_for(db.session, "do_orm_execute")
-def _refuse_unnoted_writes(state: ORMExecuteState) -> None:
+def _reject_unrecorded_writes(state: ORMExecuteState) -> None:
     writes = state.is_insert or state.is_update or state.is_delete
     if not writes or state.execution_options.get(NOTED):
         return

@@ -1,7 +1,7 @@
-"""Deleting people: their cached rows go first and noted, so that no copy of one outlives them.
+"""Deleting users, after deleting their cached rows explicitly, so that no copy of a row remains.
 
-The database would take those rows along by itself (ON DELETE CASCADE) and tell nobody. So there is
-one way to delete a person, and the session refuses any other.
+ON DELETE CASCADE would delete these rows without the session noticing. `delete_user` is therefore
+the only way to delete a user, and the session rejects any other.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ from authapp.models.verification_token import VerificationType
 
 
 def delete_user(user_id: UUID) -> bool:
-    """Delete a person with every row of theirs, in the caller's transaction.
+    """Delete a user and all of their rows, in the caller's transaction.
 
-    Tells whether there was such a person.
+    Returns whether the user existed.
     """
-    # Whoever is adding a row of theirs right now is waited for, and whoever comes later is refused.
+    # Waits for transactions that are adding rows of this user, and makes later ones fail.
     locked = select(User.id).where(User.id == user_id).with_for_update()
     if db.session.scalar(locked) is None:
         return False
-    for model in _models_of_people():
+    for model in _models_of_users():
         delete_where(model, model.user_id == user_id)
         for owner in _owners(model, user_id):
             note_owner(model, *owner)
@@ -34,8 +34,8 @@ def delete_user(user_id: UUID) -> bool:
     return True
 
 
-def _models_of_people() -> list[Any]:
-    """Return the cached models whose rows the database deletes along with a person."""
+def _models_of_users() -> list[Any]:
+    """Return the cached models whose rows the database deletes along with a user."""
     return [
         model
         for model in CachedRow.__subclasses__()
@@ -44,7 +44,7 @@ def _models_of_people() -> list[Any]:
 
 
 def _owners(model: type[CachedRow], user_id: UUID) -> Iterator[tuple[Any, ...]]:
-    """Yield the owners of the lists that a person may have; an empty list is cached as well."""
+    """Yield the owners of all lists that a user may have; empty lists are cached too."""
     if "type" not in model.owner_columns:
         yield (user_id,)
         return
@@ -53,17 +53,17 @@ def _owners(model: type[CachedRow], user_id: UUID) -> Iterator[tuple[Any, ...]]:
 
 
 @event.listens_for(db.session, "do_orm_execute")
-def _refuse_statements(state: ORMExecuteState) -> None:
+def _reject_statements(state: ORMExecuteState) -> None:
     mapper = state.bind_mapper if state.is_delete else None
     if mapper is not None and mapper.class_ is User and not state.execution_options.get(NOTED):
-        _refuse()
+        _reject()
 
 
 @event.listens_for(db.session, "before_flush")
-def _refuse_objects(session: Session, _context: object, _instances: object) -> None:
+def _reject_objects(session: Session, _context: object, _instances: object) -> None:
     if any(isinstance(row, User) for row in session.deleted):
-        _refuse()
+        _reject()
 
 
-def _refuse() -> None:
-    raise RuntimeError("a person's tokens are cached: delete people with models.delete_user")
+def _reject() -> None:
+    raise RuntimeError("a user's tokens are cached: delete users with models.delete_user")

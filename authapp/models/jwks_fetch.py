@@ -1,4 +1,4 @@
-"""Which programs have fetched the published keys, and how new a key they have."""
+"""Which programs have fetched the published keys, and the newest key that each has."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from authapp.models.base import Base
 
 
 class JWKSFetch(Base):
-    """One program that fetches the keys; `newest_kid` is the newest key that it was given."""
+    """One program that fetches the keys; `newest_kid` is the newest key that it has received."""
 
     __tablename__ = "jwks_fetches"
     __table_args__ = (Index(None, "last_at"),)

@@ -12,12 +12,12 @@ from authapp.models.changes import CachedRow
 
 
 class KeyState(StrEnum):
-    """Where a key is in its life."""
+    """The states of a key."""
 
     NEXT = "next"  # published, not signing yet
     ACTIVE = "active"  # signs
     RETIRED = "retired"  # verifies until its last token has expired
-    REVOKED = "revoked"  # trusted by no one, at once
+    REVOKED = "revoked"  # no longer trusted, effective at once
 
 
 def _only_one(state: KeyState) -> Index:

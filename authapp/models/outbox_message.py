@@ -1,4 +1,4 @@
-"""Mail and text messages that wait to be delivered, written in the transaction they report."""
+"""Emails and text messages to deliver, written in the transaction that they report."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ _WAITS = text("sent_at IS NULL AND dead_at IS NULL")
 
 
 class Channel(StrEnum):
-    """How a message travels."""
+    """How a message is delivered."""
 
     MAIL = "mail"
     SMS = "sms"
@@ -23,8 +23,8 @@ class Channel(StrEnum):
 class OutboxMessage(Base):
     """One message, ready to send.
 
-    A worker that sends it has claimed it until `claimed_until`; after `expires_at` it is of no use
-    to anybody. Its bodies bear links and codes, and are wiped once it is sent or of no use.
+    The worker that sends it has claimed it until `claimed_until`. After `expires_at` it is no
+    longer useful. Its bodies contain links and codes, and are erased once it is sent or expired.
     """
 
     __tablename__ = "outbox_messages"

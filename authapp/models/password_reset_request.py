@@ -1,4 +1,4 @@
-"""Requests for a link that sets a new password, until a worker has answered them."""
+"""Password reset requests that a worker has not answered yet."""
 
 from datetime import datetime
 
@@ -10,9 +10,9 @@ from authapp.models.base import Base, Id
 
 
 class PasswordResetRequest(Base):
-    """One request, as it was typed and from where; gone as soon as it is answered.
+    """One request, with the address as entered and the client; deleted as soon as it is answered.
 
-    Whether the address has an account is not known yet.
+    It is not known yet whether the address has an account.
     """
 
     __tablename__ = "password_reset_requests"

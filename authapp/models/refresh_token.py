@@ -1,4 +1,4 @@
-"""Sessions: one row a sign-in, whose refresh token is derived and never kept."""
+"""Sessions: one row per sign-in, whose refresh token is derived and never stored."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,9 +14,9 @@ from authapp.models.changes import CachedRow
 
 
 class EndReason(StrEnum):
-    """Why a session is over; the pages have words for each.
+    """Why a session ended; the pages have a text for each.
 
-    The last two are kept nowhere: the session's own times say them.
+    The last two are never stored: they follow from the session's times.
     """
 
     SIGNED_OUT = "signed_out"
@@ -35,7 +35,7 @@ class EndReason(StrEnum):
 class RefreshToken(CachedRow, Base):
     """One session's renewal chain.
 
-    `generation` counts rotations and `rotated_at` is when the latest was made; `expires_at` is
+    `generation` counts rotations, and `rotated_at` is the time of the latest one. `expires_at` is
     the earlier of the idle and the absolute limit.
     """
 

@@ -1,4 +1,4 @@
-"""API tokens: what programs present on a person's behalf."""
+"""API tokens, which programs present on a user's behalf."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -25,27 +25,27 @@ class Scope(StrEnum):
 
 
 class RevokeReason(StrEnum):
-    """Why a token does not work any more.
+    """Why a token no longer works.
 
-    The last one is kept nowhere: the token's own time says it.
+    The last one is never stored: it follows from the token's expiry.
     """
 
     REVOKED = "revoked"  # by its owner
-    REPLACED = "replaced"  # rotated, and the overlap is over
+    REPLACED = "replaced"  # rotated, and the overlap has ended
     LEAK_REPORTED = "leak_reported"  # someone reported its value
-    LEAK_FOUND = "leak_found"  # one of our scans found it
+    LEAK_FOUND = "leak_found"  # found by one of our scans
     DISABLED = "disabled"  # with its owner's account
     FROZEN = "frozen"  # with its owner's account
-    ACCOUNT_CLOSED = "account_closed"  # before it is deleted
-    ADDRESS_PROVEN = "address_proven"  # made before anybody had shown whose address it is
+    ACCOUNT_CLOSED = "account_closed"  # before its owner's account is deleted
+    ADDRESS_PROVEN = "address_proven"  # created before the account's email address was verified
     EXPIRED = "expired"
 
 
 class Token(CachedRow, Base):
-    """An API token: a digest of its secret, its scopes, and its life.
+    """An API token: a digest of its secret, its scopes and its lifetime.
 
     `scopes` is a space-separated list (RFC 6749 section 3.3). `replaced_by` is the token that
-    a rotation made; when this one was last used stands in TokenUse, which no cache keeps.
+    a rotation created. The last use is stored in TokenUse, which is not cached.
     """
 
     __tablename__ = "tokens"

@@ -1,4 +1,4 @@
-"""When an API token was last used: apart from the token, so that no use touches a cached row."""
+"""When an API token was last used; in its own table, so that a use does not change a cached row."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from authapp.models.base import Base
 
 
 class TokenUse(Base):
-    """A token's last use, as of the latest minute; no row means that it was never used."""
+    """A token's last use, updated about once a minute; a token without a row was never used."""
 
     __tablename__ = "token_uses"
 

@@ -1,4 +1,4 @@
-"""One visible transaction for each use case."""
+"""One explicit transaction per use case."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ _OPEN: Final = "use_case_is_open"
 def transaction() -> Iterator[None]:
     """Commit at the end of the block; roll back on any exception.
 
-    Raises RuntimeError inside another such block: the inner one would commit the outer one's work.
+    Raises RuntimeError inside another such block, because it would commit the outer one's work.
     """
     session = db.session()
     if session.info.get(_OPEN):
-        raise RuntimeError("a transaction must not contain another one")
+        raise RuntimeError("transaction() blocks cannot be nested")
     session.info[_OPEN] = True
     try:
         yield

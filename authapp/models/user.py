@@ -1,4 +1,4 @@
-"""People's accounts."""
+"""User accounts."""
 
 from datetime import datetime
 
@@ -12,10 +12,10 @@ from authapp.models.base import Base, Id
 class User(Base):
     """One person's account.
 
-    `email` is kept as it was written; `email_key` is the folded form that is unique. A missing
-    phone number is NULL, and a number can be verified by one account only. An operator disables
-    an account; its owner freezes it, and lifts that by choosing a new password. From `delete_at`
-    on it is gone, for its owner at once and from the tables a little later.
+    `email` is stored as entered; `email_key` is its folded form, which is unique. A missing phone
+    number is NULL, and only one account can verify a number. Operators disable an account. Its
+    owner freezes it, and unfreezes it by choosing a new password. At `delete_at` the owner loses
+    access, and the rows are deleted a little later.
     """
 
     __tablename__ = "users"

@@ -1,4 +1,4 @@
-"""One-use links and codes."""
+"""Single-use links and codes."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from authapp.models.changes import CachedRow
 
 
 class VerificationType(StrEnum):
-    """What a link or code is for; one made for one purpose never serves another."""
+    """What a link or code is for; it cannot be used for any other purpose."""
 
     EMAIL_VERIFICATION = "email_verification"
     PHONE_VERIFICATION = "phone_verification"
@@ -25,13 +25,13 @@ class VerificationType(StrEnum):
 
 
 WAYS_BACK: Final = (VerificationType.NOT_ME,)
-"""Links that give an account back to its owner: freezing the account leaves them."""
+"""Links that return an account to its owner; freezing the account does not revoke them."""
 
 
 class VerificationToken(CachedRow, Base):
     """A link or code that works once, for one purpose, for one address or number (`target`).
 
-    `browser_digest` is of the secret of the browser in which it was asked for, if any was.
+    `browser_digest` is a digest of the secret of the browser that requested it, if any.
     """
 
     __tablename__ = "verification_tokens"

@@ -1,4 +1,4 @@
-"""People's accounts."""
+"""User accounts."""
 
 import sqlalchemy as sa
 from alembic import op

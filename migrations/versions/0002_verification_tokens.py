@@ -1,4 +1,4 @@
-"""One-use links and codes."""
+"""Single-use links and codes."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Sessions: one row a sign-in."""
+"""Sessions: one row per sign-in."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Signing keys; one is active and one is next at the most."""
+"""Signing keys; at most one is active and at most one is next."""
 
 import sqlalchemy as sa
 from alembic import op

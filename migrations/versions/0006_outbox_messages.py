@@ -1,4 +1,4 @@
-"""Messages that wait to be delivered."""
+"""Messages to deliver."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What happened to an account."""
+"""Account activity."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""How far each limit on attempts is used up."""
+"""How much of each limit on attempts is used."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("tokens", sa.Column("replaced_by", sa.Uuid()))
-    # Nothing has ever been written there.
+    # These columns were never written.
     op.drop_column("tokens", "last_used_at")
     op.drop_column("tokens", "last_used_address")
     op.create_table(

@@ -1,4 +1,4 @@
-"""Requests for a link that sets a new password."""
+"""Password reset requests."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Messages grow useless after a time, and are claimed by the worker that sends them."""
+"""Messages expire, and are claimed by the worker that sends them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ WAITS = sa.text("sent_at IS NULL AND dead_at IS NULL")
 def upgrade() -> None:
     op.add_column("outbox_messages", sa.Column("claimed_until", sa.DateTime(timezone=True)))
     op.add_column("outbox_messages", sa.Column("expires_at", sa.DateTime(timezone=True)))
-    # What waits from before says nothing of its time: it gets as much as a message that is new.
+    # Existing messages have no expiry: they get the default lifetime of a new message.
     messages = sa.table("outbox_messages", sa.column("expires_at", sa.DateTime(timezone=True)))
     op.execute(messages.update().values(expires_at=datetime.now(UTC) + timedelta(days=7)))
     with op.batch_alter_table("outbox_messages") as table:

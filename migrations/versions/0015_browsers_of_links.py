@@ -1,4 +1,4 @@
-"""The browser in which a link was asked for."""
+"""The browser that requested a link."""
 
 import sqlalchemy as sa
 from alembic import op

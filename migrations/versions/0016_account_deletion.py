@@ -1,4 +1,4 @@
-"""Accounts that will be deleted once their grace is over."""
+"""Accounts that will be deleted after a grace period."""
 
 import sqlalchemy as sa
 from alembic import op

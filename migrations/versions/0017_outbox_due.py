@@ -1,4 +1,4 @@
-"""Finding the next message in a long backlog."""
+"""An index to find the next message in a long backlog."""
 
 import sqlalchemy as sa
 from alembic import op

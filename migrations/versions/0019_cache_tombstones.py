@@ -1,4 +1,4 @@
-"""Rows that ended lately, so that no older copy of them in Redis is trusted."""
+"""Rows that ended recently, so that no older copy of them in Redis is trusted."""
 
 import sqlalchemy as sa
 from alembic import op
