@@ -1,1 +1,1 @@
-"""What is sent to people: rows of the outbox, written in the transaction that they report."""
+"""Emails and text messages: outbox rows, written in the transaction that they report."""

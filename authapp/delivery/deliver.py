@@ -1,8 +1,8 @@
-"""Delivering what waits: at least once each, and in order.
+"""Deliver waiting messages, each at least once, and in order.
 
-A message is claimed before it is sent and settled after it, in a transaction each, and none is open
-while a server is spoken to. A worker that dies in between leaves a claim, which runs out, and
-another sends the message again. docs/operation.md says where a second copy can come from.
+A message is claimed before it is sent and settled afterwards, in two transactions, so that none is
+open during the exchange with a server. If a worker dies in between, its claim expires, and another
+worker sends the message again. docs/operation.md says when a message can arrive twice.
 """
 
 import logging
@@ -22,13 +22,13 @@ from authapp.delivery.failures import DeliveryFailed, Refused, ServerAway
 from authapp.models import OutboxMessage, db
 
 Send = Callable[[OutboxMessage], bool]
-"""Sends a message, or raises DeliveryFailed; tells whether it has left this machine."""
+"""Sends a message or raises DeliveryFailed; returns whether it has left this machine."""
 
 TRIES: Final = 16
-"""With the pauses between them, about seven hours."""
+"""About seven hours, including the pauses between them."""
 
 _STEPS: Final = 16
-"""More waits than a delivery can have, from the connection to the last answer."""
+"""More waits than one delivery can have, from connecting to the last response."""
 _FIRST_PAUSE: Final = timedelta(seconds=10)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
 _LONGEST_ERROR: Final = 255
@@ -37,48 +37,48 @@ log = logging.getLogger(__name__)
 
 
 class Outcome(StrEnum):
-    """What became of one try."""
+    """The outcome of one attempt."""
 
     SENT = "sent"
-    PUT_BACK = "put back"
+    PUT_BACK = "postponed"
     DEAD = "dead"
 
 
 def deliver_due(send: Send) -> Iterator[Outcome]:
-    """Try every message that is due, oldest first; yields what became of each.
+    """Try to send every message that is due, oldest first; yield the outcome of each.
 
-    A channel whose server is away rests until the next call, so that the others need not wait
-    for it.
+    If a channel's server is not available, the channel is skipped until the next call, so that the
+    other channels do not wait for it.
     """
     outbox.bury_expired()
-    resting: set[str] = set()
-    while (message := _claim_next(resting)) is not None:
+    skipped: set[str] = set()
+    while (message := _claim_next(skipped)) is not None:
         try:
             has_left = send(message)
         except DeliveryFailed as failure:
             if isinstance(failure, ServerAway):
-                resting.add(message.channel)
-            yield _put_back(message, failure)
+                skipped.add(message.channel)
+            yield _handle_failure(message, failure)
         except Exception as error:
-            # A fault of ours must not be tried for ever, nor stand in the way of other messages.
-            log.exception("%s %s cannot be sent", message.message, message.id)
-            yield _put_back(message, DeliveryFailed(f"{type(error).__name__}: {error}"))
+            # A bug must not cause endless attempts or hold up other messages.
+            log.exception("%s %s could not be sent", message.message, message.id)
+            yield _handle_failure(message, DeliveryFailed(f"{type(error).__name__}: {error}"))
         else:
-            yield _note_sent(message, has_left=has_left)
+            yield _record_sent(message, has_left=has_left)
 
 
 def claim_time() -> timedelta:
-    """Return how long a worker may take over one message before another may try."""
+    """Return how long a worker may take to send one message before another worker may try."""
     step: timedelta = current_settings().mail.delivery_timeout
     return _STEPS * step
 
 
-def _claim_next(resting: Collection[str]) -> OutboxMessage | None:
-    """Take the oldest message that is due and has no earlier one before it."""
-    while (found := db.session.execute(_next_due(resting)).one_or_none()) is not None:
+def _claim_next(skipped: Collection[str]) -> OutboxMessage | None:
+    """Claim the oldest due message that does not have to wait for an earlier one."""
+    while (found := db.session.execute(_next_due(skipped)).one_or_none()) is not None:
         message = _claim(found.id, found.claimed_until)
         if message is not None:
-            # It must outlive the transaction: nothing is open while a server is spoken to.
+            # It must outlive the transaction, which is not open during the exchange with a server.
             db.session.expunge(message)
             db.session.commit()
             return message
@@ -87,15 +87,15 @@ def _claim_next(resting: Collection[str]) -> OutboxMessage | None:
     return None
 
 
-def _next_due(resting: Collection[str]) -> Any:
+def _next_due(skipped: Collection[str]) -> Any:
     now = clock.now()
     due = and_(
         outbox.waits(),
         outbox.is_unclaimed(now),
         OutboxMessage.due_at <= now,
         OutboxMessage.expires_at > now,
-        OutboxMessage.channel.not_in(resting),
-        _is_next(),
+        OutboxMessage.channel.not_in(skipped),
+        _is_first_waiting(),
     )
     return (
         select(OutboxMessage.id, OutboxMessage.claimed_until)
@@ -106,13 +106,13 @@ def _next_due(resting: Collection[str]) -> Any:
     )
 
 
-def _is_next() -> ColumnElement[bool]:
-    """Return the condition that no earlier message to the same person waits on the same channel.
+def _is_first_waiting() -> ColumnElement[bool]:
+    """Return the condition that no earlier message to the same user waits on the same channel.
 
-    Mail does not hold back text messages: their codes would grow old behind a mail server's outage.
+    Emails do not hold up text messages, whose codes would expire while a mail server is down.
     """
     other = aliased(OutboxMessage)
-    # A sub-query of one value and not NOT EXISTS: that becomes a join with the whole backlog.
+    # A scalar subquery, because NOT EXISTS becomes a join with the whole backlog.
     first = (
         select(other.id)
         .where(
@@ -129,7 +129,7 @@ def _is_next() -> ColumnElement[bool]:
 
 
 def _claim(id: Any, seen: Any) -> OutboxMessage | None:
-    """Claim a message unless another worker has since: where rows are not locked, this decides."""
+    """Claim a message, unless another worker has since; SQLite has no row locks to prevent that."""
     return db.session.scalars(
         update(OutboxMessage)
         .where(OutboxMessage.id == id, outbox.waits(), _is_claimed_until(seen))
@@ -139,21 +139,23 @@ def _claim(id: Any, seen: Any) -> OutboxMessage | None:
     ).one_or_none()
 
 
-def _note_sent(message: OutboxMessage, *, has_left: bool) -> Outcome:
-    """Note that a message was sent, even if another worker has claimed it since."""
+def _record_sent(message: OutboxMessage, *, has_left: bool) -> Outcome:
+    """Record that a message was sent, even if another worker has claimed it since."""
     wiped = outbox.WIPED if has_left else {}
     _settle(message, sent_at=clock.now(), dead_at=None, last_error=None, **wiped)
     return Outcome.SENT
 
 
-def _put_back(message: OutboxMessage, failure: DeliveryFailed) -> Outcome:
-    """Try again later, longer each time and never all at once; give up in the end."""
-    is_over = isinstance(failure, Refused) or message.attempts >= TRIES
-    outcome = Outcome.DEAD if is_over else Outcome.PUT_BACK
-    log.warning("%s %s: %s at try %d", message.message, message.id, outcome, message.attempts)
+def _handle_failure(message: OutboxMessage, failure: DeliveryFailed) -> Outcome:
+    """Schedule another attempt after a longer pause, randomized to spread load, or give up."""
+    gives_up = isinstance(failure, Refused) or message.attempts >= TRIES
+    outcome = Outcome.DEAD if gives_up else Outcome.PUT_BACK
+    log.warning(
+        "%s %s: %s after attempt %d", message.message, message.id, outcome, message.attempts
+    )
     still_mine = _is_claimed_until(message.claimed_until)
     error = str(failure)[:_LONGEST_ERROR]
-    if is_over:
+    if gives_up:
         _settle(message, still_mine, dead_at=clock.now(), last_error=error)
     else:
         _settle(message, still_mine, due_at=clock.now() + _pause(message), last_error=error)

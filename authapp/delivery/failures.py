@@ -1,20 +1,20 @@
 """Why a message was not delivered.
 
-    DeliveryFailed      not this time; it is tried again later
-    ├── ServerAway      nothing can be delivered there at present
-    └── Refused         never: the server says that the message's recipient is at fault
+    DeliveryFailed      this attempt failed; the message is tried again later
+    ├── ServerAway      the server accepts no messages at present
+    └── Refused         permanent: the recipient or the message is rejected
 
-What each says is kept with the message, for the operator.
+The error's text is stored with the message, for operators.
 """
 
 
 class DeliveryFailed(Exception):
-    """A server did not take a message; it may take it later."""
+    """A server did not accept a message, but may accept it later."""
 
 
 class ServerAway(DeliveryFailed):
-    """A server cannot be reached, hangs or hangs up: other messages need not try now."""
+    """A server cannot be reached, hangs or disconnects: other messages should not be tried now."""
 
 
 class Refused(DeliveryFailed):
-    """A server will not take a message, however often it is tried."""
+    """A message will not be accepted, no matter how often it is tried."""

@@ -1,4 +1,4 @@
-"""Mail: written from templates/email/<message>/ into the outbox, and sent by SMTP."""
+"""Emails: rendered from templates/email/<message>/ into the outbox, and sent by SMTP."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +28,9 @@ def enqueue(
     lifetime: timedelta = outbox.LIFETIME,
     **context: Any,
 ) -> None:
-    """Write a mail into the outbox, in the caller's transaction.
+    """Add an email to the outbox, in the caller's transaction.
 
-    After `lifetime` it is of no use any more and is not sent: give it the lifetime of its link.
+    After `lifetime` it is no longer useful and is not sent: pass the lifetime of its link.
     """
     folder, context = f"email/{message}", {"app_name": current_settings().brand.app_name, **context}
     subject = render_template(f"{folder}/subject.txt", **context)
@@ -48,9 +48,9 @@ def enqueue(
 
 @contextmanager
 def open_sender() -> Iterator[Send]:
-    """Yield what sends a mail, over one connection.
+    """Yield a function that sends emails over one connection.
 
-    Without a server, which only development allows, the outbox page is where mail is read.
+    Without a server, which only development allows, emails are read on the outbox page.
     """
     with mailer.connect() as connection:
 
@@ -60,16 +60,16 @@ def open_sender() -> Iterator[Send]:
             try:
                 connection.deliver(_as_mail(message))
             except (BadHeaderError, ValueError) as error:
-                raise Refused(f"cannot be written as mail: {error or 'a bad header'}") from error
+                raise Refused(f"cannot be sent as an email: {error or 'bad header'}") from error
             return True
 
         yield send
 
 
 def _as_mail(message: OutboxMessage) -> Message:
-    """Write the mail with the headers that an automatic message owes (RFC 3834).
+    """Return the email, with the header that automatic messages must have (RFC 3834).
 
-    No List-Unsubscribe: each is about the reader's own account, and none is sent to a list.
+    It has no List-Unsubscribe, because it is about the recipient's own account.
     """
     sender = _sender()
     mail = Message(
@@ -82,19 +82,19 @@ def _as_mail(message: OutboxMessage) -> Message:
         extra_headers={"Auto-Submitted": "auto-generated"},
         date=message.created_at.timestamp(),
     )
-    # One id for every try, so that a second copy can be told as one.
+    # The same id for every attempt, so that a second copy is recognized.
     mail.msgId = f"<{message.id}@{sender[1].rpartition('@')[2]}>"
     return mail
 
 
 def _sender() -> tuple[str, str]:
-    """Return who writes: the product, unless the setting gives another name."""
+    """Return the sender's name and address; the name is APP_NAME unless the setting has another."""
     settings = current_settings()
     name, address = parseaddr(settings.mail.default_sender)
     return name or settings.brand.app_name, address
 
 
 def _reply_to() -> str | None:
-    """Return where people are helped, if that is reached by mail."""
+    """Return the support address if it is an email address and not a URL."""
     support: str = current_settings().brand.support_address
     return support if support and "://" not in support else None

@@ -1,4 +1,4 @@
-"""The outbox: messages wait here until a worker has delivered them, or they are of no use."""
+"""The outbox: messages wait here until a worker delivers them or they are no longer useful."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,12 +13,12 @@ from authapp.errors import Conflict, NotFound
 from authapp.models import OutboxMessage, db
 
 LIFETIME: Final = timedelta(days=7)
-"""How long news are news, where nothing in a message grows useless sooner."""
+"""How long a message is useful, unless it contains something that expires sooner."""
 
 WIPED: Final[dict[str, Any]] = {"body": "", "html": None}
-"""What takes the place of links and codes that have done their work."""
+"""Values that erase a message's links and codes once they are no longer needed."""
 
-TOO_OLD: Final = "too old to be of use"
+TOO_OLD: Final = "expired before it was sent"
 
 _RECENT: Final = 100
 
@@ -37,12 +37,12 @@ def waits() -> ColumnElement[bool]:
 
 
 def is_unclaimed(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that no worker is sending a message, or that its claim has run out."""
+    """Return the condition that no worker is sending a message, or that its claim has expired."""
     return or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now)
 
 
 def add(message: OutboxMessage, lifetime: timedelta = LIFETIME) -> None:
-    """Put a message into the outbox, in the caller's transaction; useful for `lifetime`."""
+    """Add a message to the outbox, in the caller's transaction; it expires after `lifetime`."""
     message.expires_at = clock.now() + lifetime
     db.session.add(message)
 
@@ -68,7 +68,7 @@ def list_in(states: Sequence[State], *, limit: int) -> list[OutboxMessage]:
 
 
 def count_unsent() -> dict[State, int]:
-    """Return how many messages wait, and how many were given up."""
+    """Return how many messages are waiting, and how many are dead."""
     is_dead = OutboxMessage.dead_at.is_not(None)
     unsent = select(is_dead, func.count()).where(OutboxMessage.sent_at.is_(None)).group_by(is_dead)
     counts = {bool(dead): number for dead, number in db.session.execute(unsent)}
@@ -76,15 +76,15 @@ def count_unsent() -> dict[State, int]:
 
 
 def longest_wait() -> timedelta:
-    """Return how long the oldest waiting message has been there; nothing where none waits."""
+    """Return how long the oldest waiting message has waited; zero if none is waiting."""
     oldest = db.session.scalar(select(func.min(OutboxMessage.created_at)).where(waits()))
     return clock.now() - oldest if oldest else timedelta()
 
 
 def retry(id: UUID) -> None:
-    """Let a message be tried at once, from the first try on.
+    """Make a message due now, and restart its attempts at zero.
 
-    Raises NotFound, or Conflict if it was sent, is being sent, or is of no use any more.
+    Raises NotFound, or Conflict if it was sent, is being sent, or is no longer useful.
     """
     message = db.session.get(OutboxMessage, id)
     if message is None:
@@ -99,33 +99,36 @@ def retry(id: UUID) -> None:
 
 
 def retry_dead() -> int:
-    """Let every dead message that is still of use be tried at once; return how many there are."""
+    """Make every dead message that is still useful due now; return how many there are."""
     revived = _revive(OutboxMessage.dead_at.is_not(None))
     db.session.commit()
     return revived
 
 
 def bury_expired() -> None:
-    """Give up what is of no use any more, and wipe what it said."""
+    """Mark expired messages as dead, and erase their content; commits."""
     now = clock.now()
-    useless = and_(
+    expired = and_(
         OutboxMessage.expires_at <= now,
         OutboxMessage.sent_at.is_(None),
         or_(OutboxMessage.dead_at.is_(None), OutboxMessage.body != ""),
         is_unclaimed(now),
     )
-    # Most of the time there is none, and an UPDATE would make SQLite's other writers wait.
-    if db.session.scalar(select(OutboxMessage.id).where(useless).limit(1)) is not None:
+    # Usually there are none, and an UPDATE would make SQLite's other writers wait.
+    if db.session.scalar(select(OutboxMessage.id).where(expired).limit(1)) is not None:
         too_old = case((OutboxMessage.dead_at.is_(None), TOO_OLD), else_=OutboxMessage.last_error)
         dead_at = func.coalesce(OutboxMessage.dead_at, now)
-        _change(useless, dead_at=dead_at, last_error=too_old, **WIPED)
+        _change(expired, dead_at=dead_at, last_error=too_old, **WIPED)
     db.session.commit()
 
 
 def delete_older(before: datetime, most: int) -> int:
-    """Delete messages that have been over since `before`; commits, and returns how many."""
-    over = select(OutboxMessage.id).where(~waits(), OutboxMessage.expires_at < before)
-    ids = list(db.session.scalars(over.limit(most)))
+    """Delete up to `most` sent or dead messages that expired before a time; commits.
+
+    Returns how many were deleted.
+    """
+    finished = select(OutboxMessage.id).where(~waits(), OutboxMessage.expires_at < before)
+    ids = list(db.session.scalars(finished.limit(most)))
     db.session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(ids)))
     db.session.commit()
     return len(ids)

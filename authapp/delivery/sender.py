@@ -10,7 +10,7 @@ from authapp.models import Channel, OutboxMessage
 
 @contextmanager
 def open_senders() -> Iterator[Send]:
-    """Yield what sends a message over its channel; a connection that it opens serves them all."""
+    """Yield a function that sends messages over their channels; all emails share one connection."""
     with mail.open_sender() as send_mail:
         senders = {Channel.MAIL: send_mail, Channel.SMS: sms.send}
 

@@ -1,7 +1,7 @@
-"""SMTP through Flask-Mail, with what it leaves out: certificates, time-outs, a kept connection.
+"""SMTP through Flask-Mail, with certificate checks, timeouts and a reusable connection.
 
-Flask-Mail (0.10) gives smtplib no TLS context, and smtplib then checks no certificate; it sets no
-time-out; and it fails a message that was taken when the server hangs up before QUIT.
+Flask-Mail (0.10) passes no TLS context to smtplib, which then checks no certificate. It sets no
+timeout. If the server disconnects before QUIT, it reports an accepted message as failed.
 """
 
 import smtplib
@@ -20,12 +20,12 @@ from authapp.delivery.failures import DeliveryFailed, Refused, ServerAway
 from authapp.errors import ConfigError
 
 _SERVICE_NOT_AVAILABLE = 421
-# RFC 5321 section 4.5.3.1.10: too much for now, whatever its first digit says.
+# RFC 5321 section 4.5.3.1.10: treated as temporary, despite its first digit.
 _FULL = 552
 
 
 class Mailer(flask_mail.Mail):
-    """Flask-Mail with connections of ours."""
+    """Flask-Mail with this module's connections."""
 
     def init_app(self, app: Flask) -> Any:
         """Set the extension up; raises ConfigError if MAIL_CA_FILE cannot be used."""
@@ -35,12 +35,12 @@ class Mailer(flask_mail.Mail):
         return super().init_app(app)
 
     def connect(self) -> "Connection":
-        """Return a connection that is opened when the first message comes."""
+        """Return a connection that is opened when the first message is sent."""
         return Connection(current_app.extensions["mail"])
 
 
 class Connection(flask_mail.Connection):
-    """One connection for as many messages as there are; opened again where it broke."""
+    """One connection for any number of messages; reopened if it breaks."""
 
     host: smtplib.SMTP | None
 
@@ -52,19 +52,19 @@ class Connection(flask_mail.Connection):
         self._hang_up()
 
     def configure_host(self) -> smtplib.SMTP:
-        """Connect and sign in; the server must prove who it is."""
+        """Connect and log in; over TLS, the server needs a valid certificate."""
         server, tls = self.mail, _tls(current_settings().mail.ca_file)
         timeout = current_settings().mail.delivery_timeout.total_seconds()
-        known_as: dict[str, Any] = {"local_hostname": _own_name(), "timeout": timeout}
+        options: dict[str, Any] = {"local_hostname": _own_name(), "timeout": timeout}
         if server.use_ssl:
             host: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.server, server.port, context=tls, **known_as
+                server.server, server.port, context=tls, **options
             )
         else:
-            host = smtplib.SMTP(server.server, server.port, **known_as)
+            host = smtplib.SMTP(server.server, server.port, **options)
         try:
             if server.use_tls:
-                # Raises where the server does not offer it: nothing goes in the open instead.
+                # Raises if the server does not offer STARTTLS: nothing is sent unencrypted instead.
                 host.starttls(context=tls)
             if server.username:
                 host.login(server.username, server.password or "")
@@ -74,7 +74,7 @@ class Connection(flask_mail.Connection):
         return host
 
     def deliver(self, message: flask_mail.Message) -> None:
-        """Send one message; raises DeliveryFailed, and which kind says what to do about it."""
+        """Send one message; raises DeliveryFailed, or the subclass that fits the failure."""
         self._open()
         try:
             self.send(message)
@@ -84,8 +84,8 @@ class Connection(flask_mail.Connection):
         except smtplib.SMTPDataError as error:
             raise _failure(error.smtp_code, error.smtp_error) from error
         except smtplib.SMTPResponseException as error:
-            # The sender or the session: that is between the server and us.
-            raise DeliveryFailed(_words(error.smtp_code, error.smtp_error)) from error
+            # The server rejected the sender or the session, not the recipient.
+            raise DeliveryFailed(_describe(error.smtp_code, error.smtp_error)) from error
         except (smtplib.SMTPException, OSError) as error:
             self._hang_up()
             raise ServerAway(f"{type(error).__name__}: {error}") from error
@@ -97,9 +97,9 @@ class Connection(flask_mail.Connection):
             try:
                 self.host = self.configure_host()
             except smtplib.SMTPResponseException as error:
-                raise ServerAway(_words(error.smtp_code, error.smtp_error)) from error
+                raise ServerAway(_describe(error.smtp_code, error.smtp_error)) from error
             except (smtplib.SMTPException, OSError, ValueError) as error:
-                # ValueError: a host or a name that cannot be written as the protocol wants it.
+                # ValueError: a host or user name that cannot be encoded for the protocol.
                 raise ServerAway(f"{type(error).__name__}: {error}") from error
 
     def _is_open(self, host: smtplib.SMTP) -> bool:
@@ -109,7 +109,7 @@ class Connection(flask_mail.Connection):
             return False
 
     def _hang_up(self) -> None:
-        """Close politely; what was taken is taken, whatever the server says to that."""
+        """Close the connection with QUIT; accepted messages stay accepted if that fails."""
         host, self.host = self.host, None
         if host is None:
             return
@@ -120,7 +120,7 @@ class Connection(flask_mail.Connection):
 
 
 def _own_name() -> str:
-    """Return what we call ourselves; smtplib would ask DNS, however long that takes."""
+    """Return the name for EHLO; by default, smtplib looks it up in DNS, with no time limit."""
     host = urlsplit(current_settings().deployment.public_url).hostname or ""
     try:
         return f"[{ip_address(host)}]"
@@ -129,16 +129,16 @@ def _own_name() -> str:
 
 
 def _failure(code: int, reply: Any) -> DeliveryFailed:
-    """Tell a refusal for good from one for now by the reply's first digit (RFC 5321 4.2.1)."""
-    words = _words(code, reply)
+    """Return a permanent or a temporary failure, by the reply's first digit (RFC 5321 4.2.1)."""
+    reason = _describe(code, reply)
     if code == _SERVICE_NOT_AVAILABLE:
-        return ServerAway(words)
-    return Refused(words) if code >= 500 and code != _FULL else DeliveryFailed(words)
+        return ServerAway(reason)
+    return Refused(reason) if code >= 500 and code != _FULL else DeliveryFailed(reason)
 
 
-def _words(code: int, reply: Any) -> str:
-    said = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
-    return f"{code} {' '.join(said.split())}"
+def _describe(code: int, reply: Any) -> str:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
+    return f"{code} {' '.join(text.split())}"
 
 
 # Reading the system's authorities takes 40 ms, and most processes send no mail.
@@ -147,5 +147,7 @@ def _tls(file: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file or None)
     except OSError as error:
-        why = "it holds no PEM certificate" if Path(file).is_file() else "there is no such file"
+        why = (
+            "it contains no PEM certificate" if Path(file).is_file() else "the file does not exist"
+        )
         raise ConfigError(f"MAIL_CA_FILE {file} cannot be used: {why}") from error

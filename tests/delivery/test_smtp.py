@@ -272,7 +272,7 @@ def test_an_address_that_no_header_can_hold_dies_at_once(mailing_app: Flask) -> 
 
         assert deliver() == {Outcome.DEAD: 1}
 
-        assert "cannot be written" in (stored(message).last_error or "")
+        assert "cannot be sent as an email" in (stored(message).last_error or "")
 
 
 def test_a_line_break_adds_no_header(mailing_app: Flask, mail_server: MailServer) -> None:

@@ -1,4 +1,4 @@
-"""Text messages: written from templates/sms/<message>.txt into the outbox, sent by a service."""
+"""Text messages: rendered from templates/sms/<message>.txt into the outbox, sent by a service."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +18,7 @@ class TextSender(Protocol):
     """A service that sends text messages."""
 
     def send(self, id: UUID, to: str, text: str) -> None:
-        """Hand one message over; raises DeliveryFailed unless the service surely took it."""
+        """Send one message; raises DeliveryFailed unless the service confirms receipt."""
 
 
 _SENDERS: Final[dict[str, Callable[[Settings], TextSender]]] = {
@@ -28,14 +28,14 @@ _SENDERS: Final[dict[str, Callable[[Settings], TextSender]]] = {
 
 
 def init_app(app: Flask) -> None:
-    """Choose the service; raises ConfigError if something that it needs is not set."""
+    """Set up the service that SMS_SENDER selects, if any."""
     settings: Settings = app.extensions["settings"]
     chosen = settings.sms.sender
     app.extensions["text_sender"] = _SENDERS[chosen](settings) if chosen in _SENDERS else None
 
 
 def can_send() -> bool:
-    """Return whether text messages reach anybody; in development the outbox page counts."""
+    """Return whether text messages can be delivered; in development, the outbox page counts."""
     settings = current_settings()
     return settings.sms.sender != "none" or settings.deployment.environment == DEVELOPMENT
 
@@ -43,9 +43,9 @@ def can_send() -> bool:
 def enqueue(
     message: str, *, to: str, user_id: UUID | None, lifetime: timedelta, **context: Any
 ) -> None:
-    """Write a text message into the outbox, in the caller's transaction.
+    """Add a text message to the outbox, in the caller's transaction.
 
-    After `lifetime` it is of no use any more and is not sent.
+    After `lifetime` it is no longer useful and is not sent.
     """
     text = render_template(
         f"sms/{message}.txt", app_name=current_settings().brand.app_name, **context
@@ -64,7 +64,7 @@ def enqueue(
 
 
 def send(message: OutboxMessage) -> bool:
-    """Send one text message; without a service it is read on the outbox page."""
+    """Send one text message; without a service, return False: it is read on the outbox page."""
     sender: TextSender | None = current_app.extensions["text_sender"]
     if sender is None:
         return False

@@ -1,4 +1,4 @@
-"""One POST to a service that sends text messages, and what it answered."""
+"""A POST request to a service that sends text messages, and its response."""
 
 import json
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from authapp.delivery.failures import DeliveryFailed, ServerAway
 
 _LONGEST_ANSWER: Final = 64 * 1024
 _LONGEST_QUOTE: Final = 200
-# The service as a whole says no, or asks for a rest: the next message would hear the same.
+# The service rejects all messages or asks to wait: the next message would fail too.
 _AWAY: Final = (401, 403, 404, 408, 429)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A status and a JSON object; an answer that holds none is as good as an empty one."""
+    """A status and a JSON object, which is empty if the response contains none."""
 
     status: int
     document: Mapping[str, Any]
@@ -27,14 +27,14 @@ class Answer:
     def is_success(self) -> bool:
         return 200 <= self.status < 300
 
-    def words(self) -> str:
-        """Return what was answered, for the operator."""
+    def summary(self) -> str:
+        """Return the response as text, for operators."""
         return f"{self.status} {json.dumps(self.document)}"[:_LONGEST_QUOTE]
 
     def failure(self) -> DeliveryFailed:
-        """Return why this answer is no success, for a later try."""
+        """Return the error for a response without success; the message is tried again later."""
         is_away = self.status in _AWAY or self.status >= 500
-        return ServerAway(self.words()) if is_away else DeliveryFailed(self.words())
+        return ServerAway(self.summary()) if is_away else DeliveryFailed(self.summary())
 
 
 def make_pool(settings: Settings) -> urllib3.PoolManager:
@@ -46,7 +46,7 @@ def make_pool(settings: Settings) -> urllib3.PoolManager:
 
 
 def post(pool: urllib3.PoolManager, url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Send the body, and follow no redirection; raises ServerAway if no answer comes."""
+    """Send the body without following redirects; raises ServerAway if there is no response."""
     try:
         response = pool.request(
             "POST", url, body=body, headers=dict(headers), redirect=False, preload_content=False

@@ -1,4 +1,4 @@
-"""Text messages through Twilio's API for programs."""
+"""Text messages through Twilio's REST API."""
 
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -10,13 +10,13 @@ from authapp.config import Settings
 from authapp.delivery.failures import Refused
 from authapp.delivery.sms.post import make_pool, post
 
-# Twilio's codes for a number that no second try makes better: not a number, no such mobile, a
-# landline, unreachable from here, a country that is switched off, and somebody who said STOP.
+# Twilio's codes for numbers that always fail: not a number, not an existing mobile, a landline,
+# unreachable from the sender, in a country that is not enabled, and opted out with STOP.
 _BAD_NUMBER: Final = (21211, 21214, 21217, 21265, 21401, 21407, 21408, 21610, 21612, 21614, 21635)
 
 
 class Twilio:
-    """An account at Twilio."""
+    """A Twilio account."""
 
     def __init__(self, settings: Settings) -> None:
         account, sender = settings.sms.twilio_account, settings.sms.twilio_from
@@ -30,12 +30,12 @@ class Twilio:
         }
 
     def send(self, id: UUID, to: str, text: str) -> None:
-        """Create a message. Twilio takes no id of ours: a second try may be a second message."""
+        """Create a message; Twilio accepts no id, so a second attempt may send a second message."""
         body = urlencode({"To": to, "Body": text, **self._sender}).encode()
         answer = post(self._pool, self._url, body=body, headers=self._headers)
-        # A message that Twilio has made bears Twilio's id; anything else has said nothing.
+        # A message that Twilio created has Twilio's id; any other response confirms nothing.
         if answer.is_success and isinstance(answer.document.get("sid"), str):
             return
         if 400 <= answer.status < 500 and answer.document.get("code") in _BAD_NUMBER:
-            raise Refused(answer.words())
+            raise Refused(answer.summary())
         raise answer.failure()

@@ -1,7 +1,7 @@
-"""Text messages through a program of the operator's own, which is asked by a signed request.
+"""Text messages through the operator's own program, which receives signed requests.
 
-The signature is that of Standard Webhooks; docs/operation.md says what the program must check and
-answer.
+The signature follows Standard Webhooks. docs/operation.md says what the program must check, and how
+it must respond.
 """
 
 import base64
@@ -19,7 +19,7 @@ _BAD_NUMBER: Final = 422
 
 
 class Webhook:
-    """A program that takes text messages at a URL."""
+    """A program that accepts text messages at a URL."""
 
     def __init__(self, settings: Settings) -> None:
         self._pool = make_pool(settings)
@@ -27,11 +27,11 @@ class Webhook:
         self._key = settings.sms.webhook_secret
 
     def send(self, id: UUID, to: str, text: str) -> None:
-        """Hand one message over; `id` is the same at every try."""
+        """Send one message; `id` is the same for every attempt."""
         body = json.dumps({"type": "sms.send", "id": str(id), "to": to, "text": text}).encode()
         answer = post(self._pool, self._url, body=body, headers=self._headers(id, body))
         if answer.status == _BAD_NUMBER and answer.document.get("error") == "bad_number":
-            raise Refused(answer.words())
+            raise Refused(answer.summary())
         if not answer.is_success:
             raise answer.failure()
 
