@@ -1,4 +1,4 @@
-"""Reading the environment into Settings, with one report of everything that is wrong."""
+"""Loading Settings from the environment, with one report of all errors."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields, replace
@@ -46,7 +46,7 @@ def current_settings() -> Settings:
 
 
 def _read_subject(subject: Any, environ: Mapping[str, str], faults: list[str]) -> Any:
-    """Return one subject's settings; None if `faults` has got an entry for one of them."""
+    """Return one subject's settings; None after adding an error to `faults`."""
     values: dict[str, Any] = {}
     for each in fields(subject):
         try:
@@ -85,11 +85,11 @@ def _with_defaults(settings: Settings) -> Settings:
 
 
 def _conflicts(settings: Settings) -> Iterator[str]:
-    """Yield what is wrong with settings that are valid one by one."""
+    """Yield errors in the combination of settings, each of which is valid on its own."""
     if settings.deployment.environment == PRODUCTION and not settings.mail.server:
-        yield "MAIL_SERVER is missing: name the SMTP server that delivers mail"
+        yield "MAIL_SERVER is missing: set it to the SMTP server that delivers email"
     if settings.sessions.idle_lifetime > settings.sessions.absolute_lifetime:
         yield "SESSION_IDLE_LIFETIME must not exceed SESSION_ABSOLUTE_LIFETIME"
     for name in _SMS_NEEDS[settings.sms.sender]:
         if not getattr(settings.sms, name):
-            yield f"SMS_{name.upper()} is missing: SMS_SENDER={settings.sms.sender} needs it"
+            yield f"SMS_{name.upper()} is missing: SMS_SENDER={settings.sms.sender} requires it"

@@ -1,4 +1,4 @@
-"""How the text of a setting is read: each reader returns a value, or says what is wrong with it."""
+"""Readers of settings: each returns the value of a text, or raises Refused."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ NEW_WEBHOOK_SECRET: Final = (
 
 
 class Refused(ValueError):
-    """What is wrong with one value, and what to do about it."""
+    """A value that is not acceptable; the message says why, and what to do."""
 
 
 def text(raw: str) -> str:
@@ -47,7 +47,7 @@ def secrets(raw: str) -> list[str]:
 
 
 def sealing_keys(raw: str) -> list[bytes]:
-    """Read comma-separated keys: the first one seals, all of them open."""
+    """Read comma-separated keys: the first one seals, all of them unseal."""
     return [_sealing_key(part.strip()) for part in raw.split(",") if part.strip()]
 
 
@@ -58,7 +58,7 @@ def _sealing_key(part: str) -> bytes:
     except (binascii.Error, ValueError):
         raise Refused(f"is not URL-safe base64; {hint}") from None
     if len(key) != SEALING_KEY_BYTES:
-        raise Refused(f"holds a key of {len(key)} bytes, not {SEALING_KEY_BYTES}; {hint}")
+        raise Refused(f"contains a key of {len(key)} bytes, not {SEALING_KEY_BYTES}; {hint}")
     if len(set(key)) < 8:
         raise Refused(f"looks like a default or a placeholder; {hint}")
     return key
@@ -110,7 +110,7 @@ def url(*schemes: str) -> Callable[[str], str]:
             return raw
         try:
             parts = urlsplit(raw)
-            parts.port  # noqa: B018 - reading it is what checks it
+            parts.port  # noqa: B018 - reading it checks it
         except ValueError:
             raise Refused("is not a URL") from None
         if parts.scheme not in schemes:
@@ -121,7 +121,7 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def origin(raw: str) -> str:
-    """Read the address at which people reach the pages, without a path."""
+    """Read the origin of the pages: their URL without a path."""
     parts = urlsplit(url("http", "https")(raw))
     if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise Refused("must be an origin such as https://accounts.example.org, without a path")
@@ -129,7 +129,7 @@ def origin(raw: str) -> str:
 
 
 def database(raw: str) -> str:
-    """Read an SQLAlchemy URL; PostgreSQL is always reached through psycopg."""
+    """Read an SQLAlchemy URL; PostgreSQL always uses psycopg."""
     raw = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", raw)
     if raw.startswith("sqlite:") and raw in ("sqlite://", "sqlite:///:memory:"):
         raise Refused("must name a file: an SQLite database in memory has only one connection")
@@ -137,7 +137,7 @@ def database(raw: str) -> str:
 
 
 def webhook_secret(raw: str) -> bytes:
-    """Read a key as Standard Webhooks writes it."""
+    """Read a key in the format of Standard Webhooks."""
     if not raw:
         return b""
     try:
@@ -145,14 +145,14 @@ def webhook_secret(raw: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not raw.startswith("whsec_") or not 24 <= len(key) <= 64 or len(set(key)) < 8:
-        raise Refused(f"must be whsec_ and base64 of 24 to 64 random bytes; {NEW_WEBHOOK_SECRET}")
+        raise Refused(f"must be whsec_ and 24 to 64 random bytes in base64; {NEW_WEBHOOK_SECRET}")
     return key
 
 
 def region(raw: str) -> str:
-    """Read a country by its code of two letters."""
+    """Read a two-letter country code."""
     if raw not in SUPPORTED_REGIONS:
-        raise Refused("must be a country's two capital letters, such as GB")
+        raise Refused("must be a two-letter country code in capitals, such as GB")
     return raw
 
 

@@ -1,11 +1,11 @@
-"""What REDIS_URL may look like: one server, Sentinels that know the primary, or a cluster's nodes.
+"""Reading REDIS_URL: one server, Sentinels that know the primary, or the nodes of a cluster.
 
     redis://[user:password@]host[:port][/number][?options]         unix:///path[?options]
     redis+sentinel://[user:password@]host[:port],.../name[?options]
     redis+cluster://[user:password@]host[:port],...[?options]
 
-With `rediss` in place of `redis` every connection is TLS. Options are `db`, `client_name`,
-redis-py's `ssl_...`, and `sentinel_username` and `sentinel_password` where Sentinels ask for them.
+With `rediss` instead of `redis`, every connection uses TLS. Options are `db`, `client_name`,
+redis-py's `ssl_...`, and `sentinel_username` and `sentinel_password` if Sentinels require them.
 """
 
 import re
@@ -38,10 +38,10 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class RedisURL:
-    """A REDIS_URL that was read.
+    """A parsed REDIS_URL.
 
-    `hosts` are Sentinels where there are any, `primary` is the name that they know it by;
-    `options` and `sentinel_options` are redis-py's, secrets among them.
+    With Sentinels, `hosts` are the Sentinels, and `primary` is their name for the primary.
+    `options` and `sentinel_options` are passed to redis-py, and contain secrets.
     """
 
     form: Form
@@ -52,11 +52,11 @@ class RedisURL:
 
 
 def redis(raw: str) -> RedisURL | None:
-    """Read a REDIS_URL; None for none at all. What is refused is never repeated: it has secrets."""
+    """Read a REDIS_URL; None if it is empty. Errors do not repeat the URL: it contains secrets."""
     if not raw:
         return None
     if raw.startswith("unix://"):
-        return RedisURL(Form.SERVER, (), options=_try(_socket(raw)))
+        return RedisURL(Form.SERVER, (), options=_checked(_socket(raw)))
     parts = _SHAPE.fullmatch(raw)
     if parts is None:
         raise Refused("must look like redis://host:6379/0; docs/configuration.md has other forms")
@@ -64,7 +64,7 @@ def redis(raw: str) -> RedisURL | None:
     hosts = tuple(_host(host, form) for host in parts["hosts"].split(","))
     options = _options(f"{parts['scheme']}://{parts['user'] or ''}host{parts['query'] or ''}")
     options.pop("host")
-    to_sentinels = {
+    sentinel_options = {
         name: options.pop(f"sentinel_{name}")
         for name in ("username", "password")
         if f"sentinel_{name}" in options
@@ -72,49 +72,49 @@ def redis(raw: str) -> RedisURL | None:
     if form is Form.SERVER:
         options["db"] = _database(path, options, hosts)
     elif form is Form.CLUSTER and (path or "db" in options):
-        raise Refused("names a database, which a cluster does not have")
+        raise Refused("selects a database, which a cluster does not support")
     elif form is Form.SENTINEL and not path:
         raise Refused("must end with the primary's name, as in redis+sentinel://host:26379/name")
-    return RedisURL(form, hosts, path, _try(options), to_sentinels)
+    return RedisURL(form, hosts, path, _checked(options), sentinel_options)
 
 
 def _host(text: str, form: Form) -> tuple[str, int]:
     match = _HOST.fullmatch(text)
     if match is None or int(match["port"] or 1) not in range(1, 65_536):
-        raise Refused("has a host that is not host or host:port")
+        raise Refused("has a host that does not have the form host or host:port")
     return match["name"].strip("[]"), int(match["port"] or _PORTS[form])
 
 
 def _database(path: str, options: dict[str, Any], hosts: tuple[tuple[str, int], ...]) -> int:
     if len(hosts) != 1:
-        raise Refused("names several hosts: say redis+sentinel:// or redis+cluster://")
+        raise Refused("has several hosts: use redis+sentinel:// or redis+cluster://")
     if not re.fullmatch(r"[0-9]{0,4}", path):
-        raise Refused("must end with a database's number, as in redis://host:6379/0")
+        raise Refused("must end with a database number, as in redis://host:6379/0")
     return int(path or options.get("db", 0))
 
 
 def _socket(url: str) -> dict[str, Any]:
     options = _options(url)
     if "path" not in options:
-        raise Refused("names no socket: say unix:///path")
+        raise Refused("has no socket path: use unix:///path")
     return options
 
 
 def _options(url: str) -> dict[str, Any]:
     for name in parse_qs(urlsplit(url).query):
         if not _OPTIONS.fullmatch(name):
-            raise Refused(f"has an option that is not known: {name!a}")
+            raise Refused(f"has an unknown option: {name!a}")
     try:
         return dict(parse_url(url))
     except ValueError as error:
-        raise Refused(f"is refused: {error}") from None
+        raise Refused(f"is not valid: {error}") from None
 
 
-def _try(options: dict[str, Any]) -> dict[str, Any]:
-    """Make a connection with these options, which connects to nothing, and return them."""
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    """Check that redis-py accepts the options, without connecting, and return them."""
     try:
         ConnectionPool(**options).make_connection()
     except (TypeError, ValueError, RedisError) as error:
         why = str(error).partition(") ")[2] or str(error)
-        raise Refused(f"has options that redis-py does not take: {why}") from None
+        raise Refused(f"has options that redis-py does not accept: {why}") from None
     return options
