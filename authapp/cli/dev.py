@@ -1,6 +1,6 @@
-"""The development launcher: what local_setup prepares, served by Werkzeug in this process.
+"""`make run`: serves the local setup with Werkzeug, in this process.
 
-`make run` runs it. None of it is for production.
+It is not for production.
 """
 
 import signal
@@ -18,7 +18,7 @@ from authapp.cli.outbox import start_background_worker
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Logs failures only: paths may bear secrets."""
+    """Logs only failures, because paths can contain secrets."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         if str(code) >= "500":
@@ -30,8 +30,8 @@ def serve(
 ) -> int:
     """Serve until a signal arrives.
 
-    Werkzeug's server and not the production one: it runs in this process, so that stopping it is
-    ending a thread, and it starts at once.
+    It uses Werkzeug's server instead of the production one, which takes longer to start and runs
+    in processes of its own.
     """
     server = make_server(
         HOST, 0, app, threaded=True, request_handler=QuietHandler, fd=listener.fileno()
@@ -43,7 +43,7 @@ def serve(
     url = app.extensions["settings"].deployment.public_url
     click.echo(f"Serving at {url}  (read emails at {url}/dev/outbox; press Ctrl-C to stop)")
     signals.recv(1)
-    # Whoever presses it again does not want to wait for a mail server.
+    # A second Ctrl-C stops at once, without waiting for a mail server.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     server.shutdown()
     thread.join()

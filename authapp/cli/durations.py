@@ -10,7 +10,7 @@ LONGEST: Final = timedelta(days=3650)
 
 
 class Duration(click.ParamType[timedelta]):
-    """A duration of at least a second, with units."""
+    """A duration with units, from 1 second to LONGEST."""
 
     name = "duration"
 
@@ -19,7 +19,7 @@ class Duration(click.ParamType[timedelta]):
             return value
         seconds = timeparse(value) if value.isascii() else None
         if seconds is None or not 1 <= seconds <= LONGEST.total_seconds():
-            self.fail(f"{value!a} is not a duration, such as 30d, 12h or 90m", param, ctx)
+            self.fail(f"{value!a} is not a duration such as 30d, 12h or 90m", param, ctx)
         return timedelta(seconds=seconds)
 
 

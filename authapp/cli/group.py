@@ -14,7 +14,7 @@ from authapp.errors import DomainError
 from authapp.token_cache.redis.client import RedisAway
 
 _MISTYPED: Final = 0.8
-"""How similar to an option a misspelled one must be, from 0 to 1."""
+"""Minimum similarity of a misspelled option to an existing one, from 0 to 1."""
 
 
 class ValueCommand(click.Command):
@@ -39,7 +39,7 @@ class ValueCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            # Subclasses are about one value; the class itself means too many values.
+            # Subclasses are about one value; UsageError itself means too many values.
             if unknown and type(error) is click.UsageError:
                 raise self._no_such_option(ctx, unknown[0]) from None
             raise

@@ -57,7 +57,7 @@ def stage_command() -> None:
     "age",
     type=DURATION,
     metavar="DURATION",
-    help="Rotate only if the active key has signed for at least this long, such as 30d.",
+    help="Rotate only if the active key has been signing for at least this long, such as 30d.",
 )
 def rotate_command(force: bool, age: timedelta | None) -> None:
     """Activate the staged key and stage another one.
@@ -94,9 +94,9 @@ def prune_command() -> None:
 
 
 def _row(key: JWTKey, live: int) -> str:
-    made = _time(key.created_at)
+    created = _time(key.created_at)
     until = _time(key.expires_at) if key.expires_at else "-"
-    return f"{key.kid:43}  {key.algorithm:9}  {key.state:7}  {made}  {until:19}  {live}"
+    return f"{key.kid:43}  {key.algorithm:9}  {key.state:7}  {created}  {until:19}  {live}"
 
 
 def _time(time: datetime) -> str:

@@ -1,6 +1,6 @@
-"""What `make run` and `make serve` share: an embedded Valkey, SQLite, generated secrets and a port.
+"""The setup of `make run` and `make serve`: embedded Valkey, SQLite, generated secrets and a port.
 
-None of it is for production.
+It is not for production.
 """
 
 import base64
@@ -43,20 +43,20 @@ def run(serve: Serve) -> int:
     """Set everything up and serve until told to stop; return the exit code."""
     signals = _queue_signals()
     try:
-        # First of all: this same launcher may have the port, and work on the same database.
+        # Listen first: if another launcher has the port, it uses the same database.
         with (
             _listen(os.environ.get("PORT") or "5000") as listener,
             _set_up(listener.getsockname()[1]) as (app, environ),
         ):
             return serve(app, environ, listener, signals)
     except (ConfigError, NotStarted) as error:
-        click.echo(f"authapp does not start: {error}", err=True)
+        click.echo(f"authapp cannot start: {error}", err=True)
         return 1
 
 
 @contextmanager
 def _set_up(port: int) -> Iterator[tuple[Flask, Mapping[str, str]]]:
-    """Yield an application on servers that are ready, and its whole environment."""
+    """Yield an application whose servers are ready, and its complete environment."""
     instance = Path(os.environ.get("AUTHAPP_INSTANCE") or ROOT / "instance").resolve()
     environ = _environ(instance, port)
     given = nullcontext(os.environ.get("REDIS_URL", ""))
@@ -69,18 +69,18 @@ def _set_up(port: int) -> Iterator[tuple[Flask, Mapping[str, str]]]:
 
 
 def _queue_signals() -> socket.socket:
-    """Let no signal interrupt what is half done: each waits as a byte to be received."""
-    told, teller = socket.socketpair()
-    teller.setblocking(False)
-    # A Python handler may come late: it waits for the main thread, which no signal may have woken.
-    signal.set_wakeup_fd(teller.detach())
+    """Return a socket that receives a byte for each signal, so that signals interrupt nothing."""
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    # A Python handler may run late: it waits for the main thread, which a signal may not wake.
+    signal.set_wakeup_fd(sender.detach())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    return told
+    return receiver
 
 
 def _listen(port: str) -> socket.socket:
-    """Listen on the port; earlier connections wait. Port 0 chooses a free one."""
+    """Listen on the port, or on a free one if it is 0; connections wait until they are served."""
     try:
         return socket.create_server((HOST, int(port)), backlog=128)
     except (ValueError, OverflowError):
@@ -93,26 +93,26 @@ def _listen(port: str) -> socket.socket:
 
 
 def _environ(instance: Path, port: int) -> dict[str, str]:
-    """Return the settings that the environment leaves to us, as they will be."""
+    """Return the settings that have a local default, from the environment where it has them."""
     instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ours = {
+    defaults = {
         "DATABASE_URL": URL.create("sqlite", database=str(instance / "authapp.db")),
         "PUBLIC_URL": f"http://{HOST}:{port}",
-        **_kept_secrets(instance / "secrets.env"),
+        **_load_secrets(instance / "secrets.env"),
     }
-    environ = {name: os.environ.get(name) or str(value) for name, value in ours.items()}
+    environ = {name: os.environ.get(name) or str(value) for name, value in defaults.items()}
     return {**environ, "ENVIRONMENT": DEVELOPMENT}
 
 
-def _kept_secrets(file: Path) -> dict[str, str]:
-    """Return this instance's secrets; the first time they are made."""
+def _load_secrets(file: Path) -> dict[str, str]:
+    """Return this instance's secrets, and generate them the first time."""
     if not file.exists():
-        made = {
+        generated = {
             "SECRET_KEY": secrets.token_urlsafe(48),
             "KEY_ENCRYPTION_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
             "CACHE_SEALING_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         }
-        _write(file, made)
+        _write(file, generated)
     lines = (line.partition("=") for line in shlex.split(file.read_text()))
     return {name: value for name, _, value in lines}
 

@@ -138,9 +138,9 @@ def retry_command(id: UUID | None, all_dead: bool) -> None:
 
 def _row(message: OutboxMessage) -> str:
     """Return one line, with the printable characters of the server's response."""
-    made = f"{message.created_at:{_TIME}}"
+    created = f"{message.created_at:{_TIME}}"
     tries = f"tries {message.attempts}"
-    head = f"{message.id}  {made}  {message.channel:4}  {message.message}  {message.recipient}"
+    head = f"{message.id}  {created}  {message.channel:4}  {message.message}  {message.recipient}"
     error = " ".join(
         "".join(c if c.isprintable() else " " for c in message.last_error or "").split()
     )

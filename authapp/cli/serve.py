@@ -1,4 +1,4 @@
-"""`make serve`: the production server on what local_setup prepares."""
+"""`make serve`: serves the local setup with the production server."""
 
 import signal
 import socket
@@ -23,7 +23,7 @@ def serve(
 ) -> int:
     """Run `python -m deploy.serve` until a signal arrives or it ends; return its exit code."""
     port = listener.getsockname()[1]
-    # Its workers listen for themselves.
+    # Its workers open sockets of their own.
     listener.close()
     server = _start({**environ, "SERVE_HOST": HOST, "SERVE_PORT": str(port)})
     worker = start_background_worker(app)
@@ -34,7 +34,7 @@ def serve(
             is_announced = True
             url = app.extensions["settings"].deployment.public_url
             click.echo(f"Serving at {url}  (read emails at {url}/dev/outbox; press Ctrl-C to stop)")
-    # Anyone who presses it again does not want to wait for the last request.
+    # A second Ctrl-C stops at once, without waiting for the last request.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     server.terminate()
     worker.stop()
@@ -46,7 +46,7 @@ def _start(environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         [sys.executable, "-m", "deploy.serve"],
         cwd=ROOT,
         env=environ,
-        # Ctrl-C is for us; we stop the server.
+        # Only this process handles Ctrl-C; it stops the server.
         start_new_session=True,
         preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
     )

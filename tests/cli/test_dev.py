@@ -223,7 +223,7 @@ def test_a_database_that_is_away_is_one_line(launch: Launch, tmp_path: Path) -> 
     _, errors = process.communicate(timeout=30)
 
     assert process.returncode == 1
-    assert errors.startswith("authapp does not start: the database is not available")
+    assert errors.startswith("authapp cannot start: the database is not available")
     assert errors.count("\n") == 1
 
 
@@ -235,7 +235,7 @@ def test_a_taken_port_is_one_line(launch: Launch, tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=30)
 
     assert process.returncode == 1
-    assert errors.strip().splitlines()[-1].startswith("authapp does not start: ")
+    assert errors.strip().splitlines()[-1].startswith("authapp cannot start: ")
     assert "Traceback" not in errors
 
 

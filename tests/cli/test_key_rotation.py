@@ -94,7 +94,7 @@ def test_a_span_that_is_none_is_refused(app: Flask, span: str) -> None:
     code, output = run_keys(app, "rotate", "--force", "--if-older-than", span)
 
     assert code == 2
-    assert "is not a duration, such as 30d" in output
+    assert "is not a duration such as 30d" in output
     assert key_states(app) == ["active", "next"]
 
 
