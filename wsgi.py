@@ -10,12 +10,12 @@ from authapp.token_cache import token_cache
 try:
     app = create_app()
 except ConfigError as error:
-    sys.exit(f"authapp does not start: {error}")
+    sys.exit(f"authapp cannot start: {error}")
 
-# A server starts with the signing keys cached; a command may be the one that makes the tables.
+# A server caches the signing keys at startup. A command may run before the tables exist.
 if "FLASK_RUN_FROM_CLI" not in os.environ:
     with app.app_context():
         try:
             token_cache.warm_keys()
         except Unavailable:
-            app.logger.warning("the signing keys were not warmed: the database does not answer")
+            app.logger.warning("the signing keys were not cached: the database is not available")

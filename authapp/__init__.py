@@ -1,4 +1,4 @@
-"""authapp keeps people's accounts."""
+"""authapp: an authentication server for accounts, sessions and API tokens."""
 
 import os
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
-    """Return the application for an environment; raises ConfigError if a setting is unsafe."""
+    """Return the application for an environment; raises ConfigError for invalid settings."""
     settings = load(os.environ if environ is None else environ)
     app = Application(
         __name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
@@ -42,7 +42,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:
-    """Say to Flask and its extensions, in their words, what our settings say."""
+    """Return our settings as the configuration of Flask and its extensions."""
     return {
         "SECRET_KEY": settings.secrets.secret_key,
         "SECRET_KEY_FALLBACKS": settings.secrets.secret_key_fallbacks,

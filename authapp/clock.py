@@ -1,4 +1,4 @@
-"""The one clock: every time that the product stores or compares comes from here."""
+"""The clock: every time that authapp stores or compares comes from here."""
 
 from datetime import UTC, datetime
 

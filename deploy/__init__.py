@@ -1,1 +1,1 @@
-"""How authapp is served in production: `python -m deploy.serve`."""
+"""Serving authapp in production: `python -m deploy.serve`."""

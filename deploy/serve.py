@@ -1,6 +1,6 @@
-"""The production server: `python -m deploy.serve`, in the project's folder.
+"""The production server: run `python -m deploy.serve` in the project's folder.
 
-Each setting has an environment variable, whose default is here; docs/operation.md explains them.
+Each setting is an environment variable with its default here; docs/operation.md explains them.
 """
 
 import errno
@@ -25,12 +25,12 @@ from deploy.wsgi_over_rsgi import WSGIOverRSGI
 
 _BACKLOG: Final = 1024
 _KEEP_ALIVE_SECONDS: Final = 60
-"""How long a connection may be idle, or send the head of a request. A proxy must close first."""
+"""How long a connection may be idle, or take to send headers. A proxy must close first."""
 
 
 @dataclass(frozen=True)
 class Serving:
-    """How to serve; what is served is configured by authapp.config."""
+    """The server's settings; authapp.config has those of the application."""
 
     host: str
     port: int
@@ -60,7 +60,7 @@ def _whole(environ: Mapping[str, str], name: str, default: int, *, most: int) ->
 
 
 def application() -> WSGIOverRSGI:
-    """Return what a worker serves; each loads the application for itself."""
+    """Return a worker's application; each worker loads its own."""
     from wsgi import app  # noqa: PLC0415 - the parent process serves nothing
 
     serving = Serving.load(os.environ)
@@ -74,9 +74,9 @@ def application() -> WSGIOverRSGI:
 
 
 def _end_worker(app: Flask) -> NoReturn:
-    """Write what the cache has noted, and end at once.
+    """Write the counters and last uses that the cache holds, and exit at once.
 
-    granian's threads outlive Python's own end of a process, and can block or abort it.
+    granian's threads outlive a normal exit of Python, and can block or abort it.
     """
     app.extensions["token_cache"].close()
     os._exit(0)
@@ -89,29 +89,29 @@ def main() -> int:
         serving = Serving.load(os.environ)
         _require_free(serving.host, serving.port)
     except ConfigError as error:
-        sys.stderr.write(f"authapp does not start: {error}\n")
+        sys.stderr.write(f"authapp cannot start: {error}\n")
         return 1
-    # A forked worker would inherit what the parent's threads were doing at that moment.
+    # A forked worker would inherit the unfinished state of the parent's threads.
     multiprocessing.set_start_method("spawn")
     server(serving, "deploy.serve:application").serve()
     return 0
 
 
 def _require_free(host: str, port: int) -> None:
-    """Raise ConfigError where the port is taken: workers share it, so a second server could too."""
+    """Raise ConfigError if the port is in use: workers share it, so a second server could too."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except OSError as error:
-            is_taken = error.errno == errno.EADDRINUSE
-            reason = "it is taken" if is_taken else str(error.strerror)
+            is_in_use = error.errno == errno.EADDRINUSE
+            reason = "it is in use" if is_in_use else str(error.strerror)
             raise ConfigError(f"cannot listen at {host} port {port}: {reason}") from None
 
 
 def server(serving: Serving, target: str) -> MPServer:
-    """Return a server of what a function makes, named as `module:function`."""
+    """Return a server of the application that `target`, a `module:function`, creates."""
     return MPServer(
         target,
         factory=True,
@@ -123,7 +123,7 @@ def server(serving: Serving, target: str) -> MPServer:
         loop=Loops.asyncio,
         workers=serving.workers,
         backlog=_BACKLOG,
-        # Connections that one worker has open at once; further ones wait in the backlog.
+        # Maximum number of open connections per worker; others wait in the backlog.
         backpressure=_BACKLOG,
         http1_settings=HTTP1Settings(header_read_timeout=_KEEP_ALIVE_SECONDS * 1000),
         respawn_failed_workers=True,

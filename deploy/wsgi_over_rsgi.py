@@ -1,9 +1,9 @@
 """Runs a WSGI application under granian's RSGI interface; no thread waits for a request's body.
 
-Under granian's own WSGI interface a client that is slow to send its body occupies a thread,
-without a limit, and `X_Forwarded_For` overrides `X-Forwarded-For`. Here a body has a deadline and
-is complete before a thread starts on the request, and headers with underscores in their names are
-dropped.
+Under granian's own WSGI interface, a client that is slow to send its body occupies a thread
+without a time limit, and `X_Forwarded_For` overrides `X-Forwarded-For`. Here a body has a deadline
+and is complete before a thread starts on the request, and headers with underscores in their names
+are dropped.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class WSGIOverRSGI:
         return protocol.response_bytes(*answer)
 
     async def _read(self, protocol: "RSGIHTTPProtocol") -> bytes:
-        """Return the body, or as much of it as shows the application that it is too large."""
+        """Return the body, or just enough of it for the application to refuse it as too large."""
         body = bytearray()
         async for chunk in protocol:
             body += chunk
@@ -109,12 +109,12 @@ class WSGIOverRSGI:
 
 
 def _environ(scope: "Scope", body: bytes) -> dict[str, Any]:
-    """Return a request as PEP 3333 describes it."""
+    """Return the WSGI environment of a request (PEP 3333)."""
     server, _, port = scope.server.rpartition(":")
     environ = {
         **_CONSTANT,
         "REQUEST_METHOD": scope.method,
-        # The path is text here, and bytes that are read as Latin-1 there.
+        # RSGI has the path as text; WSGI has its UTF-8 bytes, decoded as Latin-1.
         "PATH_INFO": scope.path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string,
         "SERVER_NAME": server,
@@ -132,7 +132,7 @@ def _environ(scope: "Scope", body: bytes) -> dict[str, Any]:
 
 
 def _add_header(environ: dict[str, Any], name: str, value: str) -> None:
-    # X_Forwarded_For would be X-Forwarded-For, to which a trusted proxy alone may add.
+    # X_Forwarded_For would become X-Forwarded-For, which only a trusted proxy may add to.
     if "_" in name:
         return
     key = _WITHOUT_PREFIX.get(name) or f"HTTP_{name.upper().replace('-', '_')}"

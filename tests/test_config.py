@@ -103,7 +103,7 @@ def test_the_entry_point_names_every_missing_setting() -> None:
     )
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith("authapp does not start: PUBLIC_URL is missing")
+    assert ended.stderr.startswith("authapp cannot start: PUBLIC_URL is missing")
     required = [name for name, each in declared().items() if each["default"] is None]
     assert [
         line.split(" is missing")[0].split()[-1] for line in ended.stderr.splitlines()

@@ -260,7 +260,7 @@ def test_a_bad_setting_is_one_line(
     done = start(environ, change)
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"authapp does not start: {said}")
+    assert done.stderr.startswith(f"authapp cannot start: {said}")
     assert done.stderr.count("\n") == 1
 
 
@@ -268,7 +268,7 @@ def test_a_taken_port_is_one_line(environ: dict[str, str], server: AppServer) ->
     done = start(environ, {"SERVE_PORT": str(server.port)})
 
     assert done.returncode == 1
-    assert "it is taken" in done.stderr
+    assert "it is in use" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
