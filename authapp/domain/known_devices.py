@@ -46,8 +46,8 @@ def learn(value: str, user_id: UUID) -> str:
     """Return the cookie value for a browser in which a user has just signed in."""
     name, *codes = _parts(value) or [secrets.token_bytes(_PART_BYTES)]
     code = _code(current_settings().secrets.secret_key, name, user_id)
-    kept = [code, *(other for other in codes if other != code)][:MOST]
-    return base64.urlsafe_b64encode(b"".join([name, *kept])).decode().rstrip("=")
+    newest = [code, *(other for other in codes if other != code)][:MOST]
+    return base64.urlsafe_b64encode(b"".join([name, *newest])).decode().rstrip("=")
 
 
 def _parts(value: str) -> list[bytes]:

@@ -35,8 +35,8 @@ def parse_phone(raw: str, region: str) -> str:
 
 def show_phone(phone: str) -> str:
     """Return a stored number in international format."""
-    kept = phonenumbers.parse(phone)
-    return phonenumbers.format_number(kept, PhoneNumberFormat.INTERNATIONAL)
+    number = phonenumbers.parse(phone)
+    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
 
 
 def region_of(number: PhoneNumber | str) -> str:

@@ -35,7 +35,7 @@ class Sealer:
     def open(self, sealed: bytes, *, bound_to: bytes) -> bytes:
         """Decrypt what `seal` made.
 
-        Raises SealBroken, which does not tell altered bytes from truncated or moved ones.
+        Raises SealBroken, which does not distinguish altered, truncated and moved bytes.
         """
         key_id, rest = sealed[:_KEY_ID_BYTES], sealed[_KEY_ID_BYTES:]
         cipher = self._ciphers.get(key_id)

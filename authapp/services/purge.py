@@ -16,7 +16,7 @@ from authapp.models.transaction import transaction
 from authapp.token_cache import token_cache
 
 KEPT: Final = timedelta(days=30)
-"""How long an expired or revoked row is kept, so that its owner can see why it stopped working."""
+"""Retention of expired and revoked rows, so that users can see why something stopped working."""
 
 BATCH: Final = 500
 _MODELS: Final[tuple[type[Any], ...]] = (VerificationToken, RefreshToken, Token)
