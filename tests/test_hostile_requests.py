@@ -2,14 +2,16 @@
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from io import BytesIO
 from itertools import chain
 from typing import Any, NamedTuple
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, urlencode
 
+import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import create_environ, run_wsgi_app
@@ -18,6 +20,7 @@ from authapp.http.problems import TYPES
 from authapp.models import Scope, User
 from tests.api.calling import PROGRAM, new_token
 from tests.support.accounts import start_session
+from tests.support.applications import introduce_redis
 from tests.support.browsing import cookie, csrf_token
 
 FORM = "application/x-www-form-urlencoded"
@@ -70,6 +73,15 @@ MALFORMED: list[dict[str, Any]] = [
     {"body": b"{}", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "9" * 30},
 ]  # fmt: skip
 """Bodies, and headers about them, that nothing can be made of."""
+
+SLOW = {
+    "marks out of order": "a" + "\u0315" * 20_000 + "\u0300" * 20_000,
+    "substitutes for letters": "4@8({[<369&6!1|7+0$5%2" * 1_800,
+    "dots": "a@" + "a." * 20_000,
+}
+"""Long values that take an algorithm with a bad worst case seconds."""
+
+MOST_CPU_SECONDS = 0.5
 
 HOSTS = ("..", "a b\0", "\xff")
 
@@ -220,6 +232,14 @@ def routes(app: Flask) -> list[tuple[Rule, str]]:
     return [(rule, method) for rule in app.url_map.iter_rules() for method in sorted(rule.methods)]
 
 
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """Every request is answered by its route, and not refused because there were many."""
+    app = make_app(REQUEST_BUDGET="0")
+    introduce_redis(app)
+    return app
+
+
 def test_no_strangers_bytes_are_a_fault(app: Flask) -> None:
     sender = Sender(app, lambda _: {})
 
@@ -254,3 +274,46 @@ def test_no_users_bytes_are_a_fault(app: Flask, user: User) -> None:
         sender.send(rule, method, request)
 
     assert set(sender.answers) >= {200, 204, 303, 400, 404, 413, 415, 422}, sender.answers
+
+
+def slow(app: Flask, csrf: str, value: str) -> Iterator[Request]:
+    """Yield a request of every route with a value in one field, parameter or header at a time."""
+    fields, encoded = json_fields(app), value.encode()
+    for rule, method in routes(app):
+        operation = f"{method.lower()} {rule.rule.replace('<uuid:id>', '{id}')}"
+        if operation in fields:
+            for field in fields[operation]:
+                body = json.dumps({**dict.fromkeys(fields[operation], "x"), field: value})
+                yield rule, method, {"body": body.encode(), "CONTENT_TYPE": "application/json"}
+        elif method == "POST":
+            for field in FIELDS:
+                pairs = {**dict.fromkeys(FIELDS, "x@example.org"), field: value}
+                form = urlencode({"csrf_token": csrf, **pairs}).encode()
+                yield rule, method, {"body": form, "CONTENT_TYPE": FORM}
+        elif method == "GET":
+            yield rule, method, {"QUERY_STRING": urlencode({"next": value})}
+            yield rule, method, {"HTTP_COOKIE": f"access_token={encoded.decode('latin-1')}"}
+    for rule, method in routes(app):
+        if rule.rule in ("/login", "/auth/check", "/api/v1/me") and method == "GET":
+            for header in (*HEADERS, "AUTHORIZATION"):
+                yield rule, method, {f"HTTP_{header}": encoded.decode("latin-1")}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("value", SLOW)
+def test_no_value_takes_a_second_of_cpu(app: Flask, value: str) -> None:
+    client = app.test_client()
+    csrf = csrf_token(client)
+    browser = f"session={cookie(client, 'session')}"
+    sender = Sender(app, lambda _: {})
+    took: list[tuple[float, str]] = []
+
+    for rule, method, request in slow(app, csrf, SLOW[value]):
+        request["HTTP_COOKIE"] = f"{browser}; {request.get('HTTP_COOKIE', '')}"
+        began = time.process_time()
+        sender.send(rule, method, request)
+        seconds = time.process_time() - began
+        took.append((seconds, f"{method} {rule.rule} {str(request)[:200]}"))
+
+    assert len(took) > 500
+    assert max(took)[0] < MOST_CPU_SECONDS, max(took)
