@@ -108,6 +108,7 @@ def test_stats_say_that_redis_is_away(without_redis: Flask) -> None:
     assert "Redis       not connected" in output
 
 
+@pytest.mark.ends_in_disagreement
 def test_a_right_cache_passes_the_check_and_a_wrong_entry_fails_it(
     app: Flask, cached: None, redis_server: RedisServer, user: User
 ) -> None:
