@@ -25,7 +25,9 @@ FOLDERS = (ROOT, ROOT / "docs", ROOT / "authapp", ROOT / "authapp" / "token_cach
 CREATED_LATER = {"instance/"}
 
 TICKED = re.compile(r"`([\w-][\w./-]*(?:\.(?:py|md|html|txt|css|js|conf|json|cfg)|/))`")
-UNTICKED = re.compile(r"\b((?:authapp|deploy|docs|migrations|static|templates|tests)/[\w./-]*\w)")
+UNTICKED = re.compile(
+    r"\b((?:authapp|deploy|docs|migrations|static|templates|tests)/[\w./-]*\w)(?![\w./<-])"
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
