@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import case, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from authapp import clock
@@ -73,8 +73,9 @@ def forgive(limit: Limit, subject: str) -> None:
 
 def forget_spent(most: int) -> int:
     """Delete up to `most` attempts that no longer count, and return how many were deleted."""
-    spent = select(Attempt.subject).where(Attempt.free_at_ms < _now_ms()).limit(most)
-    deletion = delete(Attempt).where(Attempt.subject.in_(spent), Attempt.free_at_ms < _now_ms())
+    key = tuple_(Attempt.name, Attempt.subject)
+    spent = select(Attempt.name, Attempt.subject).where(Attempt.free_at_ms < _now_ms()).limit(most)
+    deletion = delete(Attempt).where(key.in_(spent), Attempt.free_at_ms < _now_ms())
     return len(db.session.execute(deletion.returning(Attempt.name)).all())
 
 

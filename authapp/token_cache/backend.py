@@ -80,7 +80,7 @@ class TokenCacheBackend(CoherentRedisCache):
         """
         for _ in range(_TRIES):
             look = self._look_or_raise(key)
-            if look.is_hit and not isinstance(look.value, int):
+            if look.is_hit and type(look.value) is not int:
                 raise InputRefused("key", "not_a_number")
             number = look.value + 1 if look.is_hit else 1
             if self._swap(key, look, number, expiration):

@@ -15,6 +15,7 @@ from authapp.models import Attempt, User, db
 from tests.support.servers import RedisServer
 
 LIMIT = Limit("test", most=3, within=timedelta(minutes=3))
+OTHER = Limit("other", most=3, within=timedelta(minutes=3))
 
 
 def spend_all(subject: str = "somebody") -> None:
@@ -120,3 +121,13 @@ def test_whoever_counts_an_attempt_holds_one_connection(context: None, user: Use
     rate_limits.spend(LIMIT, "somebody")
 
     assert held == [1, 1]
+
+
+def test_no_more_attempts_are_deleted_than_asked_for(
+    context: None, move_time: Callable[..., object]
+) -> None:
+    for limit in (LIMIT, OTHER):
+        rate_limits.spend(limit, "somebody")
+
+    with move_time(minutes=4):
+        assert [rate_limits.forget_spent(1) for _ in range(3)] == [1, 1, 0]
