@@ -19,7 +19,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 COHERENCE = (ROOT / "docs" / "coherence.md").read_text()
 
-FOLDERS = (ROOT, ROOT / "docs", ROOT / "authapp", ROOT / "authapp" / "token_cache")
+FOLDERS = [ROOT / name for name in ("", "docs", "authapp", "authapp/token_cache", "templates")]
 """Where a path in the documentation may begin."""
 
 CREATED_LATER = {"instance/"}

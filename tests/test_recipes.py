@@ -68,6 +68,7 @@ def test_every_file_of_a_recipe_exists(recipe: str) -> None:
         ("_ELSEWHERE", "authapp/web/account.py"),
         ("EXPECTED", "tests/journeys/test_pages.py"),
         ("WALKS", "tests/services/test_settling.py"),
+        ("Person", "tests/services/test_settling.py"),
         ("open_to_all", "tests/api/test_openapi.py"),
         ("_conflicts", "authapp/config/loader.py"),
         ("_flask_config", "authapp/__init__.py"),
