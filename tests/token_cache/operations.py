@@ -48,7 +48,7 @@ def costs_no_query(app: Flask, read: Callable[[], object]) -> bool:
     return queries(app) == before
 
 
-def test_a_token_is_found_by_id_and_by_value(app: Flask, user: User) -> None:
+def test_token_is_found_by_id_and_by_value(app: Flask, user: User) -> None:
     row, value = add_token(user.id)
 
     assert token_cache.get_token_by_id(row.id).name == "a script"
@@ -56,7 +56,7 @@ def test_a_token_is_found_by_id_and_by_value(app: Flask, user: User) -> None:
     assert costs_no_query(app, lambda: token_cache.get_token_by_value(value))
 
 
-def test_a_link_is_found_by_id_and_by_value(app: Flask, user: User) -> None:
+def test_link_is_found_by_id_and_by_value(app: Flask, user: User) -> None:
     row, value = add_link(user.id)
 
     assert token_cache.get_verification_token_by_id(row.id).type == EMAIL
@@ -64,7 +64,7 @@ def test_a_link_is_found_by_id_and_by_value(app: Flask, user: User) -> None:
     assert costs_no_query(app, lambda: token_cache.get_verification_token_by_value(value))
 
 
-def test_a_session_is_found_by_id_and_by_value(app: Flask, user: User) -> None:
+def test_session_is_found_by_id_and_by_value(app: Flask, user: User) -> None:
     row = add_session(user.id)
     key = derive_key(app.config["SECRET_KEY"], "refresh token")
     value = make_refresh_token(key, row.id, 0)
@@ -75,7 +75,7 @@ def test_a_session_is_found_by_id_and_by_value(app: Flask, user: User) -> None:
     assert costs_no_query(app, lambda: token_cache.get_refresh_token_by_value(value))
 
 
-def test_a_key_is_found_by_id_and_by_kid(app: Flask) -> None:
+def test_key_is_found_by_id_and_by_kid(app: Flask) -> None:
     row = keys.list_keys()[0]
 
     assert token_cache.get_jwt_key_by_id(row.id).kid == row.kid
@@ -84,7 +84,7 @@ def test_a_key_is_found_by_id_and_by_kid(app: Flask) -> None:
     assert costs_no_query(app, lambda: token_cache.get_jwt_key_by_key_id(row.kid))
 
 
-def test_another_secret_finds_nothing(user: User) -> None:
+def test_wrong_secret_finds_nothing(user: User) -> None:
     _, token = add_token(user.id)
     _, other = add_token(user.id)
     _, link = add_link(user.id)
@@ -102,7 +102,7 @@ def test_another_secret_finds_nothing(user: User) -> None:
 # The clock moves back, and a list that was filled in the future lacks what had expired by then.
 @pytest.mark.ends_in_disagreement
 @pytest.mark.parametrize("with_redis", [True, False])
-def test_an_expired_record_is_never_returned(
+def test_expired_record_is_never_returned(
     redis_server: RedisServer, user: User, move_time, with_redis: bool
 ) -> None:
     token, value = add_token(user.id, days=1 / 24 / 2)
@@ -125,7 +125,7 @@ def test_an_expired_record_is_never_returned(
         assert token_cache.get_verification_tokens_by_user(user.id, EMAIL) == []
 
 
-def test_lists_hold_what_stands_and_nothing_of_others(app: Flask, user: User) -> None:
+def test_lists_hold_only_records_of_that_user_and_type(app: Flask, user: User) -> None:
     other = add_user("other@example.org")
     mine = [add_token(user.id)[0].id for _ in range(3)]
     add_token(other.id)
@@ -140,7 +140,7 @@ def test_lists_hold_what_stands_and_nothing_of_others(app: Flask, user: User) ->
     assert costs_no_query(app, lambda: token_cache.get_tokens_by_user(user.id))
 
 
-def test_a_list_follows_every_change(user: User) -> None:
+def test_list_follows_every_change(user: User) -> None:
     first, _ = add_token(user.id)
     assert len(token_cache.get_tokens_by_user(user.id)) == 1
 
@@ -153,7 +153,7 @@ def test_a_list_follows_every_change(user: User) -> None:
     assert len(token_cache.get_tokens_by_user(user.id)) == 1
 
 
-def test_the_list_of_keys_follows_rotation_and_revocation() -> None:
+def test_key_list_follows_rotation_and_revocation() -> None:
     before = {key.kid for key in token_cache.get_active_jwt_keys()}
 
     kid = keys.rotate(force=True)
@@ -166,7 +166,9 @@ def test_the_list_of_keys_follows_rotation_and_revocation() -> None:
     assert not is_active(token_cache.get_jwt_key_by_key_id(kid))
 
 
-def test_caching_fills_and_invalidating_empties(redis_server: RedisServer, user: User) -> None:
+def test_caching_adds_entries_and_invalidating_removes_them(
+    redis_server: RedisServer, user: User
+) -> None:
     token, _ = add_token(user.id)
     link, _ = add_link(user.id)
     session = add_session(user.id)
@@ -188,7 +190,7 @@ def test_caching_fills_and_invalidating_empties(redis_server: RedisServer, user:
         assert name not in dump(redis_server)
 
 
-def test_invalidating_a_user_leaves_nothing_of_theirs_and_everything_of_others(
+def test_invalidating_a_user_removes_all_their_entries_and_no_others(
     redis_server: RedisServer, user: User
 ) -> None:
     other = add_user("other@example.org")
@@ -212,7 +214,7 @@ def test_invalidating_a_user_leaves_nothing_of_theirs_and_everything_of_others(
     assert len(token_cache.get_tokens_by_user(user.id)) == 2
 
 
-def test_invalidating_all_keys_takes_the_list_too(redis_server: RedisServer) -> None:
+def test_invalidating_all_keys_removes_the_list_too(redis_server: RedisServer) -> None:
     token_cache.warm_keys()
     assert "jwt_keys" in dump(redis_server)
 
@@ -221,7 +223,7 @@ def test_invalidating_all_keys_takes_the_list_too(redis_server: RedisServer) -> 
     assert not [name for name in dump(redis_server) if name.startswith("jwt_key")]
 
 
-def test_a_ttl_is_the_least_of_the_seeds_duration_and_the_time_left(
+def test_ttl_never_exceeds_the_kinds_limit_or_the_time_left(
     redis_server: RedisServer, user: User
 ) -> None:
     long, _ = add_token(user.id, days=30)
@@ -243,9 +245,7 @@ def test_a_ttl_is_the_least_of_the_seeds_duration_and_the_time_left(
     assert all(ttl(name) > 0 for name in dump(redis_server))
 
 
-def test_a_malformed_value_costs_no_round_trip_and_an_unknown_id_one(
-    app: Flask, user: User
-) -> None:
+def test_malformed_value_costs_no_query_and_unknown_id_only_one(app: Flask, user: User) -> None:
     unknown = uuid4()
     before = queries(app)
 
@@ -259,7 +259,7 @@ def test_a_malformed_value_costs_no_round_trip_and_an_unknown_id_one(
     assert queries(app) == before + 1
 
 
-def test_creating_an_id_forgets_that_it_was_unknown(user: User) -> None:
+def test_creating_a_row_replaces_its_cached_absence(user: User) -> None:
     id = uuid4()
     assert token_cache.get_refresh_token_by_id(id) is None
 
@@ -270,7 +270,7 @@ def test_creating_an_id_forgets_that_it_was_unknown(user: User) -> None:
     assert token_cache.get_refresh_token_by_id(id) is not None
 
 
-def test_write_through_writes_what_was_committed_not_what_was_loaded(
+def test_write_through_stores_the_committed_row_not_the_loaded_one(
     app: Flask, make_app, redis_server: RedisServer, user: User
 ) -> None:
     loaded = add_session(user.id)
@@ -286,7 +286,7 @@ def test_write_through_writes_what_was_committed_not_what_was_loaded(
     assert token_cache.get_refresh_token_by_id(loaded.id).user_agent == "another browser"
 
 
-def test_a_deleted_row_is_gone(user: User) -> None:
+def test_deleted_row_is_not_returned(user: User) -> None:
     row, value = add_link(user.id)
     assert token_cache.get_verification_token_by_value(value)
 
@@ -296,7 +296,7 @@ def test_a_deleted_row_is_gone(user: User) -> None:
     assert token_cache.get_verification_token_by_value(value) is None
 
 
-def test_the_stores_seven_operations(redis_server: RedisServer) -> None:
+def test_seven_store_operations(redis_server: RedisServer) -> None:
     store = token_cache.store
 
     assert store.get("x:1") is None
@@ -316,7 +316,7 @@ def test_the_stores_seven_operations(redis_server: RedisServer) -> None:
         store.increment("x:3")
 
 
-def test_the_store_keeps_flask_cachings_names(redis_server: RedisServer) -> None:
+def test_store_keeps_flask_caching_method_names(redis_server: RedisServer) -> None:
     store = token_cache.store
 
     assert store.add("y:1", 1)
@@ -331,7 +331,9 @@ def test_the_store_keeps_flask_cachings_names(redis_server: RedisServer) -> None
     assert dump(redis_server) == {}
 
 
-def test_a_pattern_respects_fences(app: Flask, redis_server: RedisServer, user: User) -> None:
+def test_deleting_by_pattern_respects_fences(
+    app: Flask, redis_server: RedisServer, user: User
+) -> None:
     row = add_session(user.id)
     protocol = app.extensions["token_cache"].backend
     key = f"refresh_token:{row.id}"
@@ -343,7 +345,7 @@ def test_a_pattern_respects_fences(app: Flask, redis_server: RedisServer, user: 
     assert dump(redis_server)[key] == b"f1" + b"w" * 16
 
 
-def test_without_redis_the_store_misses_and_removing_is_journaled(
+def test_without_redis_the_store_misses_and_journals_deletions(
     make_app: Callable[..., Flask], redis_server: RedisServer
 ) -> None:
     app = make_app(**HURRIED)
@@ -361,7 +363,7 @@ def test_without_redis_the_store_misses_and_removing_is_journaled(
         assert store.get("x:1") is None
 
 
-def test_without_a_redis_url_everything_comes_from_the_database(make_app, user: User) -> None:
+def test_without_redis_url_all_reads_use_the_database(make_app, user: User) -> None:
     with make_app(REDIS_URL="").app_context():
         row, value = add_token(user.id)
 

@@ -51,7 +51,7 @@ def held_by_each(cluster: Cluster) -> list[int]:
     return [len(list(node.client.scan_iter(_type="string"))) for node in cluster.primaries]
 
 
-def test_a_pattern_is_removed_from_every_primary(user: User, redis_server: Cluster) -> None:
+def test_pattern_is_deleted_from_every_primary(user: User, redis_server: Cluster) -> None:
     names = fill(user)
     assert all(held_by_each(redis_server))
 
@@ -62,14 +62,14 @@ def test_a_pattern_is_removed_from_every_primary(user: User, redis_server: Clust
         assert list(client.scan_iter("refresh_token:*")) == []
 
 
-def test_a_flush_empties_every_primary(user: User, redis_server: Cluster) -> None:
+def test_flush_empties_every_primary(user: User, redis_server: Cluster) -> None:
     fill(user)
 
     assert token_cache.flush() >= 24
     assert held_by_each(redis_server) == [0, 0, 0]
 
 
-def test_statistics_and_the_check_cover_every_primary(user: User, redis_server: Cluster) -> None:
+def test_statistics_and_check_cover_every_primary(user: User, redis_server: Cluster) -> None:
     fill(user)
 
     found = token_cache.statistics()
@@ -81,7 +81,7 @@ def test_statistics_and_the_check_cover_every_primary(user: User, redis_server: 
     assert not any(each.differing for each in checked)
 
 
-def test_a_backup_is_taken_from_every_primary_and_brought_back(
+def test_backup_and_restore_cover_every_primary(
     user: User, redis_server: Cluster, tmp_path: Path
 ) -> None:
     names = fill(user)
@@ -96,7 +96,9 @@ def test_a_backup_is_taken_from_every_primary_and_brought_back(
     assert all(held_by_each(redis_server))
 
 
-def test_many_keys_cost_one_look(app: Flask, user: User, redis_server: Cluster) -> None:
+def test_list_spread_over_all_primaries_is_read_from_the_cache(
+    app: Flask, user: User, redis_server: Cluster
+) -> None:
     fill(user)
     listed = token_cache.get_refresh_tokens_by_user(user.id)
     before = app.extensions["token_cache"].counters.counted(Event.DATABASE)
@@ -114,7 +116,7 @@ def frail() -> Iterator[Cluster]:
     cluster.close()
 
 
-def test_a_primary_that_dies_costs_speed_and_its_replica_takes_over(
+def test_reads_survive_a_dead_primary_and_its_replica_takes_over(
     make_app: Callable[..., Flask], user: User, frail: Cluster
 ) -> None:
     app = make_app(REDIS_URL=frail.url)

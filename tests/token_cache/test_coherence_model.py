@@ -23,7 +23,7 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_no_read_returns_the_past(world: str) -> None:
+def test_no_read_is_stale(world: str) -> None:
     readers, writers, faults = WORLDS[world]
 
     states = list(explore(readers, writers, Rules(), faults))
@@ -33,7 +33,7 @@ def test_no_read_returns_the_past(world: str) -> None:
 
 
 @pytest.mark.parametrize("rule", NEEDED)
-def test_without_any_one_rule_some_read_returns_the_past(rule: str) -> None:
+def test_leaving_out_any_rule_makes_some_read_stale(rule: str) -> None:
     readers, writers, faults = NEEDED[rule]
 
     assert any(explore(readers, writers, Rules(**{rule: False}), faults))

@@ -35,7 +35,7 @@ PATTERNS = [
 ]
 
 
-def test_keys_are_named_as_agreed_and_nothing_is_told(
+def test_keys_follow_the_patterns_and_no_secret_is_stored(
     app: Flask, client: FlaskClient, redis_server: RedisServer
 ) -> None:
     seen_by_people = use_everything(app, client)
@@ -110,7 +110,7 @@ def forms_of(needle: bytes) -> set[bytes]:
     return {begun, begun.hex().encode(), *(each.rstrip(b"=") for each in base64s)}
 
 
-def test_a_prefix_stands_before_every_key(make_app, redis_server: RedisServer, user: User) -> None:
+def test_every_key_starts_with_the_prefix(make_app, redis_server: RedisServer, user: User) -> None:
     client = make_app(CACHE_KEY_PREFIX="here:").test_client()
 
     sign_in(client)

@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs" / "token-cache.md").read_text()
 EXAMPLES = re.findall(r"(?:^    .*\n|^\n(?=    ))+", PAGE, re.MULTILINE)
 
 
-def test_the_examples_run(context: None, user: User, capsys: pytest.CaptureFixture[str]) -> None:
+def test_examples_run(context: None, user: User, capsys: pytest.CaptureFixture[str]) -> None:
     session = add_session(user.id)
     names = {"user_id": user.id}
 
@@ -25,7 +25,7 @@ def test_the_examples_run(context: None, user: User, capsys: pytest.CaptureFixtu
     assert session.user_agent in capsys.readouterr().out
 
 
-def test_every_operation_that_is_named_exists() -> None:
+def test_every_documented_operation_exists() -> None:
     named = set(re.findall(r"`((?:get|cache|invalidate)_\w+)`", PAGE))
 
     assert len(named) > 15

@@ -129,13 +129,13 @@ CASTS: dict[str, Callable[[Race], list[Actor]]] = {
 
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
 @pytest.mark.parametrize("cast", CASTS)
-def test_no_order_shows_the_past(app: Flask, user: User, cast: str, warm: bool) -> None:
+def test_no_interleaving_makes_a_read_stale(app: Flask, user: User, cast: str, warm: bool) -> None:
     schedules = explore(app, user, CASTS[cast], warm=warm, most=400)
 
     assert schedules >= 5
 
 
-def test_a_naive_cache_would_be_caught(app: Flask, user: User) -> None:
+def test_harness_catches_a_cache_without_fences(app: Flask, user: User) -> None:
     """The harness itself: without fences, some order shows the past."""
     parts: Any = app.extensions["token_cache"]
     fence = parts.backend.fence

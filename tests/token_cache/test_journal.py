@@ -86,7 +86,7 @@ def refuses(app: Flask, signed_in: SignedIn) -> bool:
 
 
 @pytest.mark.parametrize("when", ["after reporting", "before reporting"])
-def test_a_revocation_during_a_freeze_outlives_its_process_and_the_thaw(
+def test_revocation_during_a_freeze_survives_a_killed_process_and_the_thaw(
     app: Flask, environ: dict[str, str], user: User, redis_server: RedisServer, when: str
 ) -> None:
     signed_in = sign_in(app, user)
@@ -101,7 +101,7 @@ def test_a_revocation_during_a_freeze_outlives_its_process_and_the_thaw(
     assert app.extensions["token_cache"].database.journal_depth() == 0
 
 
-def test_during_the_freeze_itself_everybody_refuses(
+def test_every_process_refuses_the_session_during_the_freeze(
     app: Flask, make_app: Callable[..., Flask], user: User, redis_server: RedisServer
 ) -> None:
     signed_in = sign_in(app, user)
@@ -113,7 +113,7 @@ def test_during_the_freeze_itself_everybody_refuses(
     assert all(refuses(process, signed_in) for process in (app, make_app(), make_app()))
 
 
-def test_a_writer_reports_only_when_nobody_believes_an_older_check(
+def test_writer_reports_only_when_no_process_trusts_an_older_check(
     app: Flask, make_app: Callable[..., Flask], user: User, redis_server: RedisServer
 ) -> None:
     """The reader asks nothing while Redis is frozen, so nothing tells it that anything was."""
@@ -128,7 +128,7 @@ def test_a_writer_reports_only_when_nobody_believes_an_older_check(
         assert refuses(reader, signed_in)
 
 
-def test_the_worker_sweeps_the_journal(
+def test_worker_sweeps_the_journal(
     app: Flask, make_app: Callable[..., Flask], user: User, redis_server: RedisServer
 ) -> None:
     signed_in = sign_in(app, user)
@@ -146,7 +146,7 @@ def test_the_worker_sweeps_the_journal(
     assert (redis_server.client.get(key) or scripts.FENCE)[:1] == scripts.FENCE
 
 
-def test_a_change_that_is_rolled_back_leaves_no_journal(
+def test_rolled_back_change_leaves_no_journal(
     app: Flask, user: User, redis_server: RedisServer
 ) -> None:
     signed_in = sign_in(app, user)
@@ -158,7 +158,7 @@ def test_a_change_that_is_rolled_back_leaves_no_journal(
     assert app.extensions["token_cache"].database.journal_depth() == 0
 
 
-def test_an_older_self_of_the_server_is_not_believed(
+def test_server_restored_from_an_older_state_is_not_trusted(
     app: Flask, user: User, redis_server: RedisServer
 ) -> None:
     signed_in = sign_in(app, user)
@@ -176,7 +176,7 @@ def test_an_older_self_of_the_server_is_not_believed(
     assert app.extensions["token_cache"].database.state().epoch > epoch
 
 
-def test_flushing_raises_the_epoch_so_that_no_older_value_opens(
+def test_flush_raises_the_epoch_so_that_older_values_cannot_be_opened(
     app: Flask, user: User, redis_server: RedisServer
 ) -> None:
     signed_in = sign_in(app, user)

@@ -28,7 +28,7 @@ def read(id) -> TokenUse | None:
     return db.session.get(TokenUse, id)
 
 
-def test_a_use_is_known_once_it_was_written(context, user: User, waiting: LastUsed) -> None:
+def test_use_is_visible_once_written(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     token_cache.note_token_use(token.id, "192.0.2.7")
     assert read(token.id) is None
@@ -40,7 +40,7 @@ def test_a_use_is_known_once_it_was_written(context, user: User, waiting: LastUs
     assert clock.now() - used.last_used_at < timedelta(seconds=30)
 
 
-def test_many_uses_are_one_write(context, user: User, waiting: LastUsed) -> None:
+def test_many_uses_are_written_together(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     written = []
     event.listen(waiting._engine, "before_cursor_execute", lambda *call: written.append(call[2]))
@@ -53,7 +53,7 @@ def test_many_uses_are_one_write(context, user: User, waiting: LastUsed) -> None
     assert read(token.id).last_used_address == "192.0.2.199"
 
 
-def test_a_use_leaves_the_cached_token_alone(context, user: User, waiting: LastUsed) -> None:
+def test_use_does_not_invalidate_the_cached_token(context, user: User, waiting: LastUsed) -> None:
     token, value = add_token(user.id)
     token_cache.get_token_by_value(value)
     assert token_cache.store.exists(f"token:{token.id}")
@@ -68,7 +68,7 @@ def test_a_use_leaves_the_cached_token_alone(context, user: User, waiting: LastU
     assert loads == []
 
 
-def test_an_older_use_of_another_process_never_replaces_a_later_one(
+def test_older_use_from_another_process_never_replaces_a_later_one(
     context, user: User, waiting: LastUsed, make_app, move_time
 ) -> None:
     token = add_token(user.id)[0]
@@ -83,7 +83,7 @@ def test_an_older_use_of_another_process_never_replaces_a_later_one(
     assert read(token.id).last_used_address == "192.0.2.2"
 
 
-def test_a_token_that_is_gone_is_no_trouble(context, user: User, waiting: LastUsed) -> None:
+def test_use_of_a_deleted_token_is_ignored(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     other = add_token(user.id)[0]
     waiting.note(token.id, "192.0.2.7")
@@ -97,7 +97,7 @@ def test_a_token_that_is_gone_is_no_trouble(context, user: User, waiting: LastUs
     assert read(other.id) is not None
 
 
-def test_a_use_goes_with_its_token(context, user: User, waiting: LastUsed) -> None:
+def test_use_is_deleted_with_its_token(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     id = token.id
     waiting.note(id, "192.0.2.7")
@@ -110,7 +110,7 @@ def test_a_use_goes_with_its_token(context, user: User, waiting: LastUsed) -> No
     assert read(id) is None
 
 
-def test_closing_writes_what_waits(context, user: User, waiting: LastUsed) -> None:
+def test_closing_writes_pending_uses(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
     waiting.note(token.id, "192.0.2.7")
 
@@ -119,9 +119,7 @@ def test_closing_writes_what_waits(context, user: User, waiting: LastUsed) -> No
     assert read(token.id) is not None
 
 
-def test_a_process_that_ends_writes_what_waits(
-    context, user: User, environ: dict[str, str]
-) -> None:
+def test_exiting_process_writes_pending_uses(context, user: User, environ: dict[str, str]) -> None:
     token = add_token(user.id)[0]
     program = (
         "from uuid import UUID; from authapp import create_app; app = create_app()\n"
@@ -134,7 +132,7 @@ def test_a_process_that_ends_writes_what_waits(
     assert read(token.id) is not None
 
 
-def test_without_a_database_uses_wait_and_are_bounded(
+def test_without_a_database_pending_uses_are_kept_up_to_a_limit(
     context, waiting: LastUsed, lose_database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(last_used, "MOST", 3)
@@ -148,7 +146,7 @@ def test_without_a_database_uses_wait_and_are_bounded(
     assert list(waiting._waiting) == ids[2:]
 
 
-def test_the_latest_uses_outlast_the_bound(
+def test_latest_uses_are_kept_at_the_limit(
     context, waiting: LastUsed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(last_used, "MOST", 2)

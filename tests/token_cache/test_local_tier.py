@@ -64,7 +64,7 @@ def refill(app: Flask, id: Any) -> None:
         token_cache.get_refresh_token_by_id(id)
 
 
-def test_a_trusted_memory_answers_without_a_round_trip(
+def test_trusted_memory_answers_without_a_round_trip(
     make_app: Callable[..., Flask], user: User
 ) -> None:
     app = make_app(**LONG)
@@ -77,7 +77,7 @@ def test_a_trusted_memory_answers_without_a_round_trip(
     assert sent == []
 
 
-def test_a_poll_is_one_round_trip_and_keeps_what_did_not_change(
+def test_poll_is_one_round_trip_and_keeps_unchanged_entries(
     make_app: Callable[..., Flask], user: User
 ) -> None:
     app = make_app(**LONG)
@@ -91,7 +91,7 @@ def test_a_poll_is_one_round_trip_and_keeps_what_did_not_change(
     assert sent == ["run"]
 
 
-def test_switched_off_it_remembers_nothing(make_app: Callable[..., Flask], user: User) -> None:
+def test_disabled_local_tier_remembers_nothing(make_app: Callable[..., Flask], user: User) -> None:
     app = make_app(CACHE_LOCAL_TRUST="0")
     with app.app_context():
         id = add_session(user.id).id
@@ -102,7 +102,7 @@ def test_switched_off_it_remembers_nothing(make_app: Callable[..., Flask], user:
     assert sent == ["read"]
 
 
-def test_a_change_is_reported_only_when_every_memory_has_lost_it(
+def test_change_is_reported_only_after_every_process_has_forgotten_the_entry(
     processes: list[Flask], user: User
 ) -> None:
     """The other process reads all the time, so that its memory is as fresh as it gets."""
@@ -119,7 +119,7 @@ def test_a_change_is_reported_only_when_every_memory_has_lost_it(
 
 
 @pytest.mark.parametrize("model", [Token, RefreshToken, VerificationToken])
-def test_an_inserted_row_is_in_every_list_once_it_is_reported(
+def test_inserted_row_is_in_every_list_once_reported(
     processes: list[Flask], user: User, model: Any
 ) -> None:
     here, there = processes
@@ -148,7 +148,7 @@ LISTS: dict[Any, Any] = {
 }
 
 
-def test_an_id_that_was_asked_for_in_advance_is_known_once_its_row_is_reported(
+def test_id_read_before_its_row_existed_is_found_once_the_row_is_reported(
     processes: list[Flask], user: User
 ) -> None:
     here, there = processes
@@ -166,7 +166,7 @@ def test_an_id_that_was_asked_for_in_advance_is_known_once_its_row_is_reported(
             assert token_cache.get_token_by_id(id) is not None
 
 
-def test_a_row_that_was_journaled_is_in_every_list_once_it_is_reported(
+def test_journaled_row_is_in_every_list_once_reported(
     make_app: Callable[..., Flask], user: User, redis_server: RedisServer
 ) -> None:
     """One process cannot reach Redis while the other trusts what it holds."""
@@ -185,7 +185,7 @@ def test_a_row_that_was_journaled_is_in_every_list_once_it_is_reported(
 
 
 @pytest.mark.parametrize("loss", ["trimmed", "flushed", "deleted"])
-def test_a_lost_log_makes_a_process_forget_everything(
+def test_lost_change_log_makes_a_process_forget_everything(
     make_app: Callable[..., Flask], user: User, redis_server: RedisServer, loss: str
 ) -> None:
     app = make_app(**LONG)
@@ -206,7 +206,7 @@ def test_a_lost_log_makes_a_process_forget_everything(
     assert len(local_of(app)._values) == 0
 
 
-def test_news_between_a_look_and_its_answer_keeps_the_value_from_being_remembered(
+def test_value_that_changes_during_its_read_is_not_remembered(
     make_app: Callable[..., Flask], user: User
 ) -> None:
     app = make_app(**LONG)
@@ -231,7 +231,7 @@ def entry_of(id: Any) -> Any:
     return RowEntry(REFRESH_TOKEN, id)
 
 
-def test_a_lost_fence_is_logged_again(make_app: Callable[..., Flask], user: User) -> None:
+def test_lost_fence_is_logged_again(make_app: Callable[..., Flask], user: User) -> None:
     """What Redis holds after that may be an old value, and a process may remember it."""
     here, there = make_app(**LONG), make_app(**LONG)
     backend = here.extensions["token_cache"].backend
@@ -251,7 +251,7 @@ def test_a_lost_fence_is_logged_again(make_app: Callable[..., Flask], user: User
     assert local_of(there).recall([entry_of(id)]) == {}
 
 
-def test_a_revoked_session_is_refused_by_a_process_that_was_stopped_after_its_poll(
+def test_process_paused_after_its_poll_refuses_a_revoked_session(
     processes: list[Flask], user: User
 ) -> None:
     """Its trust counts from before the poll, so time that it did not run counts as well."""

@@ -38,7 +38,7 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_no_answer_contradicts_what_was_reported(world: str) -> None:
+def test_no_answer_contradicts_a_report(world: str) -> None:
     states = list(explore(WORLDS[world], Rules()))
 
     assert len(states) > 1000
@@ -46,5 +46,5 @@ def test_no_answer_contradicts_what_was_reported(world: str) -> None:
 
 
 @pytest.mark.parametrize("rule", NEEDED)
-def test_without_any_one_rule_some_answer_contradicts_a_report(rule: str) -> None:
+def test_leaving_out_any_rule_makes_some_answer_contradict_a_report(rule: str) -> None:
     assert any(explore(NEEDED[rule], Rules(**{rule: False})))

@@ -118,7 +118,7 @@ def assert_bounded(took: list[float], app: Flask) -> None:
 
 
 @pytest.mark.parametrize("fault", BAD_SERVERS)
-def test_a_server_that_is_no_good(
+def test_unusable_server(
     make_app: Callable[..., Flask], user: User, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
     with answering(BAD_SERVERS[fault]) as url:
@@ -131,7 +131,7 @@ def test_a_server_that_is_no_good(
     assert len(outage_lines(caplog)) == 1
 
 
-def test_nobody_there(
+def test_unreachable_server(
     make_app: Callable[..., Flask], user: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = make_app(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
@@ -142,7 +142,7 @@ def test_nobody_there(
     assert len(outage_lines(caplog)) == 1
 
 
-def test_a_wrong_password(
+def test_wrong_password(
     make_app: Callable[..., Flask],
     user: User,
     own_server: RedisServer,
@@ -219,7 +219,7 @@ def own_server() -> Iterator[RedisServer]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_server_that_fails_and_recovers(
+def test_failing_server_that_recovers(
     make_app: Callable[..., Flask],
     user: User,
     own_server: RedisServer,

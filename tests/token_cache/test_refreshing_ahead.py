@@ -30,7 +30,7 @@ def count(app: Flask, event: str) -> int:
     return app.extensions["token_cache"].counters.counted(event)
 
 
-def test_a_value_in_use_is_refreshed_without_a_miss(
+def test_value_in_use_is_refreshed_without_a_miss(
     app: Flask, user: User, redis_server: RedisServer
 ) -> None:
     with app.app_context():
@@ -47,7 +47,7 @@ def test_a_value_in_use_is_refreshed_without_a_miss(
     assert redis_server.client.pttl(f"refresh_token:{id}") > 3_500_000
 
 
-def test_far_from_its_end_nothing_is_refreshed(app: Flask, user: User) -> None:
+def test_value_far_from_expiry_is_not_refreshed(app: Flask, user: User) -> None:
     with app.app_context():
         id = add_session(user.id, hours=100).id
         for _ in range(200):
@@ -56,7 +56,7 @@ def test_far_from_its_end_nothing_is_refreshed(app: Flask, user: User) -> None:
     assert count(app, Event.REFRESH) == 0
 
 
-def test_what_ends_with_its_row_is_not_refreshed(eager: Flask, user: User) -> None:
+def test_value_that_expires_with_its_row_is_not_refreshed(eager: Flask, user: User) -> None:
     link_id = add_link(user.id, minutes=30)[0].id
 
     for _ in range(3):
@@ -65,7 +65,7 @@ def test_what_ends_with_its_row_is_not_refreshed(eager: Flask, user: User) -> No
     assert count(eager, Event.REFRESH) == 0
 
 
-def test_a_hit_stays_a_hit_when_it_cannot_be_refreshed(
+def test_failed_refresh_still_returns_the_cached_value(
     eager: Flask, user: User, lose_database: Callable[[], None]
 ) -> None:
     session_id = add_session(user.id, hours=100).id

@@ -167,7 +167,7 @@ def explore(processes: tuple[Flask, Flask], moved: MovedTime, user: User, scenar
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_no_order_contradicts_a_report(
+def test_no_interleaving_contradicts_a_report(
     processes: tuple[Flask, Flask], moved: MovedTime, user: User, scenario: str
 ) -> None:
     assert explore(processes, moved, user, scenario) >= 5
@@ -214,7 +214,7 @@ MISTAKES = {
 
 @pytest.mark.ends_in_disagreement
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_caught(
+def test_harness_catches_each_mistake(
     processes: tuple[Flask, Flask],
     moved: MovedTime,
     user: User,

@@ -60,7 +60,7 @@ FORGERIES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_a_forgery_is_a_miss_that_is_counted_and_logged_once(
+def test_forged_entry_is_a_miss_counted_and_logged_once(
     context: None,
     redis_server: RedisServer,
     user: User,
@@ -90,7 +90,7 @@ def broken_seals() -> int:
 
 
 @pytest.mark.parametrize("make", ["RPUSH", "SADD", "HSET", "ZADD", "XADD"])
-def test_a_key_of_another_redis_type_is_a_miss(
+def test_key_of_another_redis_type_is_a_miss(
     context: None, redis_server: RedisServer, user: User, make: str
 ) -> None:
     id = add_session(user.id).id
@@ -102,7 +102,7 @@ def test_a_key_of_another_redis_type_is_a_miss(
     assert redis_server.client.get(f"refresh_token:{id}")[:1] == b"v"
 
 
-def test_an_entry_under_anothers_name_is_a_miss(
+def test_entry_copied_to_another_key_is_a_miss(
     context: None, redis_server: RedisServer, user: User
 ) -> None:
     mine, theirs = add_session(user.id), add_session(user.id)
@@ -118,7 +118,7 @@ def test_an_entry_under_anothers_name_is_a_miss(
     assert broken_seals() == 2
 
 
-def test_a_value_that_is_kept_alive_ends_all_the_same(
+def test_value_expires_even_if_its_ttl_is_removed(
     context: None,
     redis_server: RedisServer,
     user: User,
@@ -164,7 +164,7 @@ def _hits() -> int:
     return token_cache.assembly.counters.counted(Event.HIT, Event.RECALL)
 
 
-def test_what_is_sealed_expands_to_a_bounded_size() -> None:
+def test_decompressed_size_is_bounded() -> None:
     """Only who holds the key could make one; a bug of ours is somebody, too."""
     sealer = Sealer([bytes(range(32))])
     bomb = b"z" + zlib.compress(bytes(envelope.EXPANDS_TO_AT_MOST_BYTES + 1))
@@ -174,7 +174,7 @@ def test_what_is_sealed_expands_to_a_bounded_size() -> None:
         Envelope(sealer).open("key", 0, sealed, list[str])
 
 
-def test_a_long_list_is_compressed_and_a_record_is_not() -> None:
+def test_only_long_lists_are_compressed() -> None:
     sealer = Sealer([bytes(range(32))])
     sealing, ends = Envelope(sealer), clock.now() + timedelta(hours=1)
     ids = [f"{n:032x}" for n in range(1000)]

@@ -66,7 +66,7 @@ def wait_until_trusted(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("fault", [RedisServer.kill, RedisServer.freeze])
-def test_a_failover_is_followed_and_raises_the_epoch(
+def test_failover_is_followed_and_raises_the_epoch(
     make_app: Callable[..., Flask],
     user: User,
     group: SentinelGroup,
@@ -111,7 +111,7 @@ def test_a_failover_is_followed_and_raises_the_epoch(
     assert group.replica.client.dbsize() > 0
 
 
-def test_a_replica_in_the_primarys_place_is_not_believed(
+def test_replica_in_place_of_the_primary_is_not_trusted(
     make_app: Callable[..., Flask], user: User, group: SentinelGroup
 ) -> None:
     """REDIS_URL may name one by mistake, or a name may lead to it."""
@@ -129,7 +129,7 @@ def test_a_replica_in_the_primarys_place_is_not_believed(
     assert wrong.extensions["token_cache"].counters.counted(Event.HIT, Event.RECALL) == 0
 
 
-def test_without_any_sentinel_the_database_answers(
+def test_without_a_sentinel_reads_use_the_database(
     make_app: Callable[..., Flask], user: User, group: SentinelGroup
 ) -> None:
     group.sentinel.kill()

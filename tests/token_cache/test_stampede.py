@@ -43,7 +43,7 @@ def fills(apps: list[Flask]) -> int:
     return sum(app.extensions["token_cache"].counters.counted(Event.FILL) for app in apps)
 
 
-def test_one_cold_key_is_filled_once_over_all_processes(
+def test_cold_key_is_filled_once_across_all_processes(
     make_app: Callable[..., Flask], user: User
 ) -> None:
     apps = [make_app(**SELDOM_CHECKED) for _ in range(PROCESSES)]
@@ -60,7 +60,7 @@ def test_one_cold_key_is_filled_once_over_all_processes(
     assert fills(apps) == before + 1
 
 
-def test_a_connection_that_somebody_else_makes_costs_no_lease(
+def test_connection_opened_by_another_thread_does_not_lose_the_lease(
     make_app: Callable[..., Flask], user: User
 ) -> None:
     """A burst of cold readers makes connections, and needs its leases more than anybody."""
@@ -92,7 +92,7 @@ def _make_a_connection(redis: Any) -> None:
         pool.release(connection)
 
 
-def test_a_cold_cache_never_asks_with_more_than_its_loaders(
+def test_cold_cache_uses_no_more_connections_than_loaders(
     make_app: Callable[..., Flask], user: User, redis_server: RedisServer
 ) -> None:
     app = make_app(CACHE_LOADERS="2")
@@ -115,7 +115,7 @@ def test_a_cold_cache_never_asks_with_more_than_its_loaders(
     assert 1 <= most <= 2
 
 
-def test_a_loader_that_gets_no_turn_says_so_in_time(
+def test_read_without_a_free_loader_times_out(
     make_app: Callable[..., Flask], user: User, redis_server: RedisServer
 ) -> None:
     app = make_app(CACHE_LOADERS="1", DATABASE_TIMEOUT="1")

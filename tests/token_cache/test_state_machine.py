@@ -236,7 +236,7 @@ def _listed(kind: Kind[Any], owner: tuple[Any, ...]) -> set[UUID]:
     return ids
 
 
-def test_the_cache_answers_as_the_database_does(
+def test_cache_answers_as_the_database_does(
     make_app: Callable[..., Flask], user: User, redis_process: RedisServer
 ) -> None:
     apps = [

@@ -91,7 +91,7 @@ def stored() -> int:
 @pytest.mark.parametrize(
     "kind", [TOKEN, VERIFICATION_TOKEN, REFRESH_TOKEN, JWT_KEY], ids=lambda kind: kind.name
 )
-def test_a_copy_that_is_put_back_is_refused(
+def test_restored_copy_is_refused(
     make_app: Callable[..., Flask],
     redis_server: RedisServer,
     user: User,
@@ -114,7 +114,7 @@ def test_a_copy_that_is_put_back_is_refused(
     assert refused_copies(there) == 1
 
 
-def test_a_copy_that_was_remembered_is_forgotten(
+def test_remembered_copy_is_forgotten(
     make_app: Callable[..., Flask], redis_server: RedisServer, user: User
 ) -> None:
     """The copy is put back, and read, before the process checks Redis again."""
@@ -134,7 +134,7 @@ def test_a_copy_that_was_remembered_is_forgotten(
     assert not is_active(read(there, REFRESH_TOKEN, id))
 
 
-def test_hiding_an_entry_of_the_change_log_gains_nothing(
+def test_hiding_a_change_log_entry_gains_nothing(
     make_app: Callable[..., Flask], redis_server: RedisServer, user: User
 ) -> None:
     here, there = make_app(), make_app()
@@ -153,7 +153,7 @@ def test_hiding_an_entry_of_the_change_log_gains_nothing(
     assert not is_active(read(there, REFRESH_TOKEN, id))
 
 
-def test_only_what_ends_leaves_a_tombstone(context: None, user: User) -> None:
+def test_only_ending_a_record_leaves_a_tombstone(context: None, user: User) -> None:
     id = add_session(user.id).id
     update_where(RefreshToken, RefreshToken.id == id, generation=1)
     db.session.commit()
@@ -164,7 +164,7 @@ def test_only_what_ends_leaves_a_tombstone(context: None, user: User) -> None:
     assert stored() == 1
 
 
-def test_a_rollback_leaves_none(context: None, user: User) -> None:
+def test_rollback_leaves_no_tombstone(context: None, user: User) -> None:
     id = add_session(user.id).id
     update_where(RefreshToken, RefreshToken.id == id, ended_at=clock.now())
     db.session.rollback()
@@ -172,7 +172,7 @@ def test_a_rollback_leaves_none(context: None, user: User) -> None:
     assert stored() == 0
 
 
-def test_purging_expired_rows_leaves_none_and_removes_the_old(
+def test_purge_leaves_no_tombstones_and_deletes_old_ones(
     context: None, user: User, move_time: Callable[..., Any]
 ) -> None:
     ended, expired = add_session(user.id).id, add_session(user.id).id
@@ -185,7 +185,7 @@ def test_purging_expired_rows_leaves_none_and_removes_the_old(
         assert stored() == 0
 
 
-def test_more_than_a_process_remembers_begin_a_new_epoch(
+def test_too_many_tombstones_begin_a_new_epoch(
     make_app: Callable[..., Flask],
     redis_server: RedisServer,
     user: User,
@@ -213,7 +213,7 @@ def test_more_than_a_process_remembers_begin_a_new_epoch(
         assert stored() < 5
 
 
-def test_a_tombstone_that_commits_after_a_higher_one_is_read(
+def test_tombstone_committed_after_one_with_a_higher_id_is_read(
     make_app: Callable[..., Flask], database_url: str
 ) -> None:
     if database_url.startswith("sqlite"):
@@ -240,7 +240,7 @@ def test_a_tombstone_that_commits_after_a_higher_one_is_read(
     assert known.settled == known.highest
 
 
-def test_ids_that_were_never_committed_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_stops_waiting_for_uncommitted_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     known, now = Tombstones(), clock.now()
 
     def tombstone(id: int) -> Tombstone:

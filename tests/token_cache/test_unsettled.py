@@ -25,7 +25,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
     return {**environ, **HURRIED}
 
 
-def test_what_was_not_settled_is_journaled_and_waited_out(
+def test_unsettled_fence_is_journaled_and_waited_out(
     app: Flask, user: User, redis_server: RedisServer
 ) -> None:
     parts = app.extensions["token_cache"]
