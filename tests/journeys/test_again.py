@@ -22,7 +22,7 @@ def visit(live_server: str, new_page: Callable[..., Page]) -> Visit:
     return Visit(new_page(), live_server, "visitor@example.org")
 
 
-def test_a_press_too_many_sends_nothing_twice(visit: Visit) -> None:
+def test_double_click_sends_nothing_twice(visit: Visit) -> None:
     visit.open("/register")
     visit.fill(email=visit.email, password=PASSWORD)
 
@@ -33,7 +33,7 @@ def test_a_press_too_many_sends_nothing_twice(visit: Visit) -> None:
         assert len(json.load(answer)) == 1
 
 
-def test_going_back_after_signing_in_leads_on(visit: Visit) -> None:
+def test_going_back_after_signing_in_redirects(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
 
@@ -53,7 +53,7 @@ def test_going_back_after_signing_out_shows_nothing_of_the_account(visit: Visit)
     expect(visit.page.get_by_text(visit.email)).to_have_count(0)
 
 
-def test_going_back_to_a_form_keeps_what_was_typed_but_no_password(visit: Visit) -> None:
+def test_rejected_form_keeps_the_email_but_not_the_password(visit: Visit) -> None:
     visit.open("/register")
     visit.fill(email="nonsense", password=PASSWORD)
     visit.press("Register")
@@ -62,7 +62,7 @@ def test_going_back_to_a_form_keeps_what_was_typed_but_no_password(visit: Visit)
     expect(visit.page.get_by_label("Password", exact=True)).to_have_value("")
 
 
-def test_a_session_that_ended_in_another_tab_is_told_kindly(visit: Visit) -> None:
+def test_session_ended_in_another_tab_leads_to_sign_in(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     other = visit.page.context.new_page()
@@ -74,7 +74,7 @@ def test_a_session_that_ended_in_another_tab_is_told_kindly(visit: Visit) -> Non
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_form_of_a_session_that_is_over_leads_back_to_signing_in(visit: Visit) -> None:
+def test_form_of_an_ended_session_leads_to_sign_in(visit: Visit) -> None:
     visit.register()
     visit.sign_in()
     visit.open("/account/delete")

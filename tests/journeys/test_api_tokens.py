@@ -44,7 +44,7 @@ def shown(visit: Visit) -> str:
     return visit.page.locator("#value").inner_text()
 
 
-def test_a_token_is_made_copied_rotated_and_revoked(visit: Visit) -> None:
+def test_token_is_created_copied_rotated_and_revoked(visit: Visit) -> None:
     value = make(visit)
 
     visit.page.get_by_role("button", name="Copy").click()
@@ -65,7 +65,7 @@ def test_a_token_is_made_copied_rotated_and_revoked(visit: Visit) -> None:
     expect(visit.page.get_by_role("heading", name="backup")).to_have_count(0)
 
 
-def test_a_reload_shows_the_list_and_makes_no_other_token(visit: Visit) -> None:
+def test_reload_shows_the_list_and_creates_no_second_token(visit: Visit) -> None:
     value = make(visit)
 
     visit.page.reload()
@@ -74,7 +74,7 @@ def test_a_reload_shows_the_list_and_makes_no_other_token(visit: Visit) -> None:
     expect(visit.page.get_by_role("heading", name="backup")).to_have_count(1)
 
 
-def test_back_does_not_show_a_value_again(visit: Visit) -> None:
+def test_going_back_does_not_show_the_value_again(visit: Visit) -> None:
     value = make(visit)
     # The script has seen to it that going back asks for the list, and sends no form again.
     expect(visit.page).to_have_url(visit.server + PATH)
@@ -87,7 +87,7 @@ def test_back_does_not_show_a_value_again(visit: Visit) -> None:
     expect(visit.page.get_by_role("heading", name="backup")).to_have_count(1)
 
 
-def test_the_date_is_asked_for_where_a_date_was_chosen(visit: Visit) -> None:
+def test_date_field_appears_when_a_custom_date_is_chosen(visit: Visit) -> None:
     visit.open(f"{PATH}/new")
     date = visit.page.get_by_label("Expiration date")
     expect(date).to_be_hidden()
@@ -97,7 +97,7 @@ def test_the_date_is_asked_for_where_a_date_was_chosen(visit: Visit) -> None:
     expect(date).to_be_visible()
 
 
-def test_without_a_script_everything_works_and_one_press_selects_the_value(
+def test_everything_works_without_javascript_and_one_click_selects_the_value(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     visit = Visit(new_page(java_script_enabled=False), live_server, "visitor@example.org")

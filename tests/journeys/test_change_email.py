@@ -24,7 +24,7 @@ def ask(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_an_address_is_changed_by_link_and_undone(
+def test_address_is_changed_by_link_and_undone(
     live_server: str, new_page: Callable[..., Page], screen: str
 ) -> None:
     page = new_page(**SCREENS[screen])
@@ -47,9 +47,7 @@ def test_an_address_is_changed_by_link_and_undone(
     assert "/password/reset/" in old.newest_mail()["body"]
 
 
-def test_the_code_is_typed_by_keyboard_alone(
-    live_server: str, new_page: Callable[..., Page]
-) -> None:
+def test_code_is_entered_by_keyboard_alone(live_server: str, new_page: Callable[..., Page]) -> None:
     page = new_page()
     ask(Visit(page, live_server, OLD))
 
@@ -60,7 +58,7 @@ def test_the_code_is_typed_by_keyboard_alone(
     expect(page.get_by_role("heading", name="Your email address has been changed")).to_be_visible()
 
 
-def test_the_mail_is_opened_in_another_browser_and_going_back_does_no_harm(
+def test_link_opened_in_another_browser_works_and_going_back_is_harmless(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     ask(Visit(new_page(), live_server, OLD))

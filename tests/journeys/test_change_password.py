@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_a_changed_password(live_server: str, new_page: Callable[..., Page], screen: str) -> None:
+def test_changed_password(live_server: str, new_page: Callable[..., Page], screen: str) -> None:
     page, other = new_page(**SCREENS[screen]), new_page()
     here = Visit(page, live_server, "new@example.org")
     there = Visit(other, live_server, "new@example.org")
@@ -37,7 +37,7 @@ def test_a_changed_password(live_server: str, new_page: Callable[..., Page], scr
     expect(other.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
 
 
-def test_the_keyboard_alone_suffices_and_going_back_does_no_harm(
+def test_keyboard_is_enough_and_going_back_is_harmless(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()

@@ -16,9 +16,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_the_file_is_downloaded(
-    live_server: str, new_page: Callable[..., Page], script: bool
-) -> None:
+def test_file_is_downloaded(live_server: str, new_page: Callable[..., Page], script: bool) -> None:
     visit = Visit(new_page(java_script_enabled=script), live_server, "visitor@example.org")
     visit.verify()
     visit.sign_in()

@@ -41,7 +41,7 @@ def warn(make_app: Callable[..., Flask], live_server: str) -> Warn:
     return send
 
 
-def test_a_scanner_that_presses_every_button_freezes_nothing(
+def test_scanner_that_clicks_every_button_does_not_freeze_the_account(
     live_server: str, new_page: Callable[..., Page], warn: Warn, browser: Browser
 ) -> None:
     owner, link = warn(new_page())
@@ -55,7 +55,7 @@ def test_a_scanner_that_presses_every_button_freezes_nothing(
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_the_owner_freezes_the_account_and_nobody_gets_in(
+def test_owner_freezes_the_account_and_no_one_can_sign_in(
     live_server: str, new_page: Callable[..., Page], warn: Warn, script: bool
 ) -> None:
     thief = Visit(new_page(), live_server, OWNER)
@@ -74,7 +74,9 @@ def test_the_owner_freezes_the_account_and_nobody_gets_in(
     expect(thief.page.get_by_role("heading", name="Your account is frozen")).to_be_visible()
 
 
-def test_the_keyboard_alone_freezes_the_account(new_page: Callable[..., Page], warn: Warn) -> None:
+def test_keyboard_is_enough_to_freeze_the_account(
+    new_page: Callable[..., Page], warn: Warn
+) -> None:
     owner, link = warn(new_page())
     page = owner.page
     page.goto(link)

@@ -49,7 +49,7 @@ def test_registering_verifying_signing_in_and_out(visit: Visit, keyboard: Keyboa
     expect(visit.page.get_by_text("You have signed out.")).to_be_focused()
 
 
-def test_an_error_takes_the_focus_and_leads_to_its_field(visit: Visit, keyboard: Keyboard) -> None:
+def test_error_summary_takes_focus_and_links_to_the_field(visit: Visit, keyboard: Keyboard) -> None:
     visit.open("/register")
     keyboard.fill("Email address", "nonsense")
     keyboard.fill("Password", PASSWORD)
@@ -73,7 +73,7 @@ def test_choosing_a_new_password(visit: Visit, keyboard: Keyboard) -> None:
     heading(visit, "Your password has been changed")
 
 
-def test_looking_after_the_account(visit: Visit, keyboard: Keyboard) -> None:
+def test_managing_the_account(visit: Visit, keyboard: Keyboard) -> None:
     visit.verify()
     visit.sign_in()
     keyboard.press("Password")
@@ -93,7 +93,7 @@ def test_looking_after_the_account(visit: Visit, keyboard: Keyboard) -> None:
     heading(visit, "Your new token")
 
 
-def test_deleting_the_account_and_keeping_it(visit: Visit, keyboard: Keyboard) -> None:
+def test_deleting_the_account_and_canceling_the_deletion(visit: Visit, keyboard: Keyboard) -> None:
     visit.verify()
     visit.sign_in()
     keyboard.press("Delete your account")

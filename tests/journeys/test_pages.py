@@ -100,7 +100,7 @@ def test_every_page_is_accessible_small_and_steady(
 @pytest.mark.parametrize(
     "name", ["register-done", "account-unverified", "delete_account", "freeze_account"]
 )
-def test_the_longest_address_fits_the_narrowest_screen(
+def test_longest_address_fits_the_narrowest_screen(
     live_server: str, new_page: Callable[..., Page], name: str
 ) -> None:
     page = new_page(viewport={"width": 320, "height": 740})

@@ -22,7 +22,9 @@ def ask(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_a_forgotten_password(live_server: str, new_page: Callable[..., Page], screen: str) -> None:
+def test_forgotten_password_is_replaced(
+    live_server: str, new_page: Callable[..., Page], screen: str
+) -> None:
     page = new_page(**SCREENS[screen])
     visit = Visit(page, live_server, "new@example.org")
     visit.register()
@@ -43,7 +45,7 @@ def test_a_forgotten_password(live_server: str, new_page: Callable[..., Page], s
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_back_button_and_a_second_press_do_no_harm(
+def test_going_back_to_a_used_link_offers_a_new_one(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()
@@ -61,7 +63,7 @@ def test_the_back_button_and_a_second_press_do_no_harm(
     expect(page.get_by_role("heading", name="Forgot your password?")).to_be_visible()
 
 
-def test_the_keyboard_alone_suffices(live_server: str, new_page: Callable[..., Page]) -> None:
+def test_keyboard_is_enough(live_server: str, new_page: Callable[..., Page]) -> None:
     page = new_page()
     visit = Visit(page, live_server, "new@example.org")
     visit.register()
@@ -82,7 +84,7 @@ def test_the_keyboard_alone_suffices(live_server: str, new_page: Callable[..., P
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_no_address_in_the_history_has_the_secret(
+def test_no_url_in_the_history_contains_the_secret(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()

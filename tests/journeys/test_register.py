@@ -35,7 +35,9 @@ def sign_in(page: Page, server: str, email: str) -> None:
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_the_main_story(live_server: str, new_page: Callable[..., Page], screen: str) -> None:
+def test_registering_verifying_signing_in_and_signing_out(
+    live_server: str, new_page: Callable[..., Page], screen: str
+) -> None:
     page = new_page(**SCREENS[screen])
 
     register(page, live_server, "new@example.org")
@@ -58,7 +60,7 @@ def test_the_main_story(live_server: str, new_page: Callable[..., Page], screen:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_an_address_that_exists_looks_like_success(
+def test_registering_an_existing_address_looks_like_success(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     first, second = new_page(), new_page()
@@ -70,7 +72,7 @@ def test_an_address_that_exists_looks_like_success(
     assert "already" in newest_mail(live_server)["subject"]
 
 
-def test_the_strength_of_a_password_is_said_as_one_types(
+def test_password_strength_is_announced_while_typing(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()

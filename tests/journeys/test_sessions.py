@@ -19,7 +19,7 @@ PHONE = (
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_a_device_is_signed_out_and_told_why(
+def test_signed_out_device_is_told_why(
     live_server: str, new_page: Callable[..., Page], script: bool
 ) -> None:
     laptop = Visit(new_page(java_script_enabled=script), live_server, "visitor@example.org")
@@ -42,7 +42,7 @@ def test_a_device_is_signed_out_and_told_why(
     expect(phone.page).to_have_url(f"{live_server}/account")
 
 
-def test_two_tabs_that_renew_at_once_both_stay_signed_in(
+def test_two_tabs_that_refresh_at_once_both_stay_signed_in(
     live_server: str, new_page: Callable[..., Page], move_time: Callable[..., object]
 ) -> None:
     """Ten times over: both tabs reload at the same moment, with an access token that is too old."""

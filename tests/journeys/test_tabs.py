@@ -54,7 +54,7 @@ def test_each_tab_sets_the_password_of_its_own_account(
     expect_sign_in(second, OTHER_PASSWORD)
 
 
-def test_one_tab_leaves_the_account_of_the_other_alone(
+def test_one_tab_does_not_affect_the_account_in_the_other(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     first, second = two_tabs(live_server, new_page)
@@ -67,7 +67,7 @@ def test_one_tab_leaves_the_account_of_the_other_alone(
     expect_sign_in(second, PASSWORD)
 
 
-def test_a_reloaded_tab_and_a_corrected_form_stay_with_their_account(
+def test_reloaded_tab_and_corrected_form_keep_their_account(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     first, second = two_tabs(live_server, new_page)

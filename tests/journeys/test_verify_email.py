@@ -15,7 +15,7 @@ EMAIL = "new@example.org"
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_the_mail_is_opened_in_another_browser(
+def test_link_is_opened_in_another_browser(
     live_server: str, new_page: Callable[..., Page], screen: str
 ) -> None:
     Visit(new_page(), live_server, EMAIL).register()
@@ -32,7 +32,7 @@ def test_the_mail_is_opened_in_another_browser(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_code_is_typed_where_one_registered_by_keyboard_alone(
+def test_code_is_entered_in_the_registering_browser_by_keyboard_alone(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()
@@ -49,7 +49,7 @@ def test_the_code_is_typed_where_one_registered_by_keyboard_alone(
     expect(page.get_by_role("heading", name="Check your email")).to_be_visible()
 
 
-def test_another_message_is_asked_for_and_the_page_says_when(
+def test_page_says_when_another_message_can_be_requested(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()

@@ -17,7 +17,7 @@ OTHER_PHONE = "+4915123456789"
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_a_number_is_added_changed_and_removed(
+def test_number_is_added_changed_and_removed(
     live_server: str, new_page: Callable[..., Page], move_time: Callable, screen: str
 ) -> None:
     page = new_page(**SCREENS[screen])
@@ -51,7 +51,7 @@ def test_a_number_is_added_changed_and_removed(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_what_was_typed_survives_a_refusal_and_the_summary_leads_to_the_field(
+def test_rejected_input_is_kept_and_the_summary_links_to_the_field(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()
@@ -70,7 +70,7 @@ def test_what_was_typed_survives_a_refusal_and_the_summary_leads_to_the_field(
     expect(page.get_by_label("Mobile number")).to_be_focused()
 
 
-def test_the_keyboard_alone_is_enough_and_a_code_can_be_filled_in_by_the_phone(
+def test_keyboard_is_enough_and_the_phone_can_autofill_the_code(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()
@@ -92,7 +92,7 @@ def test_the_keyboard_alone_is_enough_and_a_code_can_be_filled_in_by_the_phone(
     expect(page.get_by_text("Your phone number is confirmed.")).to_be_visible()
 
 
-def test_the_back_button_after_the_end_says_what_to_do(
+def test_going_back_after_confirming_leads_to_the_phone_page(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:
     page = new_page()
