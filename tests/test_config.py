@@ -76,7 +76,7 @@ SHORT_KEY = base64.urlsafe_b64encode(b"short").decode()
         ("API_TOKEN_PREFIX", "A_"),
     ],
 )
-def test_a_bad_value_is_refused_in_one_line_that_names_the_setting(name: str, value: str) -> None:
+def test_invalid_value_is_refused_in_one_line_that_names_the_setting(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         load({**GOOD, name: value})
 
@@ -84,18 +84,86 @@ def test_a_bad_value_is_refused_in_one_line_that_names_the_setting(name: str, va
     assert "\n" not in str(refusal.value)
 
 
-def test_production_needs_a_mail_server() -> None:
-    with pytest.raises(ConfigError, match="MAIL_SERVER"):
-        load({**GOOD, "ENVIRONMENT": "production"})
+LIVE = {
+    **{name: value for name, value in GOOD.items() if name != "ENVIRONMENT"},
+    "PUBLIC_URL": "https://accounts.example.org",
+    "MAIL_SERVER": "smtp.example.org",
+    "MAIL_DEFAULT_SENDER": "no-reply@example.org",
+}
+KEY = base64.urlsafe_b64encode(bytes(range(64, 96))).decode()
+TEXTED = {"SMS_SENDER": "webhook", "SMS_WEBHOOK_SECRET": base64.b64encode(b"x" * 32).decode()}
 
 
 def test_production_is_the_default() -> None:
-    given = {name: value for name, value in GOOD.items() if name != "ENVIRONMENT"}
-
-    assert load({**given, "MAIL_SERVER": "smtp.example.org"}).deployment.environment == "production"
+    assert load(LIVE).deployment.environment == "production"
 
 
-def test_the_entry_point_names_every_missing_setting() -> None:
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("MAIL_SERVER", {"MAIL_SERVER": ""}),
+        ("MAIL_DEFAULT_SENDER", {"MAIL_DEFAULT_SENDER": ""}),
+        ("MAIL_SECURITY", {"MAIL_SECURITY": "none"}),
+        ("PUBLIC_URL", {"PUBLIC_URL": "http://accounts.example.org"}),
+        ("PUBLIC_URL", {"PUBLIC_URL": "http://203.0.113.8"}),
+        ("SMS_WEBHOOK_URL", {**TEXTED, "SMS_WEBHOOK_URL": "http://texts.example.org"}),
+    ],
+)
+def test_unsafe_setting_is_refused_in_production(name: str, changes: dict[str, str]) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load({**LIVE, **changes})
+
+    assert str(refusal.value).startswith(name)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"PUBLIC_URL": "http://127.0.0.1:5000"},
+        {"PUBLIC_URL": "http://[::1]:5000"},
+        {"MAIL_SERVER": "localhost", "MAIL_SECURITY": "none"},
+        {**TEXTED, "SMS_WEBHOOK_URL": "http://127.0.0.1:9000"},
+    ],
+)
+def test_nothing_needs_encryption_on_its_own_host(changes: dict[str, str]) -> None:
+    assert load({**LIVE, **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("CACHE_SEALING_KEYS", {"CACHE_SEALING_KEYS": GOOD["KEY_ENCRYPTION_KEYS"]}),
+        ("CACHE_SEALING_KEYS", {"KEY_ENCRYPTION_KEYS": KEY, "CACHE_SEALING_KEYS": f"{KEY},{KEY}"}),
+        ("KEY_ENCRYPTION_KEYS", {"SECRET_KEY": KEY, "KEY_ENCRYPTION_KEYS": KEY}),
+        ("KEY_ENCRYPTION_KEYS", {"SECRET_KEY_FALLBACKS": KEY, "KEY_ENCRYPTION_KEYS": KEY}),
+        ("METRICS_TOKENS", {"METRICS_TOKENS": GOOD["SECRET_KEY"]}),
+        ("METRICS_TOKENS", {"METRICS_TOKENS": GOOD["CACHE_SEALING_KEYS"]}),
+    ],
+)
+def test_secret_with_two_purposes_is_refused(name: str, changes: dict[str, str]) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load({**GOOD, **changes})
+
+    assert str(refusal.value).startswith(name)
+
+
+def test_previous_secret_may_still_be_the_current_one() -> None:
+    assert load({**GOOD, "SECRET_KEY_FALLBACKS": GOOD["SECRET_KEY"]})
+
+
+def test_every_unsafe_setting_is_reported() -> None:
+    unsafe = {"MAIL_SERVER": "", "PUBLIC_URL": "http://example.org", "METRICS_TOKENS": KEY,
+              "CACHE_SEALING_KEYS": KEY}  # fmt: skip
+
+    with pytest.raises(ConfigError) as refusal:
+        load({**LIVE, **unsafe})
+
+    named = [line.split()[0] for line in str(refusal.value).splitlines()]
+    assert named == ["METRICS_TOKENS", "PUBLIC_URL", "MAIL_SERVER"]
+
+
+def test_entry_point_names_every_missing_setting() -> None:
     given = {name: value for name, value in os.environ.items() if name not in GOOD}
 
     ended = subprocess.run(
@@ -110,7 +178,7 @@ def test_the_entry_point_names_every_missing_setting() -> None:
     ] == required
 
 
-def test_the_documentation_and_the_code_name_the_same_settings() -> None:
+def test_documentation_and_code_name_the_same_settings() -> None:
     table = (ROOT / "docs" / "configuration.md").read_text()
     documented = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", table, re.MULTILINE))
 
@@ -120,7 +188,7 @@ def test_the_documentation_and_the_code_name_the_same_settings() -> None:
         assert default == ("required" if expected is None else f"`{expected}`" if expected else "")
 
 
-def test_the_readme_names_only_targets_that_exist() -> None:
+def test_readme_names_only_existing_targets() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *Path(ROOT / "docs").rglob("*.md")]
     named = {t for page in pages for t in re.findall(r"`make ([a-z-]+)`", page.read_text())}
@@ -129,7 +197,7 @@ def test_the_readme_names_only_targets_that_exist() -> None:
     assert named <= targets
 
 
-def test_links_in_the_documentation_lead_somewhere() -> None:
+def test_documentation_links_are_not_broken() -> None:
     pages = [*ROOT.glob("*.md"), *Path(ROOT / "docs").rglob("*.md")]
     for page in pages:
         for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
@@ -147,7 +215,7 @@ REDIS_URLS = {
 
 
 @pytest.mark.parametrize("value", REDIS_URLS)
-def test_each_form_of_redis_url_is_read(value: str) -> None:
+def test_each_form_of_redis_url_is_parsed(value: str) -> None:
     form, hosts = REDIS_URLS[value]
 
     read = load({**GOOD, "REDIS_URL": value}).cache.url

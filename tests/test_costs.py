@@ -138,7 +138,7 @@ def test_revoke_api_token(app: Flask, program: FlaskClient, user: User) -> None:
     ("name", "functions", "files"),
     [("healthz", 5, 3), ("check by JWT", 16, 12), ("check by API token", 18, 14)],
 )
-def test_hot_path_enters_little_of_our_code_and_raises_nothing(
+def test_hot_path_runs_little_code_and_raises_nothing(
     app: Flask, client: FlaskClient, user: User, name: str, functions: int, files: int
 ) -> None:
     call = warm(reads(app, user, client)[name])
@@ -150,7 +150,7 @@ def test_hot_path_enters_little_of_our_code_and_raises_nothing(
     assert fewest.exceptions == []
 
 
-def test_what_is_counted_is_seen(app: Flask, user: User) -> None:
+def test_counters_notice_a_cold_process(app: Flask, user: User) -> None:
     """A cold process pays: the counters above would notice."""
     begin(app, user)
 

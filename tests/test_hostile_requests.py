@@ -240,7 +240,7 @@ def app(make_app: Callable[..., Flask]) -> Flask:
     return app
 
 
-def test_no_strangers_bytes_are_a_fault(app: Flask) -> None:
+def test_no_anonymous_request_causes_a_server_error(app: Flask) -> None:
     sender = Sender(app, lambda _: {})
 
     for rule, method, request in chain(hostile(app, "x"), malformed(app), misdirected(app)):
@@ -249,7 +249,7 @@ def test_no_strangers_bytes_are_a_fault(app: Flask) -> None:
     assert set(sender.answers) >= {200, 303, 400, 401, 404, 405, 413, 415, 422}, sender.answers
 
 
-def test_no_users_bytes_are_a_fault(app: Flask, user: User) -> None:
+def test_no_signed_in_request_causes_a_server_error(app: Flask, user: User) -> None:
     client = app.test_client()
     csrf = csrf_token(client)
     browser = cookie(client, "session")

@@ -22,7 +22,7 @@ def test_no_package_hides_a_module() -> None:
         assert getattr(import_module(package), attribute) is module, name
 
 
-def test_a_module_deep_in_a_package_is_found_by_its_dotted_name() -> None:
+def test_nested_module_is_found_by_its_dotted_name() -> None:
     import authapp.token_cache.coherence.reader as reader  # noqa: PLC0415, PLR0402
 
     assert reader is import_module("authapp.token_cache.coherence.reader")

@@ -36,7 +36,7 @@ def spent(app: Flask) -> FlaskClient:
         ("/oauth/revoke", {"data": {"token": "unknown"}}),
     ],
 )
-def test_program_beyond_its_budget_is_told_when_to_return(
+def test_client_over_budget_is_told_when_to_retry(
     spent: FlaskClient, path: str, body: dict[str, object]
 ) -> None:
     answer = spent.post(path, **body)  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def test_program_beyond_its_budget_is_told_when_to_return(
 
 
 @pytest.mark.parametrize("path", ["/login", "/register", "/password/reset", "/password/strength"])
-def test_visitor_beyond_the_budget_sees_a_page(spent: FlaskClient, path: str) -> None:
+def test_visitor_over_budget_sees_a_page(spent: FlaskClient, path: str) -> None:
     answer = spent.post(path, data=WRONG)
 
     assert answer.status_code == 429
@@ -55,7 +55,7 @@ def test_visitor_beyond_the_budget_sees_a_page(spent: FlaskClient, path: str) ->
     assert "Too many" in answer.get_data(as_text=True)
 
 
-def test_reading_is_not_counted(spent: FlaskClient) -> None:
+def test_get_requests_are_not_counted(spent: FlaskClient) -> None:
     paths = ("/login", "/register", "/.well-known/jwks.json", "/healthz", "/readyz", "/auth/check")
 
     statuses = [spent.get(path).status_code for path in paths]
@@ -77,7 +77,7 @@ def test_other_clients_have_their_own_budget(spent: FlaskClient) -> None:
     assert answer.status_code == 200
 
 
-def test_budget_returns_after_a_minute(
+def test_budget_is_restored_after_a_minute(
     spent: FlaskClient, move_time: Callable[..., object]
 ) -> None:
     with move_time(minutes=1):  # type: ignore[attr-defined]
@@ -86,7 +86,7 @@ def test_budget_returns_after_a_minute(
     assert answer.status_code == 200
 
 
-def test_nothing_is_limited_while_redis_is_away(
+def test_nothing_is_limited_while_redis_is_unavailable(
     spent: FlaskClient, redis_server: RedisServer
 ) -> None:
     redis_server.kill()
@@ -96,7 +96,7 @@ def test_nothing_is_limited_while_redis_is_away(
     assert answer.status_code == 200
 
 
-def test_zero_turns_the_budget_off(make_app: Callable[..., Flask]) -> None:
+def test_zero_disables_the_budget(make_app: Callable[..., Flask]) -> None:
     client = make_app(REQUEST_BUDGET="0").test_client()
 
     answers = [client.post("/oauth/revoke", data={"token": "unknown"}) for _ in range(5)]
