@@ -1,11 +1,11 @@
-"""The protocol of docs/coherence.md as a model, small enough to walk through every state of it.
+"""The protocol of docs/coherence.md as a model, small enough to explore every state.
 
-One key, some readers and writers, and a server that may freeze and thaw, lose the key, or be
-replaced by an older self. What is said to a frozen server waits in its socket: it may be heard
-later, in any order, or never. A writer that could not fence writes the journal in its commit, one
-that could not settle writes it after; both report success only when no reader can still believe a
-check from before. The model imports nothing of the product: it is the specification, and `explore`
-is its proof for small sizes.
+The model has one key, some readers and writers, and a server that may freeze and thaw, lose the
+key, or be replaced by an older state of itself. Messages to a frozen server wait in its socket: it
+may receive them later, in any order, or never. A writer that could not fence writes to the journal
+in its commit; one that could not settle writes to it afterward. Both report success only when no
+reader can still trust an earlier check. The model imports no product code: it is the specification,
+and `explore` proves it for small sizes.
 """
 
 from collections import deque
@@ -32,8 +32,8 @@ class Fence(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """`saw` counts the journal's lines at its last check, None when it believes nothing; `due` is
-    the least version that its read may return; `epoch` is the one that it knows."""
+    """`saw` counts the journal's lines at its last check, or is None if it does not trust Redis;
+    `due` is the lowest version that its read may return; `epoch` is the one that it knows."""
 
     step: int = ENTER
     saw: int | None = None
@@ -47,7 +47,7 @@ class Writer(NamedTuple):
     step: int = FENCE
     fenced: bool = False
     committed: int = 0
-    journaled: int = 0  # how many lines the journal had after its own; 0 if it wrote none
+    journaled: int = 0  # length of the journal after its own line; 0 if it wrote none
 
 
 class State(NamedTuple):
@@ -56,10 +56,10 @@ class State(NamedTuple):
     journaled: int
     replayed: int
     epoch: int
-    server: int  # which life of the server this is
-    known_server: int  # the one that the epoch belongs to
+    server: int  # increases each time the server is replaced
+    known_server: int  # the server that the epoch belongs to
     frozen: bool
-    late: frozenset[Any]  # what a frozen server has been told and not heard
+    late: frozenset[Any]  # messages sent to a frozen server, not received yet
     readers: tuple[Reader, ...]
     writers: tuple[Writer, ...]
     reported: int
@@ -68,7 +68,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of the protocol; leaving one out must let a reader see the past."""
+    """The rules of the protocol; leaving any one out must make some read stale."""
 
     fences: bool = True
     leases: bool = True
@@ -80,7 +80,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Faults:
-    """How often the world may intervene, and how."""
+    """Which faults may happen, and how many in total."""
 
     most: int = 0
     freezes: bool = False
@@ -89,7 +89,7 @@ class Faults:
 
 
 def explore(readers: int, writers: int, rules: Rules, faults: Faults) -> Iterator[bool]:
-    """Walk every state, and yield of each whether a read in it returned the past."""
+    """Explore every state, and yield for each whether a read in it was stale."""
     start = State(
         Value(0, 0), 0, 0, 0, 0, 0, 0, False, frozenset(),
         (Reader(),) * readers, (Writer(),) * writers, 0, faults.most,
@@ -119,7 +119,7 @@ def _reader(state: State, index: int, rules: Rules) -> Iterator[State]:
         return state._replace(readers=_put(state.readers, index, reader._replace(**changes)))
 
     if reader.saw is not None and reader.step in (ENTER, LOOK):
-        yield to(state, saw=None)  # its moment is over
+        yield to(state, saw=None)  # its trust ends
     if reader.step == ENTER:
         due = max(state.reported, _binding_commits(state, rules))
         if reader.saw is not None:
@@ -154,7 +154,7 @@ def _look(state: State, reader: Reader, to: Any) -> Iterator[State]:
     elif isinstance(state.key, Value) and state.key.epoch == reader.epoch:
         yield to(state, step=READ, returned=state.key.version)
     elif isinstance(state.key, Value):
-        yield to(state._replace(key=None), step=LEASE)  # it does not open: a miss
+        yield to(state._replace(key=None), step=LEASE)  # cannot be opened: a miss
     else:
         yield to(state, step=READ, returned=state.row)
 
@@ -162,8 +162,8 @@ def _look(state: State, reader: Reader, to: Any) -> Iterator[State]:
 def _binding_commits(state: State, rules: Rules) -> int:
     """Return the last commit that binds every read that begins after it, reported or not.
 
-    One that could not fence binds from its report on; so does every one whose fence was lost
-    because the server was replaced.
+    A commit whose writer could not fence binds once it is reported; so does every commit whose
+    fence was lost because the server was replaced.
     """
     if state.server:
         return 0
@@ -171,7 +171,7 @@ def _binding_commits(state: State, rules: Rules) -> int:
 
 
 def _checked(state: State, rules: Rules) -> State:
-    """Look at the server and at the journal before Redis is believed."""
+    """Check the server and the journal before trusting Redis."""
     if rules.checks_the_server and state.server != state.known_server:
         state = state._replace(epoch=state.epoch + 1, known_server=state.server)
     if state.journaled > state.replayed:
@@ -206,7 +206,7 @@ def _writer(state: State, index: int, rules: Rules, faults: Faults) -> Iterator[
 
 
 def _settled(state: State, index: int, rules: Rules, to: Any) -> State:
-    """Settle a fence; what a server did not hear is journaled, for the fence may be lost too."""
+    """Settle a fence; journal it if the server is frozen, because the fence may be lost too."""
     writer = state.writers[index]
     if not writer.fenced:
         return to(state, step=REPORT)
@@ -223,14 +223,14 @@ def _journaled(state: State, index: int) -> State:
 
 
 def _tell(state: State, message: Any, rules: Rules) -> State:
-    """Say something to the server: it hears it now or, when frozen, perhaps later."""
+    """Send a message to the server, which receives it now or, if frozen, later or never."""
     if state.frozen:
         return state._replace(late=state.late | {message})
     return state._replace(key=_heard(state.key, message, rules))
 
 
 def _heard(key: Any, message: Any, rules: Rules) -> Any:
-    """What the key holds after a script ran; as authapp/token_cache/scripts.py has it."""
+    """Return what the key holds after a script of authapp/token_cache/scripts.py ran."""
     match message:
         case ("fence", index):
             joined = key.writers if isinstance(key, Fence) else frozenset()
@@ -254,7 +254,7 @@ def _invalidated(key: Any) -> Any:
 
 
 def _world(state: State, faults: Faults) -> Iterator[State]:
-    """What nobody decides: freezing, thawing, late messages, losses, and time running out."""
+    """Yield the state after each outside event: freeze, thaw, late message, loss, or expiry."""
     if isinstance(state.key, Value):
         yield state._replace(key=None)
     if isinstance(state.key, Fence) and all(
@@ -276,8 +276,8 @@ def _world(state: State, faults: Faults) -> Iterator[State]:
     if faults.freezes and not state.frozen:
         yield state._replace(frozen=True, faults=left)
     if faults.replaces and not state.frozen:
-        # Another server with an older value. Every connection breaks: nobody believes it yet, and
-        # who was in the middle of a read has the database answer.
+        # Another server with an older value. Every connection breaks: no reader trusts it yet, and
+        # a read in progress is answered by the database.
         doubting = tuple(
             reader._replace(saw=None, step=READ, returned=state.row)
             if reader.step in (LOOK, LEASE)

@@ -1,10 +1,10 @@
 """The memory of each process (docs/coherence.md) as a model: rows, lists, and ids without a row.
 
-Two keys exist: a row's own, and the list of its owner. Each process may answer from memory while it
-trusts the last poll of the change log, and believes Redis because of its last check of the journal.
-Time is modelled by that alone: either may end at any moment, and any process may poll or check at
-any moment, as an unrelated request would make it. The keys of one transaction are fenced in one
-step, because a reader looks at one key. The model imports nothing of the product.
+Two keys exist: a row's own, and its owner's list. Each process may answer from memory while it
+trusts the last poll of the change log, and trusts Redis because of its last check of the journal.
+The model has no other notion of time: either trust may end, and any process may poll or check, at
+any time, as it would for an unrelated request. The keys of one transaction are fenced in one
+step, because a reader reads only one key. The model imports no product code.
 """
 
 from collections import deque
@@ -50,7 +50,7 @@ class World:
 
 
 def explore(world: World, rules: Rules) -> Iterator[bool]:
-    """Walk every state, and yield of each whether a read in it returned the past."""
+    """Explore every state, and yield for each whether a read in it was stale."""
     processes = 1 + max(process for process, _ in world.readers)
     read = {key for _, key in world.readers}
     start = State(
@@ -119,7 +119,7 @@ def _reader(state: State, index: int, rules: Rules) -> Iterator[State]:
 
 
 def _filling(state: State, index: int, rules: Rules) -> Iterator[State]:
-    """What a reader does once it has looked: lease, load, fill, remember."""
+    """Yield the steps of a reader after its first look: lease, load, fill, remember."""
     reader = state.readers[index]
     key, process = reader.key, state.processes[reader.process]
     held = state.held[key]
@@ -173,7 +173,7 @@ def _process(state: State, index: int, rules: Rules) -> Iterator[State]:
 
 
 def _polled(state: State, process: Process, rules: Rules) -> dict[str, Any]:
-    """Forget what was logged; forget everything if the last entry that was known is missing."""
+    """Forget the logged keys; forget everything if the last known entry is missing."""
     is_known = state.birth == process.birth and process.seen <= len(state.log)
     forgotten: set[int] = {ROW, LIST}
     if is_known or not rules.reads_the_last_entry_again:
@@ -187,7 +187,7 @@ def _polled(state: State, process: Process, rules: Rules) -> dict[str, Any]:
 
 
 def _replayed(state: State) -> State:
-    """Delete what was journaled, but fences stay; then log it, then forget the journal's lines."""
+    """Delete the journaled keys except fences; log them; then discard the journal's lines."""
     for keys in state.journal[state.replayed :]:
         held = state.held
         for key in keys:
@@ -203,7 +203,7 @@ def _losses(state: State) -> Iterator[State]:
         lost = state._replace(held=put(state.held, key, None))
         if held is not None and state.key_losses:
             yield lost._replace(key_losses=state.key_losses - 1)
-        # What expires: a fence outlives every transaction; a lease, the reader that took it.
+        # A fence expires only after every transaction, and a lease after the reader that took it.
         if isinstance(held, Fence):
             if all(state.writers[w].step in (REPORT, ENDED) for w in held.writers):
                 yield lost

@@ -9,7 +9,7 @@ FENCE, LOG, COMMIT, SETTLE, ABORT, LOG_LOST, REPORT, ENDED = range(8)
 
 
 class Copy(NamedTuple):
-    """What someone read of a key: which version, and whether it was that no row exists."""
+    """A value that was read: its version, and whether it records that no row exists."""
 
     version: int
     is_absent: bool = False
@@ -25,7 +25,7 @@ class Fence(NamedTuple):
 
 
 class Process(NamedTuple):
-    """`birth` and `seen` say how far it has read which log; `checked` how much of the journal."""
+    """`birth` names the log it reads; `seen` and `checked` are positions in log and journal."""
 
     memory: tuple[Copy | None, ...] = (None, None)
     birth: int = 0
@@ -36,7 +36,7 @@ class Process(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """`due` is the version that was reported when the read began; `guard` is the generation."""
+    """`due` is the version reported when the read began; `guard` is the generation."""
 
     process: int
     key: int
@@ -80,7 +80,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of the protocol; leaving one out must let a reader see the past."""
+    """The rules of the protocol; leaving any one out must make some read stale."""
 
     waits_before_reporting: bool = True
     guards_memory: bool = True

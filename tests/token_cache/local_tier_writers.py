@@ -84,7 +84,7 @@ def journaling_steps(state: State, index: int, rules: Rules) -> Iterator[State]:
 
 
 def _settle(state: State, index: int, fenced: tuple[int, ...], rules: Rules) -> Iterator[State]:
-    """Leave the fences; write the row where it stood alone, and log again what was lost."""
+    """Release the fences; write the row if its fence was not shared, and log lost fences again."""
     writer, held, lost = state.writers[index], state.held, []
     has_committed = writer.step == SETTLE
     for key in fenced:

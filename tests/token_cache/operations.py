@@ -37,7 +37,7 @@ RESET = VerificationType.PASSWORD_RESET
 
 
 def queries(app: Flask) -> int:
-    """Return how many reads fell to the database so far."""
+    """Return how many reads the database has answered so far."""
     return app.extensions["token_cache"].counters.counted(Event.DATABASE)
 
 
@@ -99,7 +99,7 @@ def test_wrong_secret_finds_nothing(user: User) -> None:
     assert token_cache.get_token_by_value(other) is not None
 
 
-# The clock moves back, and a list that was filled in the future lacks what had expired by then.
+# Once the clock moves back, a list filled in the future lacks the records expired by then.
 @pytest.mark.ends_in_disagreement
 @pytest.mark.parametrize("with_redis", [True, False])
 def test_expired_record_is_never_returned(

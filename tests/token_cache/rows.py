@@ -1,4 +1,4 @@
-"""Rows to cache, made without the services."""
+"""Rows to cache, created without the services."""
 
 from datetime import timedelta
 from uuid import UUID

@@ -1,8 +1,8 @@
-"""Running the real code, on real servers, through every order of its remote steps.
+"""Runs the real code on real servers in every order of its remote steps.
 
 Actors are threads. Each stops before every remote step (a round trip to Redis, a load, a COMMIT)
-until the schedule lets it go. `every_schedule` runs them again and again, depth first, until
-every order has been seen. Nothing is replaced: the steps are the product's own.
+until the schedule releases it. `every_schedule` repeats the run, depth first, until it has covered
+every order. No product code is replaced.
 """
 
 import threading
@@ -20,7 +20,7 @@ WAIT_SECONDS = 10.0
 
 
 class Crashed(BaseException):
-    """The process is gone at this step."""
+    """The process crashed at this step."""
 
 
 class Actor(threading.Thread):
@@ -129,7 +129,7 @@ def every_schedule(
 ) -> Iterator[list[int]]:
     """Call `run_one` with a chooser until every order was chosen; yields the choices made.
 
-    The chooser is given what may go next and returns which does. Fails rather than stops early.
+    The chooser gets the actors that may go next and returns one. Fails instead of stopping early.
     """
     prefix: list[int] = []
     for _ in range(most):

@@ -1,4 +1,4 @@
-"""Three primaries: every operation, over all of them, and what the death of one costs."""
+"""Three primaries: every operation across all of them, and the loss of one."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from authapp.token_cache.counters import Event
 from tests.support.accounts import start_session
 from tests.support.redis import Cluster
 
-# Every test of the operations, here on the cluster that stands in for the one server.
+# Every test of the operations, on the cluster in place of the single server.
 from tests.token_cache.operations import *  # noqa: F403
 from tests.token_cache.operations import pytestmark as _context
 from tests.token_cache.rows import add_session
@@ -39,7 +39,7 @@ def redis_server(cluster: Cluster) -> Cluster:
 
 
 def fill(user: User) -> list[str]:
-    """Cache some sessions and return their keys, which lie on every primary."""
+    """Cache some sessions and return their keys, which are spread over every primary."""
     rows = [add_session(user.id) for _ in range(24)]
     for row in rows:
         token_cache.get_refresh_token_by_id(row.id)
@@ -47,7 +47,7 @@ def fill(user: User) -> list[str]:
 
 
 def held_by_each(cluster: Cluster) -> list[int]:
-    """Return how many values each primary holds, the change log excepted."""
+    """Return how many values each primary holds, except the change log."""
     return [len(list(node.client.scan_iter(_type="string"))) for node in cluster.primaries]
 
 
@@ -110,7 +110,7 @@ def test_list_spread_over_all_primaries_is_read_from_the_cache(
 
 @pytest.fixture
 def frail() -> Iterator[Cluster]:
-    """A cluster of the test's own, to be damaged."""
+    """A cluster that the test may damage."""
     cluster = Cluster().start()
     yield cluster
     cluster.close()

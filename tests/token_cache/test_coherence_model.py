@@ -1,4 +1,4 @@
-"""The model of the protocol: no read returns the past, and no rule can be left out."""
+"""The model of the protocol: no read is stale, and each rule is needed."""
 
 import pytest
 

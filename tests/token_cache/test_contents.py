@@ -1,4 +1,4 @@
-"""What Redis holds: the eight key patterns, sealed, and not a byte of any secret."""
+"""Contents of Redis: the eight key patterns, sealed values, and no byte of any secret."""
 
 import base64
 import re
@@ -58,7 +58,7 @@ def test_keys_follow_the_patterns_and_no_secret_is_stored(
 
 
 def use_everything(app: Flask, client: FlaskClient) -> list[bytes]:
-    """Register, sign in and read all kinds of tokens; return what people were shown."""
+    """Register, sign in and read all kinds of tokens; return the secrets shown to the user."""
     post(client, "/register", email=EMAIL, password=PASSWORD)
     link = newest_verification_link(app)
     client.get(link)
@@ -91,7 +91,7 @@ def all_ids(app: Flask) -> list[uuid.UUID]:
 
 
 def everything_in_the_database() -> Iterator[bytes]:
-    """Yield every text, every secret and every digest of every row, but for what names a key."""
+    """Yield every text, secret and digest of every row, except those that key names contain."""
     names = {type.encode() for type in VerificationType}
     for table in db.metadata.sorted_tables:
         if table.name.startswith("cache_"):
@@ -104,7 +104,7 @@ def everything_in_the_database() -> Iterator[bytes]:
 
 
 def forms_of(needle: bytes) -> set[bytes]:
-    """Return how a secret may be written down; a long one's beginning is telling enough."""
+    """Return the encodings of a secret; the first 24 bytes of a long one are enough."""
     begun = needle[:24]
     base64s = {base64.b64encode(begun), base64.urlsafe_b64encode(begun)}
     return {begun, begun.hex().encode(), *(each.rstrip(b"=") for each in base64s)}

@@ -1,4 +1,4 @@
-"""The examples of docs/token-cache.md run as they are written."""
+"""The examples of docs/token-cache.md run as written."""
 
 import re
 from textwrap import dedent

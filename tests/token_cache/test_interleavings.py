@@ -1,7 +1,7 @@
-"""Every order of the remote steps of readers and writers of one key: nobody reads the past.
+"""Every order of the remote steps of readers and writers of one key: no read is stale.
 
 The invariant is that of docs/coherence.md: a read that began after a commit returns that commit or
-a later one; and once all have ended, what is cached is what is committed.
+a later one; and once all have ended, the cached value is the committed one.
 """
 
 from collections.abc import Callable
@@ -73,7 +73,7 @@ class Race:
             actor.has_lock = True
         if at == "commit" and actor.has_lock:
             if actor.fails_at_commit:
-                # The lock goes when the connection is given back, at the actor's end.
+                # The lock is released with the connection, when the actor ends.
                 actor.crash_at = "commit"
             else:
                 actor.has_lock, actor.has_committed = False, True
@@ -96,7 +96,7 @@ class Race:
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
-    """Checks of Redis itself stay out of the schedules."""
+    """An application whose checks of Redis stay out of the schedules."""
     app = make_app(CACHE_TRUST="5000", CACHE_LOCAL_TRUST="0")
     with app.app_context():
         token_cache.get_active_jwt_keys()
@@ -136,7 +136,7 @@ def test_no_interleaving_makes_a_read_stale(app: Flask, user: User, cast: str, w
 
 
 def test_harness_catches_a_cache_without_fences(app: Flask, user: User) -> None:
-    """The harness itself: without fences, some order shows the past."""
+    """Without fences, some order makes a read stale."""
     parts: Any = app.extensions["token_cache"]
     fence = parts.backend.fence
     parts.backend.fence = lambda writer, keys: 0.0

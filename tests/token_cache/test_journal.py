@@ -1,4 +1,4 @@
-"""What Redis could not be told: kept with the change, and told before Redis is believed again."""
+"""Invalidations that cannot reach Redis: journaled, then replayed before Redis is trusted again."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 
 
 def revoke_and_die(environ: dict[str, str], identity: Identity, when: str) -> None:
-    """End a session in a process of its own, which is killed on the next line."""
+    """End a session in a separate process, which is then killed at once."""
     ended = subprocess.run(
         [
             sys.executable,
@@ -116,7 +116,7 @@ def test_every_process_refuses_the_session_during_the_freeze(
 def test_writer_reports_only_when_no_process_trusts_an_older_check(
     app: Flask, make_app: Callable[..., Flask], user: User, redis_server: RedisServer
 ) -> None:
-    """The reader asks nothing while Redis is frozen, so nothing tells it that anything was."""
+    """The reader sends nothing while Redis is frozen, so it cannot notice the freeze."""
     reader = make_app()
     for _ in range(5):
         signed_in = sign_in(app, user)
@@ -142,7 +142,7 @@ def test_worker_sweeps_the_journal(
     with worker.app_context():
         assert token_cache.replay_journal() > 0
         assert token_cache.replay_journal() == 0
-    # A fence that was heard late may stand there; no value does.
+    # A fence that arrived late may be there, but no value.
     assert (redis_server.client.get(key) or scripts.FENCE)[:1] == scripts.FENCE
 
 

@@ -1,4 +1,4 @@
-"""When and from where API tokens were last used, without a write on any request's path."""
+"""When and from where API tokens were last used, recorded without a write during any request."""
 
 import subprocess
 import sys

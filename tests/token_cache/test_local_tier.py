@@ -1,4 +1,4 @@
-"""What a process remembers: no round trip while it is trusted, and never what was revoked."""
+"""Memory of a process: no round trip while it is trusted, and never a revoked record."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -105,7 +105,7 @@ def test_disabled_local_tier_remembers_nothing(make_app: Callable[..., Flask], u
 def test_change_is_reported_only_after_every_process_has_forgotten_the_entry(
     processes: list[Flask], user: User
 ) -> None:
-    """The other process reads all the time, so that its memory is as fresh as it gets."""
+    """The other process reads all the time, so that its memory is as fresh as possible."""
     here, there = processes
     for _ in range(50):
         with here.app_context():
@@ -232,7 +232,7 @@ def entry_of(id: Any) -> Any:
 
 
 def test_lost_fence_is_logged_again(make_app: Callable[..., Flask], user: User) -> None:
-    """What Redis holds after that may be an old value, and a process may remember it."""
+    """Redis may then hold an old value, and a process may remember it."""
     here, there = make_app(**LONG), make_app(**LONG)
     backend = here.extensions["token_cache"].backend
     with here.app_context():
@@ -254,7 +254,7 @@ def test_lost_fence_is_logged_again(make_app: Callable[..., Flask], user: User) 
 def test_process_paused_after_its_poll_refuses_a_revoked_session(
     processes: list[Flask], user: User
 ) -> None:
-    """Its trust counts from before the poll, so time that it did not run counts as well."""
+    """Its trust starts before the poll, so time during which it was paused counts too."""
     here, there = processes
     with here.app_context():
         id = add_session(user.id).id

@@ -1,4 +1,4 @@
-"""The model of memory in the processes: no answer contradicts a report, and each rule is needed."""
+"""The model of process memory: no answer contradicts a report, and each rule is needed."""
 
 import pytest
 

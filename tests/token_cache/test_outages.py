@@ -1,4 +1,4 @@
-"""Every way in which Redis may fail ends in the database's answer, soon, and is said once."""
+"""However Redis fails, the database answers soon, and the outage is logged once."""
 
 import logging
 import socket
@@ -30,7 +30,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 
 @contextmanager
 def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Listen as a server that is no good; yields its URL."""
+    """Listen as an unusable server; yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -91,7 +91,7 @@ BAD_SERVERS = {
 
 
 def read_all(session_id: Any, times: int = READS) -> list[float]:
-    """Read a session so many times and return how long each took."""
+    """Read a session repeatedly and return how long each read took."""
     took = []
     for _ in range(times):
         began = time.monotonic()
@@ -107,9 +107,9 @@ def outage_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def assert_bounded(took: list[float], app: Flask) -> None:
-    """Only the calls before the breaker opens wait, none as long as redis-py's own bounds.
+    """Check that calls wait only until the breaker opens, and less than redis-py's own timeouts.
 
-    There are few of those calls; a machine with too much to do delays some others as well.
+    Few calls wait for that; an overloaded machine delays some others as well.
     """
     timeout = app.extensions["settings"].cache.timeout.total_seconds()
     slow = [seconds for seconds in took if seconds > timeout]

@@ -1,4 +1,4 @@
-"""A value that is in use and about to end is refreshed before anybody has to wait for it."""
+"""A value in use that is about to expire is refreshed before any request has to wait for it."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,13 +14,13 @@ from tests.token_cache.rows import add_link, add_session
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
-    """An application without memory of its own: a value is refreshed where Redis is read."""
+    """An application without a local tier: values are refreshed when Redis is read."""
     return make_app(CACHE_LOCAL_TRUST="0")
 
 
 @pytest.fixture
 def eager(app: Flask) -> Iterator[Flask]:
-    """An application whose database is so slow that everything is about to end."""
+    """An application whose recorded load time is so long that every value is due for a refresh."""
     app.extensions["token_cache"].reader._load_seconds = 1e9
     with app.app_context():
         yield app

@@ -1,7 +1,7 @@
 """Every order of the remote steps of a process that remembers and of one that writes.
 
-Time moves only where a schedule moves it: a writer that waits before it reports, and a poll that
-finds the trust in memory over. Once the writer has reported, the other process reads once more.
+Time moves only where a schedule moves it: when a writer waits before it reports, and when a poll
+finds that trust in memory has ended. After the writer has reported, the other process reads again.
 """
 
 import threading
@@ -29,7 +29,7 @@ Answer = Callable[[UUID, UUID], Any]
 
 
 class MovedTime:
-    """Monotonic time for the cache, which stands still until it is moved."""
+    """Monotonic time for the cache, which moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = time.monotonic()

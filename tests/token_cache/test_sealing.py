@@ -1,4 +1,4 @@
-"""Whoever can write to Redis can neither forge, nor move, nor keep, nor blow up an entry."""
+"""An attacker who can write to Redis cannot forge, move, prolong or inflate an entry."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from tests.token_cache.rows import add_session, add_token
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
-    """An application without memory of its own: what Redis holds is read each time."""
+    """An application without a local tier: every read goes to Redis."""
     return make_app(CACHE_LOCAL_TRUST="0")
 
 
@@ -33,7 +33,7 @@ NEW_KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 
 
 class Bomb:
-    """What runs where it is unpickled."""
+    """An object that runs code when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return os._exit, (1,)
@@ -165,7 +165,7 @@ def _hits() -> int:
 
 
 def test_decompressed_size_is_bounded() -> None:
-    """Only who holds the key could make one; a bug of ours is somebody, too."""
+    """Only a holder of the key can create such a value, but our own bug could be one."""
     sealer = Sealer([bytes(range(32))])
     bomb = b"z" + zlib.compress(bytes(envelope.EXPANDS_TO_AT_MOST_BYTES + 1))
     sealed = bytes(8) + sealer.seal(bomb, bound_to=b"1\x000\x00key")

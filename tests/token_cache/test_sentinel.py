@@ -1,4 +1,4 @@
-"""A primary that Sentinel watches: found by name, followed over a failover, and never a replica."""
+"""A primary watched by Sentinel: found by name, followed through a failover, never a replica."""
 
 from collections.abc import Callable, Iterator
 

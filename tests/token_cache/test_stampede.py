@@ -1,4 +1,4 @@
-"""Many cold readers cost one fill, and never more database connections than there are loaders."""
+"""Many cold readers cause one fill, and never use more database connections than loaders."""
 
 import threading
 from collections.abc import Callable
@@ -25,7 +25,7 @@ SELDOM_CHECKED = {"CACHE_TRUST": "5000"}
 
 
 def read_at_once(apps: list[Flask], ids: list[UUID]) -> list[Any]:
-    """Have every thread of every process read at the same moment."""
+    """Have every thread of every process read at the same time."""
     together = threading.Barrier(len(apps) * THREADS)
 
     def read(app: Flask, number: int) -> Any:
@@ -39,7 +39,7 @@ def read_at_once(apps: list[Flask], ids: list[UUID]) -> list[Any]:
 
 
 def fills(apps: list[Flask]) -> int:
-    """Return how many values these processes filled, counted where it happens."""
+    """Return how many values these processes filled."""
     return sum(app.extensions["token_cache"].counters.counted(Event.FILL) for app in apps)
 
 
@@ -63,7 +63,7 @@ def test_cold_key_is_filled_once_across_all_processes(
 def test_connection_opened_by_another_thread_does_not_lose_the_lease(
     make_app: Callable[..., Flask], user: User
 ) -> None:
-    """A burst of cold readers makes connections, and needs its leases more than anybody."""
+    """A burst of cold readers opens connections, and relies on its leases most."""
     app = make_app(**SELDOM_CHECKED)
     redis = app.extensions["token_cache"].backend.client
     with app.app_context():

@@ -44,7 +44,7 @@ NUMBERS = st.integers(0, 1000)
 
 
 class CacheAgainstDatabase(RuleBasedStateMachine):
-    """Two processes, one database, one Redis that is mistreated."""
+    """Two processes, one database, and one Redis with faults."""
 
     def __init__(self, apps: list[Flask], user: User, server: RedisServer) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class CacheAgainstDatabase(RuleBasedStateMachine):
 
     @rule(number=NUMBERS)
     def flush(self, number: int) -> None:
-        # Where Redis is away it says so, and no entry opens any more all the same.
+        # If Redis is unavailable, flush raises, but older entries still can no longer be opened.
         with self.process(number).app_context(), suppress(RedisAway):
             token_cache.flush()
 
@@ -176,7 +176,7 @@ class CacheAgainstDatabase(RuleBasedStateMachine):
     @precondition(lambda self: self.is_frozen or self.is_dead)
     @rule()
     def recover(self) -> None:
-        """Let every process find its way back, so that entries are used again."""
+        """Wait until every process has recovered, so that entries are used again."""
         if self.is_frozen:
             self.thaw()
         else:

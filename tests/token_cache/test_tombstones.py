@@ -1,4 +1,4 @@
-"""Someone who can write to Redis cannot bring back what has ended."""
+"""An attacker who can write to Redis cannot restore an ended record."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -74,7 +74,7 @@ def read(app: Flask, kind: Any, id: UUID) -> Any:
 
 
 def next_check(app: Flask) -> None:
-    """Go on to the time after the current check of Redis, CACHE_TRUST from its start."""
+    """Move past the current check of Redis, which lasts CACHE_TRUST from its start."""
     app.extensions["token_cache"].backend.trust.distrust()
     app.extensions["token_cache"].reader._local._trusted_until = 0.0
 

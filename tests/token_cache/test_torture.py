@@ -1,4 +1,4 @@
-"""Two processes, 10,000 random reads, revocations and rotations, and a Redis that is mistreated."""
+"""Two processes, 10,000 random operations, and a Redis that fails at random."""
 
 from collections.abc import Callable
 

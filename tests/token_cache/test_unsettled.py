@@ -1,4 +1,4 @@
-"""A writer that fenced, committed, and could then tell Redis nothing any more."""
+"""A writer that fenced and committed, and then could no longer reach Redis."""
 
 import time
 from uuid import UUID

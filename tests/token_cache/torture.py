@@ -1,7 +1,7 @@
 """Processes that read, revoke and rotate at random while Redis is frozen, killed and restarted.
 
-Whatever one of them was told to be done is written into a ledger that all of them share. Whoever
-reads looks into the ledger first: what is answered then may not be older than that. By hand:
+Every change reported as done is recorded in a ledger that all processes share. A reader looks into
+the ledger first, and its answer may not be older than what it found there. To run it by hand:
 `make torture SECONDS=600`.
 """
 
@@ -41,14 +41,14 @@ PROCESSES = 2
 THREADS = 2
 SLOTS = 60
 WRITES = 0.08
-"""Which part of all that is done changes something."""
+"""The share of operations that change something."""
 
 ORIGIN = Client("192.0.2.1", "a browser")
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A session and an API token of its own, as their holders have them."""
+    """A session and an API token, with the values that their holders have."""
 
     session: SignedIn
     token_id: UUID
@@ -57,10 +57,10 @@ class Slot:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What was reported as done, by slot, and how much there is left to do.
+    """What was reported as done, by slot, and how many operations are left.
 
-    `begun` is set before something is revoked, `ended` when it was reported; a generation is
-    written down when its rotation was reported.
+    `begun` is set before a revocation, `ended` once it was reported; a generation is recorded
+    once its rotation was reported.
     """
 
     sessions_begun: Any
@@ -78,7 +78,7 @@ class Ledger:
         return cls(*flags, generations, context.Value("l", operations), context.Event())
 
     def take(self) -> bool:
-        """Take one operation, if there is any left."""
+        """Take one operation and return True, or return False if none is left."""
         with self.left.get_lock():
             self.left.value -= 1
             return self.left.value >= 0 and not self.is_over.is_set()
@@ -86,7 +86,7 @@ class Ledger:
 
 @dataclass
 class Round:
-    """What a round came to."""
+    """The outcome of a round."""
 
     counts: Counter[str] = field(default_factory=Counter)
     stale: list[str] = field(default_factory=list)
@@ -104,11 +104,11 @@ class Hand:
         self._random = random.Random(seed * 1000 + number)
         self._slots = slots
         self._told = told
-        # Nobody else rotates these: a refresh token has one holder.
+        # No other thread rotates these: a refresh token has one holder.
         self._mine = {i: slots[i].session for i in range(number, SLOTS, PROCESSES * THREADS)}
 
     def work(self) -> None:
-        """Do whatever chance says, until there is nothing left to do."""
+        """Run random operations until none are left."""
         reads = [self.read_session, self.read_token, self.read_generation]
         writes = [self.revoke_session, self.revoke_token, self.rotate, self.rotate, self.rotate]
         while self._told.take():
@@ -159,7 +159,7 @@ class Hand:
         try:
             api_tokens.revoke(slot.session.identity.user_id, slot.token_id, client=ORIGIN)
         except DomainError:
-            return  # somebody else has revoked it
+            return  # another thread has revoked it
         self._told.tokens_ended[at] = 1
         self.done.counts["tokens revoked"] += 1
 
@@ -187,7 +187,7 @@ class Hand:
 def work(
     number: int, seed: int, environ: dict[str, str], slots: list[Slot], told: Ledger, answers: Any
 ) -> None:
-    """Be one process, and answer with what it came to."""
+    """Run as one process, and send its outcome back."""
     logging.disable(logging.WARNING)
     app = create_app(environ)
     hands = [Hand(app, number * THREADS + thread, seed, slots, told) for thread in range(THREADS)]
@@ -205,7 +205,7 @@ def work(
 
 
 def mistreat(server: RedisServer, chance: random.Random, told: Ledger) -> Counter[str]:
-    """Freeze, kill and restart the server until nothing is left to do; it answers in the end."""
+    """Freeze, kill and restart the server until no operation is left; leave it running."""
     faults: Counter[str] = Counter()
 
     def pause(longest: float) -> None:
@@ -231,7 +231,7 @@ def mistreat(server: RedisServer, chance: random.Random, told: Ledger) -> Counte
 def play(
     app: Flask, user: User, server: RedisServer, environ: dict[str, str], seed: int, operations: int
 ) -> Round:
-    """Play one round: new sessions and tokens, and so many operations over all processes."""
+    """Play one round: new sessions and tokens, and this many operations across all processes."""
     context = multiprocessing.get_context("spawn")
     told, answers = Ledger.of(context, operations), context.Queue()
     with app.app_context():
@@ -256,7 +256,7 @@ def _slot(user: User) -> Slot:
 
 
 def report(done: Round, seconds: float) -> str:
-    """Say what was done, for a reader."""
+    """Return a readable summary of a round."""
     lines = [f"{number:>10,}  {what}" for what, number in sorted(done.counts.items())]
     verdict = "\n".join(done.stale[:20]) or "Nothing stale was accepted, nothing good was refused."
     return "\n".join([f"In {seconds:.0f} seconds:", *lines, verdict])
@@ -265,7 +265,7 @@ def report(done: Round, seconds: float) -> str:
 def for_seconds(
     app: Flask, user: User, server: RedisServer, environ: dict[str, str], seconds: float
 ) -> Round:
-    """Play round after round."""
+    """Play rounds until the time is up or a stale answer was found."""
     began, done = time.monotonic(), Round()
     while not done.stale and (passed := time.monotonic() - began) < seconds:
         seed = random.SystemRandom().randrange(1 << 30)
