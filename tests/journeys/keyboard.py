@@ -1,4 +1,4 @@
-"""A visitor who has a keyboard and nothing else."""
+"""A visitor who uses only a keyboard."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 _MOST_PRESSES: Final = 60
 
-# What a screen reader would call the element that has the focus.
+# The name by which a screen reader announces the focused element.
 _FOCUSED: Final = """() => {
   const e = document.activeElement;
   return e.labels?.[0]?.textContent.trim() ?? e.getAttribute("aria-label") ?? e.textContent.trim();
@@ -21,12 +21,12 @@ _IS_SEEN: Final = """() => {
 
 @dataclass(frozen=True)
 class Keyboard:
-    """Reaches everything by Tab, and sees at each step where the focus is."""
+    """Reaches every element by Tab, and checks at each step that the focus is visible."""
 
     page: Page
 
     def go_to(self, name: str) -> None:
-        """Press Tab until the focus is on what bears this name."""
+        """Press Tab until the element with this name has the focus."""
         passed = []
         for _ in range(_MOST_PRESSES):
             self.page.keyboard.press("Tab")
@@ -42,7 +42,7 @@ class Keyboard:
         self.page.keyboard.type(text)
 
     def press(self, name: str) -> None:
-        """Go to a link or a button, and follow or press it."""
+        """Go to a link or button, and activate it."""
         self.go_to(name)
         with self.page.expect_navigation():
             self.page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""What a mail scanner does with a link: it opens it in every way, presses every button, goes on."""
+"""A mail scanner: opens a link in every way, clicks every button, and follows what it finds."""
 
 from contextlib import suppress
 from typing import Final
@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 from playwright.sync_api import Browser, Page
 
 ELSEWHERE: Final = {"X-Forwarded-For": "198.51.100.7"}
-"""The scanner's own address, to a server that trusts one proxy."""
+"""The scanner's IP address, as seen by a server that trusts one proxy."""
 
 _MOST_PAGES: Final = 30
 _WAYS: Final = (
@@ -22,9 +22,9 @@ _WAYS: Final = (
 
 
 def scan(browser: Browser, url: str) -> set[str]:
-    """Fetch a link, then open it in a browser of the scanner's own, and all that it leads to.
+    """Fetch a link, then open it and all pages it leads to in a separate browser context.
 
-    On every page it presses every button; it types nothing. Returns the addresses of the pages.
+    Clicks every button on every page but types nothing. Returns the URLs of the pages.
     """
     for method, headers in _WAYS:
         _fetch(Request(url, method=method, headers={**headers, **ELSEWHERE}))
@@ -46,7 +46,7 @@ def _fetch(request: Request) -> None:
 
 
 def _press_all(page: Page, address: str) -> list[str]:
-    """Press every button of a page, those that leave the link alone included; return where to."""
+    """Click every button on a page, harmless ones included; return the URLs reached."""
     page.goto(address)
     reached = [page.url, *_links(page)]
     for number in range(page.get_by_role("button").count()):
@@ -58,7 +58,7 @@ def _press_all(page: Page, address: str) -> list[str]:
 
 
 def _links(page: Page) -> list[str]:
-    """Return where the links of a page lead, but not to what only development shows."""
+    """Return the URLs a page links to, except development-only pages."""
     links = page.evaluate("[...document.links].map(link => link.href)")
     here = urlsplit(page.url).netloc
     return [

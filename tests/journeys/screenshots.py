@@ -1,6 +1,6 @@
-"""Pictures of every page in every state, for people to look at: `make screenshots`.
+"""Screenshots of every page in every state, for people to review: `make screenshots`.
 
-Not collected by itself: a picture is no test.
+Not collected by default, because a screenshot checks nothing.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Going back, pressing twice, and what another tab did: none of them breaks a flow."""
+"""Going back, clicking twice, and acting in another tab do not break a flow."""
 
 import json
 import re

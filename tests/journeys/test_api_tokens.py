@@ -1,4 +1,4 @@
-"""A person makes a token, copies it, rotates it and revokes it; its value is shown once."""
+"""A user creates, copies, rotates and revokes a token; its value is shown once."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def sign_in(visit: Visit) -> None:
 
 
 def make(visit: Visit, name: str = "backup") -> str:
-    """Make a token from the account page on, and return its value."""
+    """Create a token, starting at the account page, and return its value."""
     visit.open("/account")
     visit.page.get_by_role("link", name="API tokens").click()
     visit.page.get_by_role("link", name="Create a token").click()
@@ -76,7 +76,7 @@ def test_reload_shows_the_list_and_creates_no_second_token(visit: Visit) -> None
 
 def test_going_back_does_not_show_the_value_again(visit: Visit) -> None:
     value = make(visit)
-    # The script has seen to it that going back asks for the list, and sends no form again.
+    # Because of the script, going back requests the list and does not resubmit the form.
     expect(visit.page).to_have_url(visit.server + PATH)
 
     visit.leave_by(visit.page.get_by_role("link", name="Done"))

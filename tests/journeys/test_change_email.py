@@ -1,4 +1,4 @@
-"""A person changes their address; the mailbox that they had can undo it."""
+"""A user changes their address; the old mailbox can undo it."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A person changes their password, and other devices are signed out."""
+"""A user changes their password, and other devices are signed out."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Somebody takes along everything that is kept about them, as a file."""
+"""A user downloads all data stored about them as a file."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Whoever gets a security mail about what they did not do freezes their account from the mail."""
+"""A user freezes their account from a security email about something they did not do."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ OWNER = "owner@example.org"
 
 @pytest.fixture
 def warn(make_app: Callable[..., Flask], live_server: str) -> Warn:
-    """Make an account, and send its owner a security mail; return their visit and its link."""
+    """Create an account, send its owner a security email, and return their visit and its link."""
     app = make_app(PUBLIC_URL=live_server)
 
     def send(page: Page) -> tuple[Visit, str]:

@@ -1,4 +1,4 @@
-"""The keyboard alone completes every flow, and one sees at each step where one is."""
+"""Every flow can be completed by keyboard alone, with a visible focus at each step."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What must hold on every page in every state, in both schemes and on narrow and wide screens."""
+"""Checks of every page in every state, in both color schemes, on narrow and wide screens."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -51,7 +51,7 @@ SUMMARY: Final = """() => {
   };
 }"""
 
-# By a field's name: its type, what may complete it, and the keyboard that it wants.
+# By field name: its type, its autocomplete value, and its input mode.
 EXPECTED: Final[dict[str, tuple[str, set[str], str]]] = {
     "email": ("email", {"username", "email"}, "email"),
     "new_email": ("email", {"email"}, "email"),
@@ -113,7 +113,7 @@ def test_longest_address_fits_the_narrowest_screen(
 
 
 def check_fields(fields: list[dict[str, Any]]) -> None:
-    """Hold the fields of one form to what browsers, keyboards and screen readers need of them."""
+    """Check that the fields of one form suit browsers, keyboards and screen readers."""
     for field in fields:
         assert field["labels"] == 1, field
         assert field["described"], field

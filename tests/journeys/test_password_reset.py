@@ -1,4 +1,4 @@
-"""A person has forgotten the password, asks for a link, chooses a new one and signs in with it."""
+"""A user who forgot their password requests a link, chooses a new one and signs in with it."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A person registers, follows the link in the mail, signs in, sees the account and signs out."""
+"""A user registers, follows the link in the email, signs in, sees the account and signs out."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Nothing that a mail scanner does with any link of our mails changes an account."""
+"""A mail scanner that opens any link in our emails changes no account."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ pytestmark = [
 
 MAILED = set(VerificationType) - {
     VerificationType.PHONE_VERIFICATION,  # a code without a link
-    VerificationType.KEEP_ACCOUNT,  # given to whoever has signed in, mailed to nobody
+    VerificationType.KEEP_ACCOUNT,  # issued at sign-in, never emailed
 }
 
 
@@ -41,13 +41,13 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 
 
 def send_every_mail(server: str, new_page: Callable[..., Page]) -> None:
-    """Bring about every mail that there is a picture of, each in a browser of its own."""
+    """Trigger every email that has a screenshot, each from a separate browser context."""
     for number, name in enumerate(name for name in STATES if name.startswith("mail-")):
         STATES[name](Visit(new_page(), server, f"visitor{number}@example.org"))
 
 
 def links() -> Iterator[tuple[str, str, VerificationType | None]]:
-    """Yield every link of every mail: from which mail, the address, and what it is for."""
+    """Yield every link in every email, as the email, the URL, and the purpose of its token."""
     for mail in db.session.scalars(db.select(OutboxMessage)):
         for url in re.findall(r"https?://\S+", mail.body):
             token = parse_link_token(url.rpartition("/")[2])
@@ -56,7 +56,7 @@ def links() -> Iterator[tuple[str, str, VerificationType | None]]:
 
 
 def everything() -> dict[str, list[Any]]:
-    """Return what must not change, row by row."""
+    """Return all rows that must not change."""
     db.session.rollback()
     models = (User, VerificationToken, RefreshToken, Token, OutboxMessage)
     return {
@@ -72,7 +72,7 @@ def test_nothing_is_verified_reset_undone_or_frozen(
 ) -> None:
     send_every_mail(live_server, new_page)
     with app.app_context():
-        # One link of each purpose and mail: the others differ in nothing that a scanner sees.
+        # One link for each purpose and email: to a scanner, the others are the same.
         found = {(message, purpose): url for message, url, purpose in links()}
         before = everything()
 

@@ -1,4 +1,4 @@
-"""A person finds a device that they do not know among theirs, and signs it out."""
+"""A user finds an unknown device in their list of sessions and signs it out."""
 
 from collections.abc import Callable
 
@@ -45,7 +45,7 @@ def test_signed_out_device_is_told_why(
 def test_two_tabs_that_refresh_at_once_both_stay_signed_in(
     live_server: str, new_page: Callable[..., Page], move_time: Callable[..., object]
 ) -> None:
-    """Ten times over: both tabs reload at the same moment, with an access token that is too old."""
+    """Ten times, both tabs reload at the same time with an expired access token."""
     visit = Visit(new_page(), live_server, "visitor@example.org")
     visit.register()
     visit.sign_in()

@@ -1,4 +1,4 @@
-"""One person opens the emails of two accounts in two tabs of one browser."""
+"""One user opens the emails of two accounts in two tabs of one browser."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ OTHER_PASSWORD = "another five words in a row"
 
 
 def two_tabs(server: str, new_page: Callable[..., Page]) -> tuple[Visit, Visit]:
-    """Return two registered visits that share a browser, each in a tab of its own."""
+    """Return two registered visits that share a browser, each in its own tab."""
     page = new_page()
     first = Visit(page, server, "first@example.org")
     second = Visit(page.context.new_page(), server, "second@example.org")

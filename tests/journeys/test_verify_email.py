@@ -1,4 +1,4 @@
-"""A person verifies their address in another browser, or with the code alone."""
+"""A user verifies their address in another browser, or with the code alone."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A person adds a mobile number by a texted code, changes it, and removes it."""
+"""A user adds a mobile number with a texted code, changes it, and removes it."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,6 @@
-"""Every page in every state, as a visitor reaches it: for the screenshots and for what must hold on
-each.
+"""Every page in every state, reached as a visitor would, for screenshots and page checks.
 
-A module a feature; importing it adds its states to STATES.
+One module for each feature; importing it adds its states to STATES.
 """
 
 from tests.journeys.states import (

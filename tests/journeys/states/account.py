@@ -1,4 +1,4 @@
-"""The account, what happened to it, and leaving it."""
+"""The account, its recent activity, and its deletion."""
 
 from tests.journeys.states.visit import Visit, state
 

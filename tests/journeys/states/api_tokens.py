@@ -4,7 +4,7 @@ from tests.journeys.states.visit import Visit, state
 
 
 def _with_token(visit: Visit, name: str = "Nightly backup") -> None:
-    """Sign in and make a token, which is shown."""
+    """Sign in and create a token, which is shown."""
     visit.verify()
     visit.sign_in()
     visit.open("/account/tokens/new")

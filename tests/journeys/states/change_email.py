@@ -1,4 +1,4 @@
-"""Changing the e-mail address."""
+"""Changing the email address."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What went wrong, and what development alone shows."""
+"""Error pages, and pages that exist only in development."""
 
 from tests.journeys.states.visit import Visit, state
 from tests.support.accounts import PASSWORD

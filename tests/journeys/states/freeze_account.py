@@ -1,4 +1,4 @@
-"""Freezing the account from a mail."""
+"""Freezing the account from an email."""
 
 from tests.journeys.states.visit import NEW_PASSWORD, Visit, state
 

@@ -1,4 +1,4 @@
-"""Signing in, and where one is signed in."""
+"""Signing in, and the list of sessions."""
 
 from time_machine import travel
 
@@ -62,7 +62,7 @@ def show_new_device_email(visit: Visit) -> None:
 
 
 def reuse_a_session(visit: Visit) -> None:
-    """Come back with a refresh token whose successor was used."""
+    """Return with a refresh token whose successor was already used."""
     visit.register()
     visit.sign_in()
     cookies = visit.page.context

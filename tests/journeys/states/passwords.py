@@ -1,4 +1,4 @@
-"""Choosing another password, forgotten or not."""
+"""Changing a known password and resetting a forgotten one."""
 
 from tests.journeys.states.visit import NEW_PASSWORD, Visit, state
 from tests.support.accounts import PASSWORD

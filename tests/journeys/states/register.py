@@ -1,4 +1,4 @@
-"""How one gets an account, and proves its address."""
+"""Registering, and verifying the email address."""
 
 from tests.journeys.states.visit import Visit, state
 

@@ -1,4 +1,4 @@
-"""One visitor, what they do again and again, and the states that they reach."""
+"""A visitor, their common actions, and the states that they reach."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from authapp import clock
 from tests.support.accounts import PASSWORD
 
 STALE: Final = timedelta(minutes=16)
-"""After this long, whoever has signed in is asked for the password once more."""
+"""After this long, a signed-in user is asked for the password again."""
 
 NEW_PASSWORD: Final = "five entirely different words here"
 PHONE: Final = "+447400123456"
@@ -28,7 +28,7 @@ STATES: Final[dict[str, Reach]] = {}
 
 @dataclass(frozen=True)
 class Visit:
-    """One visitor with a browser of their own, whose address nobody else has."""
+    """A visitor with their own browser context and a unique email address."""
 
     page: Page
     server: str
@@ -45,7 +45,7 @@ class Visit:
         self.leave_by(self.page.get_by_role("main").get_by_role("button", name=button, exact=True))
 
     def leave_by(self, control: Locator) -> None:
-        """Click what leads to another page, and wait until that page has loaded."""
+        """Click an element that leads to another page, and wait until it has loaded."""
         with self.page.expect_navigation():
             control.click()
 
@@ -70,7 +70,7 @@ class Visit:
         self.page.goto(found[0])
 
     def newest_code(self) -> str:
-        """Return the code of the newest message, as it stands there."""
+        """Return the code of the newest message, exactly as written."""
         found = re.search(r"^\d{3} \d{3}$", self.newest_mail()["body"], re.MULTILINE)
         assert found
         return found[0]
@@ -102,7 +102,7 @@ class Visit:
         self.press("Confirm phone number")
 
     def ask_to_move(self) -> "Visit":
-        """Ask for another address, verified and signed in; return the visit as whoever reads it."""
+        """Verify, sign in and request another address; return a visit with that address."""
         self.verify()
         self.sign_in()
         self.open("/account/email")
@@ -111,7 +111,7 @@ class Visit:
         return replace(self, email=f"moved.{self.email}")
 
     def show_mail(self) -> None:
-        """Show the newest message as a mail program would."""
+        """Show the newest message as an email client would."""
         self.open(f"/dev/outbox/{self.newest_mail()['id']}.html")
 
     def ask_for_reset(self) -> None:
@@ -132,14 +132,14 @@ class Visit:
         self.press("Delete account")
 
     def open_stale(self, path: str) -> None:
-        """Open a page so long after signing in that it asks for the password once more."""
+        """Open a page so long after signing in that it asks for the password again."""
         self.register()
         self.sign_in()
         with travel(clock.now() + STALE):
             self.open(path)
 
     def open_not_me(self) -> None:
-        """Open the way out that a security mail offers: here, that of a new password."""
+        """Open the "not me" link of a security email, here the one about a new password."""
         self.verify()
         self.ask_for_reset()
         self.reset(NEW_PASSWORD)
@@ -154,7 +154,7 @@ class Visit:
 
 
 def state(name: str) -> Callable[[Reach], Reach]:
-    """Add a state under its name: the name of the feature, and its condition."""
+    """Add a state named after its feature and condition."""
 
     def add(reach: Reach) -> Reach:
         assert name not in STATES
