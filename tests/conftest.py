@@ -60,7 +60,7 @@ def redis_process() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis_server(redis_process: RedisServer) -> RedisServer:
-    """An empty server, whatever the test before did to it."""
+    """An empty server, whatever the previous test did to it."""
     redis_process.heal()
     return redis_process
 
@@ -87,7 +87,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _migrate(url: str) -> None:
-    """Migrate a database, make its first signing keys, and let go of it."""
+    """Migrate a database, generate its first signing keys, and close it."""
     app = create_app(settings(url, ""))
     with app.app_context():
         flask_migrate.upgrade()
@@ -99,7 +99,7 @@ def _migrate(url: str) -> None:
     params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
 )
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated database of the test's own, on each kind of server."""
+    """A separate migrated database, on each kind of server."""
     if request.param == "sqlite":
         file = tmp_path / "authapp.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
@@ -115,7 +115,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def lose_database(
     database_url: str, request: pytest.FixtureRequest, app: Flask
 ) -> Callable[[], None]:
-    """Take the test's database away from under the application."""
+    """Make the test's database unavailable to the application."""
 
     def lose() -> None:
         if database_url.startswith("sqlite"):
@@ -147,7 +147,7 @@ def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="session")
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
-    """Templates that one application has compiled, for all others."""
+    """Templates compiled by one application and shared by all others."""
     return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
 
 
@@ -155,7 +155,7 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCach
 def make_app(
     request: pytest.FixtureRequest, environ: dict[str, str], compiled_templates: BytecodeCache
 ) -> Iterator[Callable[..., Flask]]:
-    """Create applications on the same servers; each one stands for a process.
+    """Create applications on the same servers; each represents a process.
 
     After the test, Redis and the database must agree.
     """
@@ -202,13 +202,13 @@ def mail_server() -> Iterator[MailServer]:
 
 @pytest.fixture
 def mailing_app(mail_server: MailServer, make_app: Callable[..., Flask]) -> Flask:
-    """An application that mails through a real SMTP server."""
+    """An application that sends email through a real SMTP server."""
     return make_app(**mail_settings(mail_server.port))
 
 
 @pytest.fixture
 def user(app: Flask) -> User:
-    """A verified person, whose password is PASSWORD."""
+    """A verified user whose password is PASSWORD."""
     with app.app_context():
         return add_user("somebody@example.org")
 
@@ -244,7 +244,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open pages, each in a browser context of its own, and let none of them complain."""
+    """Open pages, each in a new browser context, and fail if any of them logs an error."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -256,7 +256,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         return context.new_page()
 
     def note(type: str, text: str) -> None:
-        # A page that says 4xx on purpose is no complaint; a breach of the page's own policy is.
+        # An intended 4xx response is not an error; a violation of the page's own policy is.
         if type == "error" and not text.startswith("Failed to load resource"):
             complaints.append(text)
 
@@ -268,7 +268,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def move_time() -> Callable[..., time_machine.travel]:
-    """Move the clock on by so much, for the length of a `with` block."""
+    """Move the clock forward for the duration of a `with` block."""
 
     def move(**duration: float) -> time_machine.travel:
         return time_machine.travel(clock.now() + timedelta(**duration), tick=True)

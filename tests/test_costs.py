@@ -1,7 +1,7 @@
 """What each main request costs, counted exactly: SQL statements and round trips to Redis.
 
-Processes trust Redis and their memory for longer here than in production, so that the polls and
-checks that many requests share do not fall on the one that is counted.
+Processes trust Redis and their memory for longer here than in production, so that the polls
+and checks that many requests share do not add to the one that is counted.
 """
 
 from collections.abc import Callable
@@ -26,21 +26,21 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
 @pytest.fixture
 def program(app: Flask) -> FlaskClient:
-    """A client of a process that has read from Redis, and so trusts it."""
+    """A client of a process that has read from Redis and therefore trusts it."""
     client = without_cookies(app)
     client.get("/.well-known/jwks.json")
     return client
 
 
 def warm(call: Call) -> Call:
-    """Call often enough that nothing is left to load, and return the call."""
+    """Make the call until nothing is left to load, and return it."""
     for _ in range(3):
         call()
     return call
 
 
 def reads(app: Flask, user: User, client: FlaskClient) -> dict[str, Call]:
-    """Return each request that changes nothing, by its name."""
+    """Return each read-only request by name."""
     session = begin(app, user)
     token = new_token(app, user, Scope.ACCOUNT_READ, Scope.INTROSPECT)
     sign_in(client)
@@ -151,7 +151,7 @@ def test_hot_path_runs_little_code_and_raises_nothing(
 
 
 def test_counters_notice_a_cold_process(app: Flask, user: User) -> None:
-    """A cold process pays: the counters above would notice."""
+    """A cold process costs more, and the counters above notice."""
     begin(app, user)
 
     with measured() as cost:

@@ -1,4 +1,4 @@
-"""Whatever bytes a request has, wherever it has them: no answer is a fault, and errors are told."""
+"""No bytes, in any part of a request, cause a server error, and every error is explained."""
 
 import json
 import re
@@ -97,7 +97,7 @@ class Answer(NamedTuple):
 
 
 class Sender:
-    """Sends requests as no client would: each byte arrives as it is written."""
+    """Sends requests that no client would: each byte arrives unchanged."""
 
     def __init__(self, app: Flask, credentials: Callable[[Rule], dict[str, str]]) -> None:
         self.app = app
@@ -126,7 +126,7 @@ class Sender:
 
 
 def is_for_program(rule: Rule) -> bool:
-    """Return whether a route is a program's."""
+    """Return whether a route is for programs."""
     return rule.rule.startswith(("/api/", "/oauth/", "/auth/", "/.well-known/")) or rule.rule in (
         "/healthz",
         "/readyz",
@@ -140,7 +140,7 @@ def path(rule: Rule, value: bytes) -> str:
 
 
 def check(answer: Answer, method: str, *, is_for_program: bool) -> None:
-    """Check that no answer is a fault, and that a program's error is a problem document."""
+    """Check that no answer is a server error, and that programs get a problem document."""
     assert answer.status < 500, answer
     assert "X-Injected" not in answer.headers
     if answer.status >= 400 and is_for_program and method != "HEAD":
@@ -200,7 +200,7 @@ def json_fields(app: Flask) -> dict[str, list[str]]:
 
 
 def hostile(app: Flask, csrf: str) -> Iterator[Request]:
-    """Yield a request of every route with each hostile value."""
+    """Yield a request to every route with each hostile value."""
     fields = json_fields(app)
     for rule, method in routes(app):
         operation = f"{method.lower()} {rule.rule.replace('<uuid:id>', '{id}')}"
@@ -212,14 +212,14 @@ def hostile(app: Flask, csrf: str) -> Iterator[Request]:
 
 
 def malformed(app: Flask) -> Iterator[Request]:
-    """Yield a request of every route that takes a body, with each malformed one."""
+    """Yield a request to every route that takes a body, with each malformed body."""
     for rule, method in routes(app):
         if method not in ("GET", "HEAD", "OPTIONS"):
             yield from ((rule, method, each) for each in MALFORMED)
 
 
 def misdirected(app: Flask) -> Iterator[Request]:
-    """Yield a request of every route to each invalid host, and with each method that it has not."""
+    """Yield a request to every route with each invalid host and each unsupported method."""
     for rule, method in routes(app):
         yield from ((rule, method, {"HTTP_HOST": host}) for host in HOSTS)
     for rule in app.url_map.iter_rules():
@@ -234,7 +234,7 @@ def routes(app: Flask) -> list[tuple[Rule, str]]:
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
-    """Every request is answered by its route, and not refused because there were many."""
+    """An application that answers every request by its route, without rate limits."""
     app = make_app(REQUEST_BUDGET="0")
     introduce_redis(app)
     return app
@@ -257,7 +257,7 @@ def test_no_signed_in_request_causes_a_server_error(app: Flask, user: User) -> N
 
     @cache
     def session_for(_endpoint: str) -> str:
-        """Return a session of the route's own, for one of them signs out."""
+        """Return a separate session for each route, because one of them signs out."""
         with app.app_context():
             return start_session(user.id, remember=True, client=PROGRAM).access_token
 
@@ -268,7 +268,7 @@ def test_no_signed_in_request_causes_a_server_error(app: Flask, user: User) -> N
         return {"HTTP_COOKIE": cookies, "HTTP_AUTHORIZATION": ""}
 
     sender = Sender(app, credentials)
-    # A page refuses a malformed body before it looks who sends it.
+    # A page refuses a malformed body before it checks who sent it.
     for_programs = (each for each in malformed(app) if is_for_program(each[0]))
     for rule, method, request in chain(hostile(app, csrf), for_programs):
         sender.send(rule, method, request)
@@ -277,7 +277,7 @@ def test_no_signed_in_request_causes_a_server_error(app: Flask, user: User) -> N
 
 
 def slow(app: Flask, csrf: str, value: str) -> Iterator[Request]:
-    """Yield a request of every route with a value in one field, parameter or header at a time."""
+    """Yield a request to every route with a value in one field, parameter or header at a time."""
     fields, encoded = json_fields(app), value.encode()
     for rule, method in routes(app):
         operation = f"{method.lower()} {rule.rule.replace('<uuid:id>', '{id}')}"

@@ -1,4 +1,4 @@
-"""Rules for modules: how they are named, and what tests may import."""
+"""Rules for module names and for imports in tests."""
 
 import ast
 import pkgutil

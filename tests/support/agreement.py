@@ -1,4 +1,4 @@
-"""What every test must leave behind: a cache that agrees with the database."""
+"""Checks that the cache agrees with the database after every test."""
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +11,7 @@ from authapp.token_cache.redis.client import RedisAway
 def disagreements(app: Flask) -> list[str]:
     """Return the keys whose values in Redis differ from the database.
 
-    Where a test has left Redis or the database unreachable, there is nothing to compare.
+    Returns nothing if the test left Redis or the database unreachable.
     """
     with app.app_context():
         try:

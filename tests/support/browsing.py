@@ -1,4 +1,4 @@
-"""What a browser does with forms and cookies, for tests that need no real one."""
+"""Forms and cookies as a browser handles them, for tests that need no real browser."""
 
 import re
 
@@ -14,13 +14,13 @@ HOSTILE = ["\x01", "a\x01@example.org", _LONE_SURROGATE, "x" * 100_000, "a@" + "
 
 
 def post(client: FlaskClient, path: str, page: str | None = None, **fields: str) -> TestResponse:
-    """Send a form as the page that holds it would: with its CSRF token, and its flow."""
+    """Send a form as its page would, with its CSRF token and its flow."""
     html = client.get(page or path).get_data(as_text=True)
     return client.post(path, data={**hidden(html), **fields})
 
 
 def hidden(html: str) -> dict[str, str]:
-    """Return the hidden fields of a page's forms, without which none of them can be sent."""
+    """Return the hidden fields of a page's forms, which every submission needs."""
     found = dict(re.findall(r'name="(csrf_token|flow)"[^>]*value="([^"]+)"', html))
     assert "csrf_token" in found, "the page has no form"
     return found
@@ -45,5 +45,5 @@ def cookie(client: FlaskClient, name: str) -> str:
 
 
 def is_signed_in(client: FlaskClient) -> bool:
-    """Tell whether the account page opens."""
+    """Return whether the account page opens."""
     return client.get("/account").status_code == 200

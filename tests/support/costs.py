@@ -1,4 +1,4 @@
-"""What a call costs: statements, round trips to Redis, and how much of our code it runs."""
+"""Counts what a call costs: SQL statements, round trips to Redis, and functions entered."""
 
 import sys
 import threading
@@ -33,7 +33,7 @@ class Cost:
 
 @contextmanager
 def measured() -> Iterator[Cost]:
-    """Count what the current thread asks of the database and of Redis, over every connection."""
+    """Count the current thread's statements and round trips, over every connection."""
     cost, thread = Cost(), threading.get_ident()
     send = AbstractConnection.send_packed_command
 
@@ -56,7 +56,7 @@ def measured() -> Iterator[Cost]:
 
 
 def cheapest(call: Callable[[], object], *, times: int = 5) -> Cost:
-    """Return the least that a call costs: the periodic checks of the cache fall on any of them."""
+    """Return the lowest cost of a call, because any call may include a periodic cache check."""
     costs = []
     for _ in range(times):
         with measured() as cost:

@@ -1,4 +1,4 @@
-"""Pages that fail, each in its own way, to see what a visitor is told."""
+"""Pages that fail, each in a different way, to test what the visitor sees."""
 
 from datetime import timedelta
 from typing import Final

@@ -22,10 +22,10 @@ HOST = "127.0.0.1"
 
 
 class MailServer:
-    """One server on a port of its own; what it took is in `messages`, in order.
+    """A server on its own port; the messages it accepted are in `messages`, in order.
 
-    `on_recipient` and `on_data` give its answers; each is called with a recipient, and may raise
-    HangUp, or Hang.
+    `on_recipient` and `on_data` return its replies; each is called with a recipient, and may raise
+    HangUp or Hang.
     """
 
     def __init__(self, **options: object) -> None:
@@ -36,7 +36,7 @@ class MailServer:
         self.on_data: Callable[[str], str] = lambda _recipient: "250 taken"
         self.hangs = threading.Event()
         self.is_rude = False
-        """Whether it hangs up where a client says goodbye."""
+        """Whether it hangs up when a client sends QUIT."""
         self._options = options
         self._controller: Controller | None = None
 
@@ -94,7 +94,7 @@ class MailServer:
 
 
 def mail_settings(port: int, **changes: str) -> dict[str, str]:
-    """Name a mail server to an application; it speaks in the open unless `changes` say else."""
+    """Return the settings for a mail server, without encryption unless `changes` sets it."""
     return {
         "MAIL_SERVER": HOST,
         "MAIL_PORT": str(port),
@@ -109,7 +109,7 @@ class Hang(Exception):
 
 
 class HangUp(Exception):
-    """Drop the connection; `after_taking` the message, its answer is lost."""
+    """Drop the connection; with `after_taking`, accept the message but lose the reply."""
 
     def __init__(self, *, after_taking: bool = False) -> None:
         self.after_taking = after_taking

@@ -1,4 +1,4 @@
-"""What the newest messages say."""
+"""Codes and links from the newest messages."""
 
 import re
 
@@ -8,7 +8,7 @@ from authapp.delivery import outbox
 
 
 def newest_to(app: Flask, to: str, pattern: str) -> str:
-    """Return the first group of a pattern in the newest message to somebody."""
+    """Return the first group of a pattern in the newest message to a recipient."""
     with app.app_context():
         body = next(each.body for each in outbox.list_recent() if each.recipient == to)
     found = re.search(pattern, body, re.MULTILINE)

@@ -65,7 +65,7 @@ class Cluster:
             node.kill()
 
     def heal(self) -> None:
-        """Bring it back to an empty cluster that answers; no replica may have taken over."""
+        """Restore an empty cluster that answers; no replica may have taken over."""
         for node in self.nodes:
             node.revive()
         self.wait_until_ready()
@@ -73,7 +73,7 @@ class Cluster:
             client.flushall(target_nodes=redis.RedisCluster.PRIMARIES)
 
     def take_over(self) -> None:
-        """Let the replica of the first primary, which is gone, take its place."""
+        """Promote the replica of the first primary, which is down."""
         _run(self.replica, "CLUSTER", "FAILOVER", "TAKEOVER")
         rest = self.nodes[1:]
         _wait(lambda: all(_cluster(node)["cluster_state"] == "ok" for node in rest))

@@ -31,7 +31,7 @@ LOCALE = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8")
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -43,7 +43,7 @@ def serving(app: Any, port: int = 0) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", port)) as listener:
         number = listener.getsockname()[1]
         server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
-        # What is still being done for an answer ends before the application goes.
+        # Requests in progress finish before the application is closed.
         server.daemon_threads = False
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -54,7 +54,7 @@ def serving(app: Any, port: int = 0) -> Iterator[int]:
 
 
 class RedisServer:
-    """One server on a port of its own; Valkey, unless AUTHAPP_TEST_REDIS names a binary."""
+    """A server on its own port: Valkey, unless AUTHAPP_TEST_REDIS names another binary."""
 
     def __init__(self, *options: str, port: int | None = None) -> None:
         self.port = port or free_port()
@@ -112,7 +112,7 @@ class RedisServer:
         self._process.send_signal(signal.SIGCONT)
 
     def revive(self) -> None:
-        """Bring it back to a server that answers, whatever a test did to it."""
+        """Make it answer again, whatever state a test left it in."""
         if self._process is None or self._process.poll() is not None:
             self.start()
         else:
@@ -120,13 +120,13 @@ class RedisServer:
             self.wait_until_ready()
 
     def heal(self) -> None:
-        """Bring it back to an empty server that answers."""
+        """Restore an empty server that answers."""
         self.revive()
         with self.client as client:
             client.flushall()
 
     def saved(self) -> bytes:
-        """Return the file that the server saves itself to, as it is."""
+        """Return the contents of the file that the server saves its data to."""
         with self.client as client:
             client.config_set("rdbcompression", "no")
             client.save()
@@ -151,7 +151,7 @@ class SentinelServer(RedisServer):
 
 
 class AppServer:
-    """The application as it is served in production, by processes of its own."""
+    """The application served as in production, by separate processes."""
 
     def __init__(
         self, environ: dict[str, str], *, workers: int = 1, threads: int = 16, **serving: str
@@ -177,7 +177,7 @@ class AppServer:
             return False
 
     def get(self, path: str, **cookies: str) -> http.client.HTTPResponse:
-        """Ask for a page with these cookies, over a connection of its own."""
+        """Request a page with these cookies, over a new connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_SECONDS)
         sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
         try:
@@ -194,10 +194,10 @@ class AppServer:
 
 
 class PostgresServer:
-    """A PostgreSQL of its own, which makes databases from a template.
+    """A separate PostgreSQL, which creates databases from a template.
 
-    Not started by the wheel's own Python: run by root that adds a system user, and opens every
-    folder above the wheel, a private home included, to everybody.
+    Not started with the wheel's own Python API: as root, that adds a system user and makes every
+    folder above the wheel, even a private home, accessible to all users.
     """
 
     def __init__(self) -> None:
@@ -233,7 +233,7 @@ class PostgresServer:
         return f"postgresql://postgres:@/{name}?host={self._folder}"
 
     def create(self, template: str = "template1") -> str:
-        """Make a database and return its name."""
+        """Create a database and return its name."""
         self._made += 1
         name = f"test_{self._made}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -245,7 +245,7 @@ class PostgresServer:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def close(self) -> None:
-        # To PostgreSQL this says: end now, without waiting for clients.
+        # PostgreSQL then shuts down at once, without waiting for clients.
         self._process.send_signal(signal.SIGINT)
         self._process.wait()
         shutil.rmtree(self._folder)

@@ -1,4 +1,4 @@
-"""Signing keys in tests: the commands on them, their states, and programs that fetch them."""
+"""Signing keys in tests: running their commands, reading their states, and fetching them."""
 
 from flask import Flask
 from flask.testing import FlaskClient

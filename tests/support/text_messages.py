@@ -1,4 +1,4 @@
-"""A real HTTP server that stands where a service for text messages would."""
+"""A real HTTP server in place of a text message service."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked."""
+    """A request that the server received."""
 
     path: str
     headers: dict[str, str]
@@ -16,7 +16,7 @@ class Request:
 
 
 class TextService:
-    """Keeps what it was asked; `answer` gives a status and a body, or None to hang up."""
+    """Records its requests; `answer` returns a status and a body, or None to hang up."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []

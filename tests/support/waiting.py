@@ -12,7 +12,7 @@ Found = TypeVar("Found")
 def wait_until(
     condition: Callable[[], Found], failure: str = "it does not happen", *, seconds: float = 30.0
 ) -> Found:
-    """Wait until a condition is truthy and return its value; fail after so many seconds."""
+    """Wait until a condition is truthy and return its value; fail after `seconds`."""
     give_up_at = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < give_up_at, failure
