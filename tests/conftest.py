@@ -38,7 +38,7 @@ _CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _CHEAP_HASH = _CHEAP_HASHER.hash("the password of no account")
 
 PATIENCE_MS = 20_000
-"""How long a page may take to show something, on a machine with too much to do."""
+"""How long a page may take to show an element on an overloaded machine."""
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = [

@@ -40,7 +40,7 @@ HOSTILE = [
     b"-1",
     UUID,
 ]
-"""Sent as every argument of the path, field of the body, parameter, header and cookie at once."""
+"""Each is sent as every path argument, body field, parameter, header and cookie at once."""
 
 FIELDS = ("email", "password", "new_password", "current_password", "phone", "code", "name",
           "scopes", "expiry", "expires_at", "overlap", "end", "end_others", "remember",
@@ -72,14 +72,14 @@ MALFORMED: list[dict[str, Any]] = [
     {"body": b"{}", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "x"},
     {"body": b"{}", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "9" * 30},
 ]  # fmt: skip
-"""Bodies, and headers about them, that nothing can be made of."""
+"""Bodies, and headers that describe them, that cannot be parsed."""
 
 SLOW = {
     "marks out of order": "a" + "\u0315" * 20_000 + "\u0300" * 20_000,
     "substitutes for letters": "4@8({[<369&6!1|7+0$5%2" * 1_800,
     "dots": "a@" + "a." * 20_000,
 }
-"""Long values that take an algorithm with a bad worst case seconds."""
+"""Long values on which an algorithm with a bad worst case takes seconds."""
 
 MOST_CPU_SECONDS = 0.5
 

@@ -11,7 +11,7 @@ from tests.journeys.states import STATES, Visit
 
 PAGE_BYTES: Final = 40_000
 PAGES: Final = [name for name in STATES if not name.startswith("mail-")]
-"""A mail shows its own styles and runs no script: axe-core cannot look at it."""
+"""An email has its own styles and runs no script, so axe-core cannot check it."""
 
 MEASURE: Final = """() => new Promise(done => {
   let shift = 0;

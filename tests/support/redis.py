@@ -8,12 +8,12 @@ from tests.support.servers import READY_SECONDS, RedisServer, SentinelServer, fr
 from tests.support.waiting import wait_until
 
 BUS = 10_000
-"""What a cluster's node adds to its port for talking with the others."""
+"""The offset from the port of a cluster node to the port of its cluster bus."""
 
 SLOTS = 16_384
 
 SOON = "--repl-diskless-sync-delay", "0"
-"""A primary waits five seconds for a second replica by itself."""
+"""By default, a primary waits five seconds for a second replica."""
 
 
 class Cluster:
