@@ -91,7 +91,8 @@ LIVE = {
     "MAIL_DEFAULT_SENDER": "no-reply@example.org",
 }
 KEY = base64.urlsafe_b64encode(bytes(range(64, 96))).decode()
-TEXTED = {"SMS_SENDER": "webhook", "SMS_WEBHOOK_SECRET": base64.b64encode(b"x" * 32).decode()}
+WEBHOOK_SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
+TEXTED = {"SMS_SENDER": "webhook", "SMS_WEBHOOK_SECRET": WEBHOOK_SECRET}
 
 
 def test_production_is_the_default() -> None:

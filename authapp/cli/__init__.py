@@ -3,6 +3,7 @@
 from flask import Flask
 
 from authapp.cli.cache import cache_group
+from authapp.cli.config import config_group
 from authapp.cli.keys import keys_group
 from authapp.cli.outbox import outbox_group
 from authapp.cli.tokens import tokens_group
@@ -11,5 +12,12 @@ from authapp.cli.users import users_group
 
 def init_app(app: Flask) -> None:
     """Register every group."""
-    for group in (keys_group, cache_group, tokens_group, users_group, outbox_group):
+    for group in (
+        config_group,
+        keys_group,
+        cache_group,
+        tokens_group,
+        users_group,
+        outbox_group,
+    ):
         app.cli.add_command(group)

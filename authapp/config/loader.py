@@ -1,11 +1,12 @@
 """Loading Settings from the environment, with one report of all errors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, fields, replace
-from typing import Any, Final
+from typing import Any
 
 from flask import current_app
 
+from authapp.config import safety
 from authapp.config.readers import (
     NEW_SEALING_KEY,
     NEW_SECRET,
@@ -13,14 +14,8 @@ from authapp.config.readers import (
     sealing_keys,
     secret,
 )
-from authapp.config.settings import PRODUCTION, Settings
+from authapp.config.settings import Settings
 from authapp.errors import ConfigError
-
-_SMS_NEEDS: Final = {
-    "none": (),
-    "twilio": ("twilio_account", "twilio_token", "twilio_from"),
-    "webhook": ("webhook_url", "webhook_secret"),
-}
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -33,9 +28,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     if faults:
         raise ConfigError("\n".join(faults))
     settings = _with_defaults(Settings(**subjects))
-    conflicts = list(_conflicts(settings))
-    if conflicts:
-        raise ConfigError("\n".join(conflicts))
+    if unsafe := list(safety.faults(settings)):
+        raise ConfigError("\n".join(unsafe))
     return settings
 
 
@@ -82,14 +76,3 @@ def _with_defaults(settings: Settings) -> Settings:
             jwt_audience=tokens.jwt_audience or public_url,
         ),
     )
-
-
-def _conflicts(settings: Settings) -> Iterator[str]:
-    """Yield errors in the combination of settings, each of which is valid on its own."""
-    if settings.deployment.environment == PRODUCTION and not settings.mail.server:
-        yield "MAIL_SERVER is missing: set it to the SMTP server that delivers email"
-    if settings.sessions.idle_lifetime > settings.sessions.absolute_lifetime:
-        yield "SESSION_IDLE_LIFETIME must not exceed SESSION_ABSOLUTE_LIFETIME"
-    for name in _SMS_NEEDS[settings.sms.sender]:
-        if not getattr(settings.sms, name):
-            yield f"SMS_{name.upper()} is missing: SMS_SENDER={settings.sms.sender} requires it"

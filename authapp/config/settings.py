@@ -31,6 +31,8 @@ from authapp.config.redis_url import RedisURL, redis
 DEVELOPMENT: Final = "development"
 PRODUCTION: Final = "production"
 
+SENDER_PLACEHOLDER: Final = "no-reply@localhost.localdomain"
+
 LOOK: Final = "look"
 EVERYTHING: Final = "everything"
 
@@ -152,7 +154,7 @@ class Mail:
     security: str = setting("MAIL_SECURITY", choice("starttls", "tls", "none"), "starttls", "Encryption of the SMTP connection: `starttls`, `tls` or `none`.")
     username: str = setting("MAIL_USERNAME", text, "", "SMTP user name. Leave empty to connect without authentication.")
     password: str = setting("MAIL_PASSWORD", text, "", "SMTP password.")
-    default_sender: str = setting("MAIL_DEFAULT_SENDER", pattern(r"[^\x00-\x1f\x7f]+@[^\x00-\x1f\x7f]+", "an email address"), "no-reply@localhost.localdomain", "Sender address of emails.")
+    default_sender: str = setting("MAIL_DEFAULT_SENDER", pattern(r"[^\x00-\x1f\x7f]+@[^\x00-\x1f\x7f]+", "an email address"), SENDER_PLACEHOLDER, "Sender address of emails. Required in production.")
     ca_file: str = setting("MAIL_CA_FILE", pattern(r"[^\x00-\x1f]*", "a path"), "", "PEM file of a private certificate authority for the SMTP server. Leave empty to use the system's authorities.")
     delivery_timeout: timedelta = setting("DELIVERY_TIMEOUT", duration(1, 60, SECOND), "15", "How long to wait for each step of handing a message to a mail server or text message service.", unit="seconds")
 

@@ -17,6 +17,7 @@ from authapp.delivery.deliver import Outcome
 from authapp.errors import ConfigError
 from authapp.models import OutboxMessage
 from tests.delivery.messages import add, deliver, stored
+from tests.support.applications import PRODUCTION
 from tests.support.text_messages import TextService
 
 KEY = bytes(range(32))
@@ -224,7 +225,6 @@ def test_what_a_service_needs_is_asked_for_at_the_start(
 
 
 def test_without_a_service_only_development_claims_to_send(make_app: Callable[..., Flask]) -> None:
-    production = {"ENVIRONMENT": "production", "MAIL_SERVER": "smtp.example.org"}
-    for changes, can_send in (({}, True), (production, False)):
+    for changes, can_send in (({}, True), (PRODUCTION, False)):
         with make_app(**changes).app_context():
             assert sms.can_send() is can_send

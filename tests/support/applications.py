@@ -15,6 +15,14 @@ HURRIED: Final = {"CACHE_TIMEOUT": "100", "CACHE_CONNECT_TIMEOUT": "50"}
 """The timeouts of production, for tests in which Redis is down."""
 
 
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "MAIL_SERVER": "smtp.example.org",
+    "MAIL_DEFAULT_SENDER": "no-reply@example.org",
+}
+"""What an application for production needs besides `settings`."""
+
+
 def settings(database_url: str, redis_url: str) -> dict[str, str]:
     """Return a complete environment for a development application."""
     return {

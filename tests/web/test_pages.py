@@ -11,6 +11,7 @@ from authapp.models import User, db
 from authapp.web.access import Access, rule_of
 from authapp.web.navigation import local_path
 from tests.support.accounts import PASSWORD
+from tests.support.applications import PRODUCTION
 from tests.support.browsing import HOSTILE, csrf_token, post, sign_in
 
 OPEN_TO_PROGRAMS = {
@@ -204,7 +205,7 @@ def test_a_get_never_signs_out(client: FlaskClient, user: User) -> None:
 
 
 def test_the_outbox_page_exists_in_development_only(make_app: Callable[..., Flask]) -> None:
-    production = make_app(ENVIRONMENT="production", MAIL_SERVER="smtp.example.org").test_client()
+    production = make_app(**PRODUCTION).test_client()
     development = make_app().test_client()
 
     for path in ("/dev/outbox", "/dev/outbox.json"):

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from authapp.delivery import outbox
 from authapp.models import OutboxMessage, User, VerificationToken, db
 from tests.support.accounts import add_user
+from tests.support.applications import PRODUCTION
 from tests.support.browsing import hidden, post, sign_in
 
 NUMBER = "+447400123456"
@@ -377,7 +378,7 @@ def test_production_without_a_text_service_says_so_and_keeps_removing_possible(
 ) -> None:
     sign_in(client)
     verify(app, client)
-    silent = make_app(ENVIRONMENT="production", MAIL_SERVER="smtp.example.org").test_client()
+    silent = make_app(**PRODUCTION).test_client()
     sign_in(silent)
 
     page = silent.get("/account/phone").get_data(as_text=True)
