@@ -10,8 +10,8 @@ from authapp import clock
 from authapp.delivery import outbox
 from authapp.domain import rate_limits
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
-from authapp.models import ActivityEvent, RefreshToken, Token, VerificationToken, db
-from authapp.models.changes import delete_where
+from authapp.models import ActivityEvent, Token, db
+from authapp.models.changes import CachedRow, delete_where
 from authapp.models.transaction import transaction
 from authapp.token_cache import token_cache
 
@@ -19,7 +19,10 @@ KEPT: Final = timedelta(days=30)
 """Retention of expired and revoked rows, so that users can see why something stopped working."""
 
 BATCH: Final = 500
-_MODELS: Final[tuple[type[Any], ...]] = (VerificationToken, RefreshToken, Token)
+# Signing keys belong to no user, and are deleted by `keys.prune`.
+_MODELS: Final[list[type[Any]]] = [
+    model for model in CachedRow.__subclasses__() if hasattr(model, "user_id")
+]
 
 
 def purge() -> Iterator[int]:
