@@ -66,7 +66,7 @@ class TokenList(msgspec.Struct):
     tokens: list[Token]
 
 
-class Made(msgspec.Struct):
+class CreatedToken(msgspec.Struct):
     """The value of a new token, which is never shown again."""
 
     id: UUID
@@ -82,17 +82,17 @@ def show(caller: Principal) -> TokenList:
 
 @blueprint.post("")
 @operation(
-    gives=(HTTPStatus.CREATED, Made),
+    gives=(HTTPStatus.CREATED, CreatedToken),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
     refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )
-def create(caller: Principal, json: NewTokenBody) -> tuple[Made, int]:
+def create(caller: Principal, json: NewTokenBody) -> tuple[CreatedToken, int]:
     """Create a token.
 
     An API token can only create tokens with its own scopes, or fewer.
     """
-    made = service.create(
+    created = service.create(
         caller.user_id,
         name=json.name,
         scopes=json.scopes,
@@ -100,7 +100,7 @@ def create(caller: Principal, json: NewTokenBody) -> tuple[Made, int]:
         client=client(),
         granted=caller.scopes,
     )
-    return _made(made), HTTPStatus.CREATED
+    return _created(created), HTTPStatus.CREATED
 
 
 @blueprint.patch("/<uuid:id>")
@@ -118,21 +118,21 @@ def rename(caller: Principal, id: UUID, json: NewName) -> Response:
 
 @blueprint.post("/<uuid:id>/rotate")
 @operation(
-    gives=(HTTPStatus.CREATED, Made),
+    gives=(HTTPStatus.CREATED, CreatedToken),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
     refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )
-def rotate(caller: Principal, id: UUID, json: Rotation) -> tuple[Made, int]:
+def rotate(caller: Principal, id: UUID, json: Rotation) -> tuple[CreatedToken, int]:
     """Replace a token with one that has the same name, scopes and lifetime."""
-    made = service.rotate(
+    created = service.rotate(
         caller.user_id,
         id,
         overlap=timedelta(seconds=json.overlap_seconds),
         client=client(),
         granted=caller.scopes,
     )
-    return _made(made), HTTPStatus.CREATED
+    return _created(created), HTTPStatus.CREATED
 
 
 @blueprint.delete("/<uuid:id>")
@@ -163,5 +163,5 @@ def _token(listed: ListedToken) -> Token:
     )
 
 
-def _made(made: NewToken) -> Made:
-    return Made(id=made.id, value=made.value)
+def _created(created: NewToken) -> CreatedToken:
+    return CreatedToken(id=created.id, value=created.value)

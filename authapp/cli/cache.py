@@ -12,7 +12,7 @@ from authapp.cli.progress import with_progress
 from authapp.token_cache import token_cache
 from authapp.token_cache.admin.statistics import Statistics
 from authapp.token_cache.counters import EVENTS
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 
 cache_group = OneLineGroup("cache", help="Warm, inspect, back up and clear the token cache.")
 
@@ -72,7 +72,7 @@ def flush_command(pattern: str | None) -> None:
         return
     try:
         removed = token_cache.flush()
-    except RedisAway as error:
+    except RedisUnavailable as error:
         click.echo(f"started a new epoch, but could not remove entries: {error}")
     else:
         click.echo(f"started a new epoch; entries removed: {removed}")

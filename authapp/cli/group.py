@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from authapp.errors import DomainError
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 
 _MISTYPED: Final = 0.8
 """Minimum similarity of a misspelled option to an existing one, from 0 to 1."""
@@ -74,7 +74,7 @@ def one_line(failure: type[click.ClickException] = click.ClickException) -> Iter
         yield
     except DomainError as error:
         raise failure(str(error)) from error
-    except RedisAway as error:
+    except RedisUnavailable as error:
         raise failure(f"Redis is not available: {error}") from error
     except (OperationalError, ProgrammingError) as error:
         reason = str(error.orig).splitlines()[0]

@@ -38,7 +38,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 
 
 def _shared_secrets(settings: Settings) -> Iterator[str]:
-    """Compare secrets: someone who may know a shared one could use it for the other purpose."""
+    """Compare secrets: anyone entitled to know one could misuse it as the other."""
     secrets = settings.secrets
     values = {
         "SECRET_KEY": _forms([secrets.secret_key]),
@@ -53,7 +53,7 @@ def _shared_secrets(settings: Settings) -> Iterator[str]:
 
 
 def _forms(texts: list[str]) -> set[bytes]:
-    """Return secrets as bytes, and what they are in base64."""
+    """Return the secrets as bytes, both raw and base64-decoded."""
     forms = {text.encode("utf-8", "surrogateescape") for text in texts}
     for form in list(forms):
         try:

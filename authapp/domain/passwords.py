@@ -17,7 +17,7 @@ from authapp.security.hashing_queue import HashingQueue, QueueFull
 
 _queue: Final = HashingQueue()
 
-_VOIDED: Final = (
+VOIDED_BY_A_NEW_PASSWORD: Final = (
     VerificationType.PASSWORD_RESET,
     VerificationType.EMAIL_CHANGE,
     VerificationType.KEEP_ACCOUNT,
@@ -92,7 +92,7 @@ def replace(user: User, password_hash: str, how: Activity, *, client: Client) ->
     """
     user.password_hash = password_hash
     user.password_changed_at = clock.now()
-    for type in _VOIDED:
+    for type in VOIDED_BY_A_NEW_PASSWORD:
         one_time_tokens.void(user.id, type)
     activity.note(user.id, how, client)
     security_notices.send(user, "password_changed", client=client)

@@ -14,7 +14,7 @@ from authapp.domain.client import Client
 from authapp.errors import TooManyAttempts
 from authapp.security.derivation import derive_key
 from authapp.token_cache import token_cache
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 
 WINDOW: Final = timedelta(minutes=1)
 
@@ -27,7 +27,7 @@ def spend(client: Client) -> None:
     window, elapsed = divmod(clock.now().timestamp(), WINDOW.total_seconds())
     try:
         count = token_cache.store.increment(_key(client.network, int(window)), WINDOW)
-    except RedisAway:
+    except RedisUnavailable:
         return
     if count > budget:
         raise TooManyAttempts(WINDOW - timedelta(seconds=elapsed))

@@ -68,5 +68,5 @@ class _LazySessionContext(RequestContext):
 class _BadHostContext(_LazySessionContext):
     def match_request(self) -> None:
         self.request.routing_exception = BadHost(
-            "Send the name of this site, and nothing else, in the header Host."
+            "The Host header must contain only this site's name."
         )

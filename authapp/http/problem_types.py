@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from authapp import errors
 
 
-class Kind(NamedTuple):
+class ProblemType(NamedTuple):
     """How an error is reported to programs; `detail` says what to do."""
 
     status: HTTPStatus
@@ -19,19 +19,19 @@ class Kind(NamedTuple):
     detail: str
 
 
-BODY_MALFORMED: Final = Kind(
+BODY_MALFORMED: Final = ProblemType(
     HTTPStatus.BAD_REQUEST,
     "body-malformed",
     "The body cannot be decoded",
     "Send what the operation expects, encoded as its Content-Type says.",
 )
-INPUT_REFUSED: Final = Kind(
+INPUT_REFUSED: Final = ProblemType(
     HTTPStatus.UNPROCESSABLE_ENTITY,
     "input-refused",
     "Some input is not acceptable",
     "Correct the fields that `errors` names, and send the request again.",
 )
-TOKEN_MISSING: Final = Kind(
+TOKEN_MISSING: Final = ProblemType(
     HTTPStatus.UNAUTHORIZED,
     "token-missing",
     "This request needs a token",
@@ -42,99 +42,99 @@ _REFUSED: Final = "request-refused"
 _FAILED: Final = "internal-error"
 
 # Subclasses come before their base classes: the first match counts.
-_DOMAIN: Final[dict[type[errors.DomainError], Kind]] = {
-    errors.Overloaded: Kind(
+_DOMAIN: Final[dict[type[errors.DomainError], ProblemType]] = {
+    errors.Overloaded: ProblemType(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "overloaded",
         "Too many people are signing in at the moment",
         "Send the request again after the number of seconds in Retry-After.",
     ),
-    errors.Unavailable: Kind(
+    errors.Unavailable: ProblemType(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
         "The service is temporarily unavailable",
         "Send the request again after the number of seconds in Retry-After.",
     ),
-    errors.TooManyAttempts: Kind(
+    errors.TooManyAttempts: ProblemType(
         HTTPStatus.TOO_MANY_REQUESTS,
         "too-many-attempts",
         "Too many attempts",
         "Wait for the number of seconds in Retry-After before you try again.",
     ),
-    errors.NotFound: Kind(
+    errors.NotFound: ProblemType(
         HTTPStatus.NOT_FOUND,
         "not-found",
         "There is no such resource",
         "Check the id: the resource does not exist, or belongs to another account.",
     ),
-    errors.ScopeMissing: Kind(
+    errors.ScopeMissing: ProblemType(
         HTTPStatus.FORBIDDEN,
         "insufficient-scope",
         "The token does not have the required scope",
         "Use a token that has the scope named in WWW-Authenticate.",
     ),
-    errors.AddressUnverified: Kind(
+    errors.AddressUnverified: ProblemType(
         HTTPStatus.FORBIDDEN,
         "address-unverified",
         "The email address is not verified",
         "Ask the user to verify their email address, then try again.",
     ),
-    errors.AccountFrozen: Kind(
+    errors.AccountFrozen: ProblemType(
         HTTPStatus.FORBIDDEN,
         "account-frozen",
         "The account is frozen",
         "Ask the user to set a new password: that unfreezes the account.",
     ),
-    errors.NotAllowed: Kind(
+    errors.NotAllowed: ProblemType(
         HTTPStatus.FORBIDDEN,
         "not-allowed",
         "This is not allowed",
         "Do not repeat the request with this account and token.",
     ),
-    errors.LimitReached: Kind(
+    errors.LimitReached: ProblemType(
         HTTPStatus.CONFLICT,
         "limit-reached",
         "The limit is reached",
         "Delete one that is no longer needed, then try again.",
     ),
-    errors.Conflict: Kind(
+    errors.Conflict: ProblemType(
         HTTPStatus.CONFLICT,
         "conflict",
         "The resource is not in a state that allows this",
         "Fetch its current state before you try again.",
     ),
     errors.InputRefused: INPUT_REFUSED,
-    errors.CredentialsRefused: Kind(
+    errors.CredentialsRefused: ProblemType(
         HTTPStatus.UNAUTHORIZED,
         "credentials-refused",
         "The email address or the password is wrong",
         "Ask the user to enter both again.",
     ),
-    errors.ProofTooOld: Kind(
+    errors.ProofTooOld: ProblemType(
         HTTPStatus.UNAUTHORIZED,
         "proof-too-old",
         "The password was entered too long ago",
         "Sign in again, and use the new access token.",
     ),
-    errors.TokenExpired: Kind(
+    errors.TokenExpired: ProblemType(
         HTTPStatus.UNAUTHORIZED,
         "token-expired",
         "The token has expired",
         "Renew the session with its refresh token; if that is refused, sign in again.",
     ),
-    errors.TokenRevoked: Kind(
+    errors.TokenRevoked: ProblemType(
         HTTPStatus.UNAUTHORIZED,
         "token-revoked",
         "The token was revoked, or its session has ended",
         "Sign in again, or use another API token.",
     ),
-    errors.SigningKeyRefused: Kind(
+    errors.SigningKeyRefused: ProblemType(
         HTTPStatus.UNAUTHORIZED,
         "signing-key-refused",
         "The token's signing key is not trusted",
         "Renew the session with its refresh token; if that is refused, sign in again.",
     ),
-    errors.TokenRefused: Kind(
+    errors.TokenRefused: ProblemType(
         HTTPStatus.UNAUTHORIZED,
         "token-invalid",
         "The token is not valid",
@@ -145,50 +145,50 @@ _DOMAIN: Final[dict[type[errors.DomainError], Kind]] = {
 _HTTP: Final = {
     kind.status: kind
     for kind in (
-        Kind(
+        ProblemType(
             HTTPStatus.BAD_REQUEST,
             "bad-request",
             "The request cannot be understood",
             "Check the request line, the headers and the body.",
         ),
         TOKEN_MISSING,
-        Kind(
+        ProblemType(
             HTTPStatus.NOT_FOUND,
             "path-unknown",
             "There is nothing at this path",
             "Check the path against /api/openapi.json.",
         ),
-        Kind(
+        ProblemType(
             HTTPStatus.METHOD_NOT_ALLOWED,
             "method-not-allowed",
             "This path does not accept this method",
             "Use one of the methods in the header Allow.",
         ),
-        Kind(
+        ProblemType(
             HTTPStatus.REQUEST_TIMEOUT,
             "request-timeout",
             "The request took too long to arrive",
             "Send the request again.",
         ),
-        Kind(
+        ProblemType(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "body-too-large",
             "The body is too large",
             "Send a smaller body: no operation needs more than a few kilobytes.",
         ),
-        Kind(
+        ProblemType(
             HTTPStatus.REQUEST_URI_TOO_LONG,
             "uri-too-long",
             "The address of the request is too long",
             "Shorten the path and the query.",
         ),
-        Kind(
+        ProblemType(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "media-type-unsupported",
             "The body has the wrong media type",
             "Send the body as /api/openapi.json describes it, and name its type in Content-Type.",
         ),
-        Kind(
+        ProblemType(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
             "headers-too-large",
             "The headers are too large",
@@ -198,20 +198,20 @@ _HTTP: Final = {
 }
 
 
-def of_error(error: errors.DomainError) -> Kind:
+def of_error(error: errors.DomainError) -> ProblemType:
     """Return the kind of a domain error."""
     return next(kind for cause, kind in _DOMAIN.items() if isinstance(error, cause))
 
 
-def of_status(status: HTTPStatus) -> Kind:
+def of_status(status: HTTPStatus) -> ProblemType:
     """Return the kind of an error of which only the status is known."""
     if status in _HTTP:
         return _HTTP[status]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         advice = "Send the request again later. If it keeps failing, contact the site's operator."
-        return Kind(status, _FAILED, status.phrase, advice)
+        return ProblemType(status, _FAILED, status.phrase, advice)
     advice = "Check the request against /api/openapi.json, then send it again."
-    return Kind(status, _REFUSED, status.phrase, advice)
+    return ProblemType(status, _REFUSED, status.phrase, advice)
 
 
 def all_types() -> Iterator[str]:

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnprocessableEn
 from authapp import errors
 from authapp.http import problem_types
 from authapp.http.decoding import MalformedBody
-from authapp.http.problem_types import Kind
+from authapp.http.problem_types import ProblemType
 
 TYPES: Final = "urn:authapp:problem:"
 
@@ -74,7 +74,7 @@ def retry_after(wait: timedelta) -> str:
 
 
 def _problem(
-    kind: Kind, detail: str, members: dict[str, Any], challenge: str | None = None
+    kind: ProblemType, detail: str, members: dict[str, Any], challenge: str | None = None
 ) -> Response:
     document = {
         "type": f"{TYPES}{kind.type}",
@@ -90,7 +90,7 @@ def _problem(
     return response
 
 
-def _detail(kind: Kind, error: errors.DomainError) -> str:
+def _detail(kind: ProblemType, error: errors.DomainError) -> str:
     """Return the error's message, if it adds to the title, and what to do."""
     message = str(error)
     if not isinstance(error, _EXPLAINED) or not message:
@@ -98,14 +98,14 @@ def _detail(kind: Kind, error: errors.DomainError) -> str:
     return f"{message[0].upper()}{message[1:]}. {kind.detail}"
 
 
-def _http_detail(kind: Kind, error: HTTPException) -> str:
+def _http_detail(kind: ProblemType, error: HTTPException) -> str:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         return f"Use one of these methods: {', '.join(sorted(error.valid_methods))}."
     # We set the description of the instance; that of its class is written for browsers.
     return vars(error).get("description") or kind.detail
 
 
-def _challenge(kind: Kind, error: errors.DomainError) -> str | None:
+def _challenge(kind: ProblemType, error: errors.DomainError) -> str | None:
     """Return the challenge, with an error only if a token was sent (RFC 6750 section 3.1)."""
     if isinstance(error, errors.ScopeMissing):
         return f'Bearer error="insufficient_scope", scope="{error.scope}"'

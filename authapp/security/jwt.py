@@ -35,7 +35,7 @@ class AccessClaims:
 
 
 @dataclass(frozen=True)
-class Unverified:
+class UnverifiedToken:
     """The key and the session to check a token against; nothing here is verified yet."""
 
     kid: str
@@ -59,7 +59,7 @@ def sign(
     return jwt.encode(payload, key, algorithm=algorithm, headers={"typ": TYPE, "kid": kid})
 
 
-def peek(value: str) -> Unverified:
+def peek(value: str) -> UnverifiedToken:
     """Return the key and the session that a token names.
 
     Raises TokenInvalid for anything that does not have the form of an access token.
@@ -72,7 +72,7 @@ def peek(value: str) -> Unverified:
     if header.get("typ") != TYPE or not isinstance(kid, str) or not isinstance(sid, str):
         raise TokenInvalid("not an access token")
     try:
-        return Unverified(kid, UUID(sid))
+        return UnverifiedToken(kid, UUID(sid))
     except ValueError:
         raise TokenInvalid("not an access token") from None
 

@@ -78,7 +78,7 @@ def create(
         _require_room(owner, id)
         token = Token(id=id, name=parsed_name, scopes=written(parsed_scopes), expires_at=expires_at)
         created = _issue(owner, token, client)
-        activity.note(user_id, Activity.API_TOKEN_MADE, client, name=parsed_name)
+        activity.note(user_id, Activity.API_TOKEN_CREATED, client, name=parsed_name)
     return created
 
 

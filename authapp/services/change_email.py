@@ -64,7 +64,7 @@ def request(user_id: UUID, email: str, *, browser: str, client: Client) -> None:
             _mail(user, address, value)
         if user.email_verified_at is not None:
             security_notices.send(user, "email_change_asked", client=client, new_email=address)
-        activity.note(user.id, Activity.EMAIL_CHANGE_ASKED, client, email=address)
+        activity.note(user.id, Activity.EMAIL_CHANGE_REQUESTED, client, email=address)
 
 
 def claim(value: str, visitor: Visitor, code: str, *, client: Client) -> UUID:

@@ -27,9 +27,9 @@ def check(value: str) -> VerificationTokenRecord:
 def freeze(link: VerificationTokenRecord, email: str, *, client: Client) -> UUID:
     """Freeze the account, revoke everything in it, email a reset link, and return its user's id.
 
-    `link` comes from `check`. `email` must be the address that the link was sent to: a program
-    that opens links does not type it. If the account has a different address now, the former one
-    is restored. Raises InputRefused for any other address, which does not consume the link, and
+    `link` comes from `check`. `email` must be the address that the link was sent to, which a
+    link scanner cannot enter. If the account has a different address now, the former one is
+    restored. Raises InputRefused for any other address, which does not consume the link, and
     what `one_time_tokens.claim` raises.
     """
     if email_key(email.strip()) != email_key(link.target):

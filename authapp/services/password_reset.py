@@ -157,7 +157,7 @@ def _send(user: User, *, client: Client) -> None:
         address=client.address,
         device=device(client.user_agent),
     )
-    activity.note(user.id, Activity.PASSWORD_RESET_ASKED, client)
+    activity.note(user.id, Activity.PASSWORD_RESET_REQUESTED, client)
 
 
 def _require_receiver(user: User | None, record: VerificationTokenRecord) -> User:

@@ -10,7 +10,8 @@ from authapp import clock
 from authapp.delivery import outbox
 from authapp.domain import rate_limits
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
-from authapp.models import ActivityEvent, Token, db
+from authapp.models import ActivityEvent, db
+from authapp.models.base import table_of
 from authapp.models.changes import CachedRow, delete_where
 from authapp.models.transaction import transaction
 from authapp.token_cache import token_cache
@@ -52,8 +53,9 @@ def _forget_attempts() -> int:
 
 def _has_ended(model: type[Any], before: datetime) -> ColumnElement[bool]:
     is_too_old: ColumnElement[bool] = model.expires_at < before
-    # A token that never expires ends when it is revoked.
-    return or_(is_too_old, Token.revoked_at < before) if model is Token else is_too_old
+    # A row that never expires ends when it is revoked.
+    may_never_expire = table_of(model).c.expires_at.nullable
+    return or_(is_too_old, model.revoked_at < before) if may_never_expire else is_too_old
 
 
 def _first(id: Any, condition: Any) -> list[Any]:

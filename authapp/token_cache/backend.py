@@ -13,7 +13,7 @@ from flask import Flask
 from authapp.errors import InputRefused
 from authapp.token_cache.coherence.steps import CoherentRedisCache, Look
 from authapp.token_cache.records import CACHE_DURATION_TOKEN
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 
 Expiration = timedelta | int | None
 _TRIES: Final = 16
@@ -75,8 +75,8 @@ class TokenCacheBackend(CoherentRedisCache):
     def increment(self, key: str, expiration: Expiration = None) -> int:
         """Add one to a counter and return the result; a missing counter starts at 1.
 
-        Raises InputRefused if the value is not an integer, and RedisAway if Redis is not available
-        or the counter changed during every attempt.
+        Raises InputRefused if the value is not an integer, and RedisUnavailable, also if the
+        counter changed during every attempt.
         """
         for _ in range(_TRIES):
             look = self._look_or_raise(key)
@@ -85,7 +85,7 @@ class TokenCacheBackend(CoherentRedisCache):
             number = look.value + 1 if look.is_hit else 1
             if self._swap(key, look, number, expiration):
                 return number
-        raise RedisAway("the counter changed during every attempt")
+        raise RedisUnavailable("the counter changed during every attempt")
 
     # Flask-Caching's own names for the same operations.
 
@@ -123,7 +123,7 @@ class TokenCacheBackend(CoherentRedisCache):
     def _look(self, key: str) -> Look:
         try:
             return self._look_or_raise(key)
-        except RedisAway:
+        except RedisUnavailable:
             return Look()
 
     def _look_or_raise(self, key: str) -> Look:
@@ -135,7 +135,7 @@ class TokenCacheBackend(CoherentRedisCache):
         entry = PlainEntry(key, _as_duration(expiration))
         try:
             return self.place(entry, value, only_if_absent=only_if_absent)
-        except RedisAway:
+        except RedisUnavailable:
             return False
 
     def _swap(self, key: str, look: Look, number: int, expiration: Expiration) -> bool:

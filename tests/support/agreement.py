@@ -5,7 +5,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.errors import Unavailable
 from authapp.token_cache import token_cache
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 
 
 def disagreements(app: Flask) -> list[str]:
@@ -16,5 +16,5 @@ def disagreements(app: Flask) -> list[str]:
     with app.app_context():
         try:
             return [key for batch in token_cache.check() for key in batch.differing]
-        except (RedisAway, Unavailable, SQLAlchemyError):
+        except (RedisUnavailable, Unavailable, SQLAlchemyError):
             return []

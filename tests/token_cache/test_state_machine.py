@@ -33,7 +33,7 @@ from authapp.token_cache.records import (
     Kind,
     is_unexpired,
 )
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
@@ -125,7 +125,7 @@ class CacheAgainstDatabase(RuleBasedStateMachine):
     @rule(number=NUMBERS)
     def flush(self, number: int) -> None:
         # If Redis is unavailable, flush raises, but older entries still can no longer be opened.
-        with self.process(number).app_context(), suppress(RedisAway):
+        with self.process(number).app_context(), suppress(RedisUnavailable):
             token_cache.flush()
 
     @precondition(lambda self: not self.is_frozen and not self.is_dead)

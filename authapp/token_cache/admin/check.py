@@ -16,7 +16,7 @@ class Checked(NamedTuple):
 
 
 def check(backend: TokenCacheBackend) -> Iterator[Checked]:
-    """Compare every cached value with the database, in batches; raises RedisAway."""
+    """Compare every cached value with the database, in batches; raises RedisUnavailable."""
     for pattern in keys.ALL_PATTERNS:
         for batch in backend.matching(pattern):
             entries = [entry for key in batch if (entry := parse(key)) is not None]

@@ -11,11 +11,11 @@ from authapp.token_cache.admin.check import Checked
 from authapp.token_cache.admin.statistics import Statistics
 from authapp.token_cache.backend import TokenCacheBackend
 from authapp.token_cache.operations import Operations
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 
 
 class Maintenance(Operations):
-    """Warm, monitor and repair the cache; raises RedisAway if Redis is needed but not available."""
+    """Warm, monitor and repair the cache; raises RedisUnavailable where Redis is needed."""
 
     def warm_keys(self) -> int:
         """Cache the signing keys; return the number of keys."""
@@ -43,7 +43,7 @@ class Maintenance(Operations):
         """Remove every entry, or those whose key matches a glob; return how many were removed.
 
         Removing every entry also begins a new epoch, so that an entry that could not be removed, or
-        that someone writes back, does not open. Raises RedisAway if not all entries were removed.
+        that someone writes back, does not open. Raises RedisUnavailable if some were not removed.
         """
         if pattern is not None:
             self._backend()
@@ -72,10 +72,10 @@ class Maintenance(Operations):
         try:
             with trust.watch():
                 return trust.replay()
-        except RedisAway:
+        except RedisUnavailable:
             return 0
 
     def _backend(self) -> TokenCacheBackend:
-        """Return the backend if Redis may be trusted now; raises RedisAway."""
+        """Return the backend if Redis may be trusted now; raises RedisUnavailable."""
         self.assembly.backend.enter()
         return self.assembly.backend

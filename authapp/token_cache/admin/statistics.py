@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from authapp.token_cache.assembly import Assembly
 from authapp.token_cache.counters import Event
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _memory(assembly: Assembly) -> list[Memory] | None:
         return None
     try:
         found = assembly.backend.client.information("memory")
-    except RedisAway:
+    except RedisUnavailable:
         return None
     return [
         Memory(each["used_memory"], each["used_memory_peak"], each.get("maxmemory", 0))

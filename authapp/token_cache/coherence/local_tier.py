@@ -110,7 +110,7 @@ class LocalTier:
 
         A value that is looked up after this may be remembered only while the generation is the
         same, which means that no poll has brought news since. None means that nothing may be
-        remembered. Raises RedisAway.
+        remembered. Raises RedisUnavailable.
         """
         if not self.is_on:
             return None

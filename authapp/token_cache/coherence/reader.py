@@ -17,7 +17,7 @@ from authapp.token_cache.coherence.steps import CoherentRedisCache, Look, new_id
 from authapp.token_cache.coherence.trust import Ticket
 from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.entries import CachedEntry, RowEntry, load
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 from authapp.token_cache.redis.scripts import LEASE
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Reader:
                     values[entry.key] = self._refreshed_ahead(ticket, entry, look)
             misses = {entry: look for entry, look in looks.items() if not look.is_hit}
             self._fill(ticket, misses, generation, values)
-        except RedisAway as away:
+        except RedisUnavailable as away:
             log.debug("reading from the database instead of Redis: %s", away)
         return values
 
@@ -169,7 +169,7 @@ class Reader:
         try:
             loaded = self._load([entry])
             self._backend.replace(ticket, look.raw, loaded)
-        except (Unavailable, RedisAway) as error:
+        except (Unavailable, RedisUnavailable) as error:
             log.debug("a value could not be refreshed before it expires: %s", type(error).__name__)
             return look.value
         self._counters.count(Event.REFRESH, entry.kind.name)

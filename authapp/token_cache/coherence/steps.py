@@ -26,7 +26,13 @@ from authapp.token_cache.entries import E, Entry, RowEntry
 from authapp.token_cache.records import is_active
 from authapp.token_cache.redis import scripts
 from authapp.token_cache.redis.change_log import addition
-from authapp.token_cache.redis.client import Command, NotTrusted, RedisAway, RedisClient, Script
+from authapp.token_cache.redis.client import (
+    Command,
+    NotTrusted,
+    RedisClient,
+    RedisUnavailable,
+    Script,
+)
 from authapp.token_cache.redis.envelope import Envelope, OtherEpoch
 
 log = logging.getLogger(__name__)
@@ -84,14 +90,14 @@ class CoherentRedisCache(RedisCache):
         self._broken_seal_was_logged = False
 
     def enter(self) -> Ticket:
-        """Return a ticket to trust Redis; raises RedisAway if it cannot be trusted."""
+        """Return a ticket to trust Redis; raises RedisUnavailable if it cannot be trusted."""
         ticket = self.trust.enter()
         if ticket is None:
             raise NotTrusted(self.trust.doubt)
         return ticket
 
     def look(self, entries: Sequence[E]) -> tuple[Ticket, dict[E, Look]]:
-        """Return what each key holds, read while Redis is trusted; raises RedisAway."""
+        """Return what each key holds, read while Redis is trusted; raises RedisUnavailable."""
         ticket = self.enter()
         with self.trust.watch():
             held = self._client.read([entry.key for entry in entries])
@@ -137,10 +143,10 @@ class CoherentRedisCache(RedisCache):
 
         Returns the monotonic time by which every process will have forgotten them. The fences come
         first: a process that read the log before them could read the old value again and remember
-        it, and no later entry would make it forget. Raises RedisAway.
+        it, and no later entry would make it forget. Raises RedisUnavailable.
         """
         if self.trust.breaker.is_open:
-            raise RedisAway("the breaker is open")
+            raise RedisUnavailable("the breaker is open")
         lifetime = int(FENCE / MILLISECOND)
         steps = [Script(scripts.RAISE_FENCE, key, (writer, lifetime)) for key in fenced]
         with self._on_trusted_servers():
@@ -154,7 +160,7 @@ class CoherentRedisCache(RedisCache):
 
         A key whose fence was lost may hold an old value, and processes may remember it: the value
         is deleted, and the key is logged again. Returns the monotonic time by which every process
-        will have forgotten such keys, or 0 if there are none. Raises RedisAway.
+        will have forgotten such keys, or 0 if there are none. Raises RedisUnavailable.
         """
         epoch = self.trust.epoch
         steps = []
@@ -183,7 +189,7 @@ class CoherentRedisCache(RedisCache):
         try:
             self.enter()
             self._remove(invalidated)
-        except RedisAway:
+        except RedisUnavailable:
             self.database.add_to_journal(invalidated)
             _wait(self.trust.trust_seconds)
         else:
@@ -202,7 +208,7 @@ class CoherentRedisCache(RedisCache):
             for batch in self.matching(pattern):
                 self._remove(batch)
                 found += len(batch)
-        except RedisAway:
+        except RedisUnavailable:
             self.database.raise_epoch(self.database.state().epoch)
             _wait(self.trust.trust_seconds)
         else:
@@ -218,7 +224,7 @@ class CoherentRedisCache(RedisCache):
         if not only_if_absent:
             return bool(self._run([Script(scripts.PUT, entry.key, (placed, milliseconds))])[0])
         with self.trust.watch():
-            return self._client.place_if_absent(entry.key, placed, milliseconds)
+            return self._client.set_if_absent(entry.key, placed, milliseconds)
 
     def matching(self, pattern: str) -> Iterator[list[str]]:
         """Yield the keys that match a glob, in batches."""
@@ -247,13 +253,13 @@ class CoherentRedisCache(RedisCache):
         return scripts.VALUE + sealed, int(left / MILLISECOND)
 
     def confirm(self, ticket: Ticket) -> None:
-        """Raise RedisAway unless all responses since `ticket` came from the servers it trusts."""
+        """Raise RedisUnavailable unless all responses since `ticket` came from its servers."""
         if not self.trust.confirms(ticket):
-            raise RedisAway("the response may have come from another server")
+            raise RedisUnavailable("the response may have come from another server")
 
     @contextmanager
     def _on_trusted_servers(self) -> Iterator[None]:
-        """Raise RedisAway unless a writer's commands reach the servers that readers trust.
+        """Raise RedisUnavailable unless a writer's commands reach the servers that readers trust.
 
         After a failover, a process may still be connected to the previous primary, where no reader
         will find its fence. A process that has never trusted a server has nothing to compare with.

@@ -24,7 +24,7 @@ from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.redis import scripts
 from authapp.token_cache.redis.breaker import Breaker
 from authapp.token_cache.redis.change_log import addition
-from authapp.token_cache.redis.client import NotTrusted, RedisAway, RedisClient, Script
+from authapp.token_cache.redis.client import NotTrusted, RedisClient, RedisUnavailable, Script
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Trust:
             yield
         except NotTrusted:
             raise
-        except RedisAway as error:
+        except RedisUnavailable as error:
             self._trusted_until = 0.0
             self.breaker.failed(error)
             raise
@@ -133,7 +133,7 @@ class Trust:
     def check(self) -> None:
         """Make sure that Redis is the known server and has received every change.
 
-        Raises RedisAway if that cannot be established.
+        Raises RedisUnavailable if that cannot be established.
         """
         began = time.monotonic()
         was_trusted, epoch = self._trusted_until > 0, self._ticket.epoch
@@ -186,7 +186,7 @@ class Trust:
             if not is_fresh or self._ticket.connections < connections:
                 with self.watch():
                     self.check()
-        except RedisAway as error:
+        except RedisUnavailable as error:
             self.doubt = str(error)
         finally:
             self._checking.release()
@@ -195,7 +195,7 @@ class Trust:
         try:
             with self._checking:
                 self.check()
-        except RedisAway as error:
+        except RedisUnavailable as error:
             self.doubt = str(error)
             return False
         return True

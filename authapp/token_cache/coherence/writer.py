@@ -26,7 +26,7 @@ from authapp.token_cache.coherence.steps import CoherentRedisCache, new_id
 from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.entries import Entry, ListEntry, RowEntry
 from authapp.token_cache.records import KINDS, is_active
-from authapp.token_cache.redis.client import RedisAway
+from authapp.token_cache.redis.client import RedisUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Writer:
         try:
             unit.reports_after = self._backend.fence(unit.writer, list(unit.values))
             unit.is_fenced = True
-        except RedisAway as away:
+        except RedisUnavailable as away:
             log.debug("journaling changes that could not be fenced: %s", away)
             write_journal(session, list(unit.values))
             self._count_journaled(unit.values)
@@ -102,7 +102,7 @@ class Writer:
     def _settle(self, writer: bytes, values: Values) -> float | None:
         try:
             return self._backend.settle(writer, values)
-        except RedisAway as away:
+        except RedisUnavailable as away:
             log.debug("leaving fences to expire: %s", away)
             return None
 

@@ -35,14 +35,14 @@ class ChangeLog:
         self._client = client
 
     def append(self, keys: Sequence[str]) -> None:
-        """Add changed keys, in one round trip; raises RedisAway."""
+        """Add changed keys, in one round trip; raises RedisUnavailable."""
         self._client.run((), then=[addition(keys)])
 
     def read_after(self, position: bytes) -> News:
         """Return the keys that were logged after the entry at `position`.
 
         That entry is read too: if it is missing, the log was trimmed, flushed or replaced, and the
-        changed keys are unknown. Raises RedisAway.
+        changed keys are unknown. Raises RedisUnavailable.
         """
         if not position:
             return self._restart_at_end()

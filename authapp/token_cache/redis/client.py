@@ -1,4 +1,4 @@
-"""Every command that is sent to Redis, and the one error that every failure becomes."""
+"""All Redis commands; every failure raises RedisUnavailable."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,11 +27,11 @@ _FAILURES: Final = (
 )
 
 
-class RedisAway(Exception):
+class RedisUnavailable(Exception):
     """Redis did not respond in time, or its response was an error or invalid."""
 
 
-class NotTrusted(RedisAway):
+class NotTrusted(RedisUnavailable):
     """Redis may respond, but its responses cannot be trusted now."""
 
 
@@ -52,7 +52,7 @@ class Script(NamedTuple):
 
 
 class RedisClient:
-    """A Redis client that reads from primaries only; every failure raises RedisAway.
+    """A Redis client that reads from primaries only; every failure raises RedisUnavailable.
 
     `connections` counts all connections made so far: a new one may lead to another server.
     """
@@ -90,8 +90,8 @@ class RedisClient:
         """Run scripts, then commands; return the responses to both.
 
         This takes one round trip, or two in a cluster, whose nodes do not wait for each other. Each
-        script is its own transaction. Raises RedisAway if any failed: the others may or may not
-        have run.
+        script is its own transaction. Raises RedisUnavailable if any failed: the others may have
+        run or not.
         """
         # Not `pipeline.eval`, which redis-py rejects in a cluster.
         first = [("EVAL", lua, 1, self._prefix + key, *rest) for lua, key, rest in scripts]
@@ -101,7 +101,7 @@ class RedisClient:
         answers = self._pipelined([*first, *last])
         return answers[: len(first)], answers[len(first) :]
 
-    def place_if_absent(self, key: str, value: bytes, milliseconds: int) -> bool:
+    def set_if_absent(self, key: str, value: bytes, milliseconds: int) -> bool:
         """Run SET NX with a TTL; return whether the value was stored."""
         with _translated_errors():
             return bool(self.client.set(self._prefix + key, value, nx=True, px=milliseconds))
@@ -121,12 +121,12 @@ class RedisClient:
         """Return the fingerprint of the primaries behind this client.
 
         It contains each primary's run id, and its replication id, which changes when a replica is
-        promoted. Raises RedisAway if a replica responds in place of its primary.
+        promoted. Raises RedisUnavailable if a replica responds in place of its primary.
         """
         try:
             with _translated_errors():
                 return " ".join(sorted(_fingerprint(each) for each in self._primaries()))
-        except RedisAway:
+        except RedisUnavailable:
             # Another server may be the primary by now.
             self.reconnect()
             raise
@@ -146,7 +146,7 @@ class RedisClient:
             answers: list[Any] = pipeline.execute(raise_on_error=False)
         for answer in answers:
             if isinstance(answer, Exception):
-                raise RedisAway(_in_one_line(answer)) from answer
+                raise RedisUnavailable(_in_one_line(answer)) from answer
         return answers
 
     def _primaries(self) -> Iterable[Any]:
@@ -169,17 +169,17 @@ def _fingerprint(server: "Redis[bytes]") -> str:
     with server.pipeline(transaction=False) as pipeline:
         process, history = pipeline.info("server").info("replication").execute()
     if history["role"] != "master":
-        raise RedisAway("a replica responds in place of its primary")
+        raise RedisUnavailable("a replica responds in place of its primary")
     return f"{process['run_id']}:{history['master_replid']}"
 
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Convert every failure of a server to RedisAway."""
+    """Convert every failure of a server to RedisUnavailable."""
     try:
         yield
     except _FAILURES as error:
-        raise RedisAway(_in_one_line(error)) from error
+        raise RedisUnavailable(_in_one_line(error)) from error
 
 
 def _in_one_line(error: Exception) -> str:
