@@ -15,7 +15,7 @@ IDENTITY = {"X-Auth-User-Id", "X-Auth-Session-Id", "X-Auth-Token-Id", "X-Auth-Sc
             "X-Auth-Time"}  # fmt: skip
 
 
-def test_a_browser_is_known_by_its_cookie(client: FlaskClient, user: User) -> None:
+def test_a_browser_is_identified_by_its_cookie(client: FlaskClient, user: User) -> None:
     sign_in(client)
 
     answer = client.get("/auth/check")
@@ -29,7 +29,7 @@ def test_a_browser_is_known_by_its_cookie(client: FlaskClient, user: User) -> No
     assert "Set-Cookie" not in answer.headers
 
 
-def test_a_program_is_known_by_its_session_or_its_api_token(app: Flask, user: User) -> None:
+def test_a_program_is_identified_by_its_session_or_api_token(app: Flask, user: User) -> None:
     client, session = without_cookies(app), begin(app, user)
     token = new_token(app, user, Scope.SESSIONS_READ, Scope.ACCOUNT_READ)
 
@@ -43,7 +43,7 @@ def test_a_program_is_known_by_its_session_or_its_api_token(app: Flask, user: Us
     assert by_token.headers["X-Auth-Session-Id"] == ""
 
 
-def test_every_header_is_always_there_for_a_proxy_to_copy(app: Flask, user: User) -> None:
+def test_every_identity_header_is_always_present(app: Flask, user: User) -> None:
     client = without_cookies(app)
     values = [begin(app, user).access_token, new_token(app, user, Scope.ACCOUNT_READ)]
 
@@ -51,7 +51,9 @@ def test_every_header_is_always_there_for_a_proxy_to_copy(app: Flask, user: User
         assert set(client.get("/auth/check", headers=bearing(value)).headers.keys()) >= IDENTITY
 
 
-def test_nobody_is_refused_with_a_challenge_and_no_error_code(client: FlaskClient) -> None:
+def test_a_request_without_credentials_gets_a_challenge_without_an_error_code(
+    client: FlaskClient,
+) -> None:
     answer = client.get("/auth/check")
 
     assert answer.status_code == 401
@@ -60,9 +62,7 @@ def test_nobody_is_refused_with_a_challenge_and_no_error_code(client: FlaskClien
 
 
 @pytest.mark.parametrize("value", ["", "x", "aut_x", "a.b.c", "\xff\xfe", "." * 5000])
-def test_no_bytes_in_a_credential_break_anything(
-    client: FlaskClient, user: User, value: str
-) -> None:
+def test_malformed_credentials_are_refused(client: FlaskClient, user: User, value: str) -> None:
     by_header = client.get("/auth/check", headers={"Authorization": f"Bearer {value}"})
     cookies = f"access_token={value}; refresh_token={value}"
     by_cookie = client.get("/auth/check", headers={"Cookie": cookies})
@@ -70,7 +70,7 @@ def test_no_bytes_in_a_credential_break_anything(
     assert by_header.status_code == by_cookie.status_code == 401
 
 
-def test_a_header_that_is_wrong_is_not_made_good_by_a_cookie(
+def test_an_invalid_bearer_token_is_refused_despite_a_valid_cookie(
     client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -79,7 +79,7 @@ def test_a_header_that_is_wrong_is_not_made_good_by_a_cookie(
     assert client.get("/auth/check", headers={"Authorization": "Basic eDp5"}).status_code == 204
 
 
-def test_between_visits_the_refresh_token_vouches_and_is_not_used_up(
+def test_a_refresh_token_is_accepted_between_visits_without_being_rotated(
     client: FlaskClient, user: User, move_time: Callable
 ) -> None:
     sign_in(client, remember="y")
@@ -98,7 +98,7 @@ def test_between_visits_the_refresh_token_vouches_and_is_not_used_up(
         assert client.get("/auth/check").status_code == 401
 
 
-def test_an_old_refresh_token_vouches_for_nobody_and_ends_nothing(
+def test_an_old_refresh_token_is_refused_without_ending_the_session(
     app: Flask, client: FlaskClient, user: User, move_time: Callable
 ) -> None:
     sign_in(client, remember="y")
@@ -113,7 +113,7 @@ def test_an_old_refresh_token_vouches_for_nobody_and_ends_nothing(
         assert client.get("/auth/check").status_code == 204
 
 
-def test_signing_out_is_seen_by_every_process_at_once(
+def test_signing_out_takes_effect_in_every_process_at_once(
     make_app: Callable[..., Flask], client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -147,7 +147,7 @@ def test_an_outage_is_never_a_refusal(
         assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_a_cookie_is_renewed_by_no_address_of_a_program(
+def test_program_endpoints_never_renew_a_cookie(
     client: FlaskClient, user: User, move_time: Callable
 ) -> None:
     sign_in(client)

@@ -56,7 +56,7 @@ MALFORMED_FORMS = [
 
 
 @pytest.mark.parametrize(("data", "told"), MALFORMED_JSON)
-def test_json_that_two_parsers_could_read_differently_is_refused(data: bytes, told: str) -> None:
+def test_ambiguous_json_is_refused(data: bytes, told: str) -> None:
     with pytest.raises(MalformedBody) as refusal:
         decode_json(data)
 
@@ -74,19 +74,19 @@ def test_json_that_two_parsers_could_read_differently_is_refused(data: bytes, to
         (b"[]", []),
     ],
 )
-def test_json_that_is_well_formed_is_decoded(data: bytes, value: object) -> None:
+def test_well_formed_json_is_decoded(data: bytes, value: object) -> None:
     assert decode_json(data) == value
 
 
 @pytest.mark.parametrize(("data", "told"), MALFORMED_FORMS)
-def test_a_form_that_two_parsers_could_read_differently_is_refused(data: bytes, told: str) -> None:
+def test_an_ambiguous_form_is_refused(data: bytes, told: str) -> None:
     with pytest.raises(MalformedBody) as refusal:
         decode_form(data)
 
     assert told in refusal.value.detail
 
 
-def test_a_form_that_is_well_formed_is_decoded() -> None:
+def test_a_well_formed_form_is_decoded() -> None:
     data = "a=b+c&%C3%A9=é&&empty&pair=x=y&scopes=1&scopes=2".encode()
 
     fields = decode_form(data, repeatable={"scopes"})
@@ -108,7 +108,7 @@ def test_a_form_that_is_well_formed_is_decoded() -> None:
     ],
     ids=lambda data: repr(data[:8]),
 )
-def test_the_largest_body_takes_little_time(data: bytes) -> None:
+def test_the_largest_body_is_decoded_quickly(data: bytes) -> None:
     begun = process_time()
 
     with suppress(MalformedBody):
@@ -125,7 +125,7 @@ def check_told(answer: TestResponse, told: str) -> None:
     assert told in answer.json["detail"]
 
 
-def test_what_is_wrong_with_json_is_told(app: Flask) -> None:
+def test_a_json_error_is_explained(app: Flask) -> None:
     program = without_cookies(app)
 
     for data, told in MALFORMED_JSON:
@@ -134,7 +134,7 @@ def test_what_is_wrong_with_json_is_told(app: Flask) -> None:
             check_told(answer, told)
 
 
-def test_what_is_wrong_with_a_form_is_told(app: Flask, user: User) -> None:
+def test_a_form_error_is_explained(app: Flask, user: User) -> None:
     program = without_cookies(app)
     header = bearing(new_token(app, user, Scope.INTROSPECT))
 
@@ -144,7 +144,7 @@ def test_what_is_wrong_with_a_form_is_told(app: Flask, user: User) -> None:
             check_told(answer, told)
 
 
-def test_the_media_type_to_send_is_told(client: FlaskClient) -> None:
+def test_an_unsupported_media_type_error_names_the_expected_type(client: FlaskClient) -> None:
     json = client.post("/api/v1/login", data=b"{}", content_type="text/plain").json
     form = client.post("/oauth/revoke", data=b"{}", content_type="application/json").json
 

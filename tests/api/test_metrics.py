@@ -33,7 +33,7 @@ def figures(app: Flask) -> dict[str, float]:
     }
 
 
-def test_what_another_process_counted_is_told_here(
+def test_events_counted_by_another_process_are_included(
     app: Flask, make_app: Callable[..., Flask], user: User
 ) -> None:
     other = make_app()
@@ -53,7 +53,7 @@ def test_what_another_process_counted_is_told_here(
     assert told["authapp_cache_memory_bytes"] > 0
 
 
-def test_the_outbox_is_told_by_where_messages_stand(app: Flask, user: User) -> None:
+def test_outbox_messages_are_counted_by_state(app: Flask, user: User) -> None:
     with app.test_request_context():
         for _ in range(2):
             security_notices.send(db.session.get(User, user.id), "new_device", client=None)
@@ -70,19 +70,21 @@ def test_the_outbox_is_told_by_where_messages_stand(app: Flask, user: User) -> N
     assert 120 <= told["authapp_outbox_oldest_seconds"] < 180
 
 
-def test_an_outage_of_redis_is_told(app: Flask, redis_server: RedisServer) -> None:
+def test_a_redis_outage_is_reported(app: Flask, redis_server: RedisServer) -> None:
     redis_server.kill()
 
     assert figures(app)["authapp_cache_connected"] == 0
 
 
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Bearer \xff\x00", "Basic eDp4"])
-def test_nobody_else_is_told_anything(app: Flask, given: str) -> None:
+def test_a_request_without_the_metrics_token_is_refused(app: Flask, given: str) -> None:
     answer = app.test_client().get("/metrics", headers={"Authorization": given})
 
     assert answer.status_code == 401
     assert "authapp_cache" not in answer.get_data(as_text=True)
 
 
-def test_without_a_token_there_is_no_such_page(make_app: Callable[..., Flask]) -> None:
+def test_the_page_does_not_exist_unless_a_token_is_configured(
+    make_app: Callable[..., Flask],
+) -> None:
     assert make_app().test_client().get("/metrics").status_code == 404

@@ -39,7 +39,9 @@ def revoke(client: FlaskClient, token: str, **fields: str) -> int:
     return client.post("/oauth/revoke", data={"token": token, **fields}).status_code
 
 
-def test_an_access_token_is_told_with_its_session(app: Flask, user: User, ask: Callable) -> None:
+def test_an_access_token_is_described_with_its_session(
+    app: Flask, user: User, ask: Callable
+) -> None:
     signed_in = begin(app, user)
 
     told = ask(signed_in.access_token)
@@ -57,7 +59,7 @@ def test_an_access_token_is_told_with_its_session(app: Flask, user: User, ask: C
     }
 
 
-def test_a_refresh_token_is_told_apart_from_what_opens_anything(
+def test_a_refresh_token_is_not_described_as_a_bearer_token(
     app: Flask, user: User, ask: Callable, move_time: Callable
 ) -> None:
     first = begin(app, user).refresh_token
@@ -73,7 +75,7 @@ def test_a_refresh_token_is_told_apart_from_what_opens_anything(
         assert ask(second)["active"], "asking about an old one ends nothing"
 
 
-def test_an_api_token_is_told_with_its_scopes(app: Flask, user: User, ask: Callable) -> None:
+def test_an_api_token_is_described_with_its_scopes(app: Flask, user: User, ask: Callable) -> None:
     value = new_token(app, user, Scope.TOKENS_READ, Scope.ACCOUNT_READ)
 
     told = ask(value)
@@ -86,9 +88,7 @@ def test_an_api_token_is_told_with_its_scopes(app: Flask, user: User, ask: Calla
 
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "api_token", "", "\x00", "what"])
-def test_a_hint_that_is_wrong_changes_nothing(
-    app: Flask, user: User, ask: Callable, hint: str
-) -> None:
+def test_a_wrong_hint_changes_nothing(app: Flask, user: User, ask: Callable, hint: str) -> None:
     signed_in = begin(app, user)
 
     for token in (signed_in.access_token, signed_in.refresh_token):
@@ -110,11 +110,11 @@ def test_a_hint_that_is_wrong_changes_nothing(
         "\ud800",
     ],
 )
-def test_of_what_is_no_token_nothing_is_told(ask: Callable, value: str) -> None:
+def test_text_that_is_not_a_token_is_inactive(ask: Callable, value: str) -> None:
     assert ask(value.encode("utf-8", "surrogatepass").decode("latin-1")) == INACTIVE
 
 
-def test_of_what_no_longer_works_nothing_is_told(
+def test_a_token_that_no_longer_works_is_inactive(
     app: Flask, user: User, ask: Callable, move_time: Callable
 ) -> None:
     ended, expiring = begin(app, user), begin(app, user)
@@ -135,7 +135,7 @@ def test_of_what_no_longer_works_nothing_is_told(
     assert ask(expiring.refresh_token)["active"]
 
 
-def test_who_may_not_ask_is_told_what_it_takes(app: Flask, user: User) -> None:
+def test_a_refused_caller_learns_which_scope_is_required(app: Flask, user: User) -> None:
     client = without_cookies(app)
     body = {"token": "x"}
 
@@ -154,7 +154,7 @@ def test_who_may_not_ask_is_told_what_it_takes(app: Flask, user: User) -> None:
     assert challenge(Authorization="Basic eDp5")[0] == 401
 
 
-def test_a_cookie_is_no_credential_here(app: Flask, user: User) -> None:
+def test_a_cookie_is_not_accepted_as_a_credential(app: Flask, user: User) -> None:
     client = app.test_client()
     client.set_cookie("access_token", begin(app, user).access_token)
 
@@ -162,7 +162,7 @@ def test_a_cookie_is_no_credential_here(app: Flask, user: User) -> None:
 
 
 @pytest.mark.parametrize("path", ["/oauth/introspect", "/oauth/revoke"])
-def test_a_form_that_is_none_is_refused(app: Flask, caller: dict[str, str], path: str) -> None:
+def test_a_malformed_form_is_refused(app: Flask, caller: dict[str, str], path: str) -> None:
     client = without_cookies(app)
 
     def status(**arguments: Any) -> int:
@@ -188,7 +188,7 @@ def test_revoking_any_token_of_a_session_ends_all_of_them(app: Flask, user: User
         assert client.get("/auth/check", headers=header).status_code == 401
 
 
-def test_an_older_refresh_token_of_its_session_is_proof_enough(app: Flask, user: User) -> None:
+def test_an_older_refresh_token_revokes_its_session(app: Flask, user: User) -> None:
     first = begin(app, user)
     with app.app_context():
         second = refresh.renew(first.refresh_token, client=PROGRAM)
@@ -213,11 +213,11 @@ def test_only_the_token_presented_is_revoked(app: Flask, user: User) -> None:
 
 
 @pytest.mark.parametrize("value", ["x", "a.b.c", "aut_nothing", "\x00", "." * 5000])
-def test_revoking_what_is_no_token_is_no_error(app: Flask, value: str) -> None:
+def test_revoking_text_that_is_not_a_token_succeeds(app: Flask, value: str) -> None:
     assert revoke(without_cookies(app), value, token_type_hint="unknown") == 200
 
 
-def test_revoking_twice_is_no_error(app: Flask, user: User) -> None:
+def test_revoking_twice_succeeds(app: Flask, user: User) -> None:
     client = without_cookies(app)
     session, token = begin(app, user).refresh_token, new_token(app, user, Scope.TOKENS_READ)
 
@@ -236,7 +236,7 @@ def test_a_forged_refresh_token_ends_nothing(app: Flask, user: User) -> None:
     assert client.get("/auth/check", headers=header).status_code == 204
 
 
-def test_asking_counts_as_a_use_of_the_callers_token_only(
+def test_introspection_counts_as_a_use_of_the_callers_token_only(
     app: Flask, user: User, ask: Callable
 ) -> None:
     asked_about = new_token(app, user, Scope.TOKENS_READ, name="asked about")
@@ -250,7 +250,7 @@ def test_asking_counts_as_a_use_of_the_callers_token_only(
     assert used["asked about"] is None
 
 
-def test_when_nothing_can_answer_it_is_an_outage(
+def test_losing_redis_and_the_database_is_reported_as_an_outage(
     app: Flask,
     user: User,
     caller: dict[str, str],

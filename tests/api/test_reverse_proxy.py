@@ -138,7 +138,7 @@ def test_a_visitor_signs_in_and_comes_back_to_the_program(
     assert "X-Auth-Token-Id" not in headers
 
 
-def test_no_identity_that_a_client_claims_reaches_the_program(
+def test_identity_headers_from_a_client_do_not_reach_the_program(
     origin: str, client: requests.Session, user: User
 ) -> None:
     claimed = {
@@ -155,7 +155,7 @@ def test_no_identity_that_a_client_claims_reaches_the_program(
     assert "forged" not in headers.values()
 
 
-def test_what_opens_the_account_does_not_reach_the_program(
+def test_credentials_do_not_reach_the_program(
     app: Flask, origin: str, client: requests.Session, user: User
 ) -> None:
     sign_in(client, f"{origin}/login")
@@ -187,7 +187,7 @@ def test_a_program_uses_its_api_token_until_it_is_revoked(
     assert refused.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
-def test_a_key_rotation_and_a_compromised_key_are_noticed_by_nobody(
+def test_rotating_or_revoking_a_key_does_not_interrupt_a_session(
     app: Flask, origin: str, client: requests.Session, user: User, move_time: Callable
 ) -> None:
     sign_in(client, f"{origin}/login")
@@ -204,7 +204,7 @@ def test_a_key_rotation_and_a_compromised_key_are_noticed_by_nobody(
         assert seen(client.get(f"{origin}/app/"))["X-Auth-Session-Id"] == first
 
 
-def test_signing_out_closes_the_program_on_the_next_request(
+def test_after_signing_out_the_next_request_to_the_program_is_refused(
     origin: str, client: requests.Session, user: User
 ) -> None:
     sign_in(client, f"{origin}/login")
@@ -240,7 +240,7 @@ def test_an_outage_is_503_and_the_programs_own_errors_are_its_own(
     assert int(later.headers["Retry-After"]) > 0
 
 
-def test_while_we_are_stopped_the_program_is_closed(
+def test_the_program_is_closed_while_authapp_is_stopped(
     client: requests.Session, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -250,5 +250,5 @@ def test_while_we_are_stopped_the_program_is_closed(
     assert answer.status_code == 503
 
 
-def test_nobody_outside_can_ask_who_somebody_is(origin: str, client: requests.Session) -> None:
+def test_auth_check_is_not_reachable_from_outside(origin: str, client: requests.Session) -> None:
     assert client.get(f"{origin}/auth/check").status_code == 404

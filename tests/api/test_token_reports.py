@@ -21,7 +21,7 @@ def mails(app: Flask, message: str = "api_token_leaked") -> list[str]:
         return [mail.body for mail in outbox.list_recent() if mail.message == message]
 
 
-def test_a_reported_token_is_refused_at_once_and_its_owner_told(
+def test_a_reported_token_is_revoked_at_once_and_its_owner_notified(
     app: Flask, make_app, client: FlaskClient, user: User
 ) -> None:
     value = new_token(app, user, Scope.ACCOUNT_READ, name="deploy")
@@ -43,7 +43,7 @@ def test_a_reported_token_is_refused_at_once_and_its_owner_told(
     assert (noted.activity, noted.address) == (Activity.API_TOKEN_LEAKED, None)
 
 
-def test_whatever_is_handed_in_the_answer_is_the_same(
+def test_the_response_is_the_same_for_any_reported_value(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     value = new_token(app, user, Scope.ACCOUNT_READ)
@@ -71,7 +71,7 @@ def test_whatever_is_handed_in_the_answer_is_the_same(
         (b"x" * 300_000, "application/json", 413),
     ],
 )
-def test_what_is_no_report_is_refused_in_a_programs_language(
+def test_a_malformed_report_is_refused_with_a_problem_document(
     client: FlaskClient, body: bytes, type: str, status: int
 ) -> None:
     answer = client.post(PATH, data=body, content_type=type)
@@ -81,7 +81,7 @@ def test_what_is_no_report_is_refused_in_a_programs_language(
     assert json.loads(answer.data)["status"] == status
 
 
-def test_a_client_that_reports_too_many_waits(client: FlaskClient, user: User) -> None:
+def test_reports_are_rate_limited_per_client(client: FlaskClient, user: User) -> None:
     for _ in range(leaked_tokens.REPORTS.most):
         assert client.post(PATH, json={"token": "x"}).status_code == 202
 
@@ -91,6 +91,6 @@ def test_a_client_that_reports_too_many_waits(client: FlaskClient, user: User) -
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_a_cookie_of_a_signed_in_browser_changes_nothing(client: FlaskClient, user: User) -> None:
+def test_a_session_cookie_makes_no_difference(client: FlaskClient, user: User) -> None:
     assert client.get(PATH).status_code == 405
     assert "Set-Cookie" not in client.post(PATH, json={"token": "x"}).headers

@@ -46,7 +46,7 @@ def kind(answer: TestResponse) -> str:
     return str(answer.json["type"]).removeprefix(PROBLEM)
 
 
-def test_a_device_that_is_known_mails_nobody(app: Flask, program: FlaskClient, user: User) -> None:
+def test_a_known_device_triggers_no_email(app: Flask, program: FlaskClient, user: User) -> None:
     device = log_in(program, user).json["device"]
 
     again = log_in(program, user, device=device)
@@ -59,7 +59,7 @@ def test_a_device_that_is_known_mails_nobody(app: Flask, program: FlaskClient, u
     assert mails(app) == ["new_device"]
 
 
-def test_a_program_signs_in_renews_and_signs_out(program: FlaskClient, user: User) -> None:
+def test_a_program_signs_in_refreshes_and_signs_out(program: FlaskClient, user: User) -> None:
     first = log_in(program, user)
     assert first.status_code == 200
     assert first.headers["Cache-Control"] == "no-store"
@@ -83,7 +83,7 @@ def test_a_program_signs_in_renews_and_signs_out(program: FlaskClient, user: Use
     assert (again.status_code, kind(again)) == (401, "token-revoked")
 
 
-def test_a_wrong_password_and_an_unknown_address_are_told_alike(
+def test_a_wrong_password_is_refused_like_an_unknown_address(
     program: FlaskClient, user: User
 ) -> None:
     wrong = log_in(program, user, password="not the password")
@@ -93,7 +93,9 @@ def test_a_wrong_password_and_an_unknown_address_are_told_alike(
     assert (wrong.status_code, kind(wrong)) == (401, "credentials-refused")
 
 
-def test_signing_in_is_noted_as_on_the_pages(app: Flask, program: FlaskClient, user: User) -> None:
+def test_sign_ins_are_recorded_as_on_the_pages(
+    app: Flask, program: FlaskClient, user: User
+) -> None:
     log_in(program, user, password="not the password")
     log_in(program, user)
 
@@ -125,7 +127,7 @@ def test_a_cookie_is_never_accepted(client: FlaskClient, user: User) -> None:
         ("x", {("", "not_an_object")}),
     ],
 )
-def test_every_field_at_fault_is_named(
+def test_every_invalid_field_is_named(
     program: FlaskClient, body: Any, faults: set[tuple[str, str]]
 ) -> None:
     answer = program.post("/api/v1/login", json=body)
@@ -144,7 +146,7 @@ def test_every_field_at_fault_is_named(
         (b'"' + b"x" * 300_000 + b'"', "application/json", 413, "body-too-large"),
     ],
 )
-def test_a_body_that_is_none_is_refused(
+def test_a_malformed_body_is_refused(
     program: FlaskClient, data: bytes, content_type: str, status: int, type: str
 ) -> None:
     answer = program.post("/api/v1/login", data=data, content_type=content_type)
@@ -155,14 +157,14 @@ def test_a_body_that_is_none_is_refused(
 @pytest.mark.parametrize(
     "value", ["\x00", "a\x00@example.org", "x" * 5000, "@", "\u202e", "é" * 99]
 )
-def test_no_text_in_a_field_breaks_anything(program: FlaskClient, value: str) -> None:
+def test_hostile_text_in_a_field_is_refused(program: FlaskClient, value: str) -> None:
     answer = program.post("/api/v1/login", json={"email": value, "password": value})
     refreshed = program.post("/api/v1/refresh", json={"refresh_token": value})
 
     assert answer.status_code == refreshed.status_code == 401
 
 
-def test_addresses_that_lead_nowhere_are_told_as_to_programs(program: FlaskClient) -> None:
+def test_unknown_paths_and_methods_return_problem_documents(program: FlaskClient) -> None:
     assert kind(program.get("/api/v1/nothing")) == "path-unknown"
     answer = program.get("/api/v1/login")
     assert (answer.status_code, kind(answer)) == (405, "method-not-allowed")
@@ -170,7 +172,7 @@ def test_addresses_that_lead_nowhere_are_told_as_to_programs(program: FlaskClien
     assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
 
 
-def test_an_api_token_may_do_what_its_scopes_say(
+def test_an_api_token_is_limited_to_its_scopes(
     app: Flask, program: FlaskClient, user: User
 ) -> None:
     header = bearing(new_token(app, user, Scope.ACCOUNT_READ))
@@ -188,7 +190,7 @@ def test_an_api_token_may_do_what_its_scopes_say(
     assert (refused.status_code, kind(refused)) == (403, "not-allowed")
 
 
-def test_sessions_are_listed_and_ended(app: Flask, program: FlaskClient, user: User) -> None:
+def test_sessions_can_be_listed_and_ended(app: Flask, program: FlaskClient, user: User) -> None:
     mine, other, third = (begin(app, user) for _ in range(3))
     header = bearing(mine.access_token)
 
@@ -204,7 +206,9 @@ def test_sessions_are_listed_and_ended(app: Flask, program: FlaskClient, user: U
     assert program.get("/api/v1/me", headers=header).status_code == 200
 
 
-def test_nobody_ends_what_is_not_theirs(app: Flask, program: FlaskClient, user: User) -> None:
+def test_another_users_sessions_and_tokens_are_out_of_reach(
+    app: Flask, program: FlaskClient, user: User
+) -> None:
     with app.app_context():
         stranger = add_user("stranger@example.org")
     theirs = begin(app, user)
@@ -227,7 +231,7 @@ def test_nobody_ends_what_is_not_theirs(app: Flask, program: FlaskClient, user: 
     assert program.get("/api/v1/me", headers=bearing(token)).status_code == 200
 
 
-def test_a_token_is_made_renamed_rotated_and_revoked(
+def test_a_token_can_be_created_renamed_rotated_and_revoked(
     app: Flask, program: FlaskClient, user: User
 ) -> None:
     header = bearing(begin(app, user).access_token)
@@ -272,7 +276,7 @@ def test_a_token_is_made_renamed_rotated_and_revoked(
         ({"expires_at": "9999-01-01T00:00:00Z"}, "expires_at", "too_far"),
     ],
 )
-def test_a_token_that_cannot_be_is_refused_by_its_field(
+def test_an_invalid_token_request_names_the_field(
     app: Flask, program: FlaskClient, user: User, changes: Any, field: str, code: str
 ) -> None:
     header = bearing(begin(app, user).access_token)
@@ -284,7 +288,9 @@ def test_a_token_that_cannot_be_is_refused_by_its_field(
     assert [(each["field"], each["code"]) for each in answer.json["errors"]] == [(field, code)]
 
 
-def test_a_token_makes_none_that_may_do_more(app: Flask, program: FlaskClient, user: User) -> None:
+def test_a_token_cannot_create_one_with_more_scopes(
+    app: Flask, program: FlaskClient, user: User
+) -> None:
     header = bearing(new_token(app, user, Scope.TOKENS_WRITE, Scope.ACCOUNT_READ))
     wanted = {"name": "x", "expires_at": None}
 
@@ -299,7 +305,7 @@ def test_a_token_makes_none_that_may_do_more(app: Flask, program: FlaskClient, u
     assert fewer.status_code == 201
 
 
-def test_what_guards_the_account_takes_a_password_entered_lately(
+def test_sensitive_actions_require_a_recent_password(
     app: Flask, program: FlaskClient, user: User, move_time: Callable
 ) -> None:
     first = begin(app, user)
@@ -317,7 +323,9 @@ def test_what_guards_the_account_takes_a_password_entered_lately(
         assert program.get("/api/v1/sessions", headers=fresh).status_code == 200
 
 
-def test_a_refresh_token_is_no_bearer_token(app: Flask, program: FlaskClient, user: User) -> None:
+def test_a_refresh_token_is_not_accepted_as_a_bearer_token(
+    app: Flask, program: FlaskClient, user: User
+) -> None:
     signed_in = begin(app, user)
 
     answer = program.get("/api/v1/me", headers=bearing(signed_in.refresh_token))

@@ -50,7 +50,7 @@ class Program:
         return str(names["account"])
 
 
-def test_a_rotation_is_noticed_by_no_program_and_needs_no_fetch(app: Flask, user: User) -> None:
+def test_a_key_rotation_requires_no_fetch(app: Flask, user: User) -> None:
     with serving(app) as port:
         program = Program(port)
         old = begin(app, user).access_token
@@ -75,7 +75,7 @@ def noted(app: Flask) -> str:
         return wait_until(consumers, "the fetch was not noted", seconds=10)[0].consumer
 
 
-def test_a_program_that_has_the_next_key_is_no_reason_to_wait(
+def test_rotation_does_not_wait_for_a_program_that_has_the_next_key(
     app: Flask, user: User, move_time: Callable
 ) -> None:
     with serving(app) as port, move_time(minutes=10):
@@ -102,7 +102,7 @@ def test_a_revoked_key_is_refused_once_the_keys_are_fetched_again(app: Flask, us
 
 
 @pytest.mark.parametrize("changes", [{"typ": "JWT"}, {"iss": "x"}, {"aud": "x"}, {"exp": 1}])
-def test_a_token_of_ours_for_anything_else_is_refused(
+def test_a_token_for_another_purpose_is_refused(
     app: Flask, user: User, changes: dict[str, Any]
 ) -> None:
     token = begin(app, user).access_token

@@ -13,7 +13,7 @@ from tests.support.signing_keys import run_keys
 PATH = "/.well-known/oauth-authorization-server"
 
 
-def test_the_metadata_name_what_there_is(client: FlaskClient) -> None:
+def test_the_metadata_describes_the_server(client: FlaskClient) -> None:
     told = client.get(PATH).json
 
     assert told["issuer"] == "http://127.0.0.1:5000"
@@ -23,7 +23,7 @@ def test_the_metadata_name_what_there_is(client: FlaskClient) -> None:
     assert "introspect" in told["scopes_supported"]
 
 
-def test_every_address_in_the_metadata_leads_somewhere(client: FlaskClient) -> None:
+def test_every_url_in_the_metadata_exists(client: FlaskClient) -> None:
     told = client.get(PATH).json
     paths = {
         name: value.removeprefix("http://127.0.0.1:5000")
@@ -38,7 +38,7 @@ def test_every_address_in_the_metadata_leads_somewhere(client: FlaskClient) -> N
         assert client.get(path).status_code == 405
 
 
-def test_the_metadata_follow_the_settings(make_app: Callable[..., Flask]) -> None:
+def test_the_metadata_follows_the_settings(make_app: Callable[..., Flask]) -> None:
     app = make_app(JWT_ISSUER="https://issuer.example", PUBLIC_URL="https://accounts.example.org")
 
     told = app.test_client().get(PATH).json
@@ -47,7 +47,7 @@ def test_the_metadata_follow_the_settings(make_app: Callable[..., Flask]) -> Non
     assert told["jwks_uri"] == "https://accounts.example.org/.well-known/jwks.json"
 
 
-def test_keys_that_did_not_change_are_not_sent_again(client: FlaskClient) -> None:
+def test_unchanged_keys_are_not_sent_again(client: FlaskClient) -> None:
     with client.get("/.well-known/jwks.json") as first:
         etag = first.headers["ETag"]
     with client.get("/.well-known/jwks.json", headers={"If-None-Match": etag}) as again:
@@ -60,7 +60,7 @@ def test_keys_that_did_not_change_are_not_sent_again(client: FlaskClient) -> Non
         assert after.headers["ETag"] != etag
 
 
-def test_a_program_with_an_api_token_is_noted_by_its_name(
+def test_a_program_with_an_api_token_is_recorded_under_the_tokens_name(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     token = new_token(app, user, Scope.ACCOUNT_READ, name="Billing é")
