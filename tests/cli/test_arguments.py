@@ -46,7 +46,7 @@ def got(command: click.Command, words: list[str]) -> str:
 
 
 @pytest.mark.parametrize("value", ["-", "-x", "-6WBLbbO3YA", "--6WBLbbO3YA", "--key=value"])
-def test_a_value_that_begins_with_a_dash_reaches_every_command(
+def test_every_command_accepts_a_value_that_begins_with_a_dash(
     taking_arguments: Commands, value: str
 ) -> None:
     assert len(taking_arguments) >= 12
@@ -110,14 +110,14 @@ def test_a_mistyped_option_is_named(app: Flask, words: list[str], refused: str) 
     assert output.splitlines()[-1] == f"Error: No such option {refused}"
 
 
-def test_a_mistyped_option_is_named_where_no_argument_is_taken(app: Flask) -> None:
+def test_a_mistyped_option_is_named_by_a_command_without_arguments(app: Flask) -> None:
     code, output = run(app, "cache", "stats", "--jsn")
 
     assert code == 2
     assert output.splitlines()[-1] == "Error: No such option '--jsn'. Did you mean '--json'?"
 
 
-def test_two_values_for_one_argument_are_refused_as_such(app: Flask) -> None:
+def test_two_values_for_one_argument_are_refused(app: Flask) -> None:
     code, output = run(app, "users", "show", "one@example.org", "two@example.org")
 
     assert code == 2

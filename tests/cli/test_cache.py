@@ -51,7 +51,7 @@ def without_redis(make_app: Callable[..., Flask], redis_server: RedisServer) -> 
     return make_app(**HURRIED)
 
 
-def test_flush_of_a_pattern_removes_what_matches_and_nothing_else(
+def test_flushing_a_pattern_removes_only_matching_entries(
     app: Flask, cached: None, redis_server: RedisServer
 ) -> None:
     code, output = run(app, "flush", "refresh_token:*")
@@ -61,11 +61,11 @@ def test_flush_of_a_pattern_removes_what_matches_and_nothing_else(
     assert list(redis_server.client.scan_iter("token:*")) != []
 
 
-def test_flush_of_a_pattern_needs_redis(without_redis: Flask) -> None:
+def test_flushing_a_pattern_requires_redis(without_redis: Flask) -> None:
     refused(without_redis, "flush", "token:*")
 
 
-def test_stats_add_up_all_processes_by_kind(
+def test_stats_add_up_the_counters_of_all_processes_by_kind(
     app: Flask, make_app: Callable[..., Flask], cached: None, user: User
 ) -> None:
     other = make_app()
@@ -91,7 +91,7 @@ def test_stats_add_up_all_processes_by_kind(
     assert found["memory"][0]["used"] > 0
 
 
-def test_stats_name_every_event_for_a_reader(app: Flask, cached: None, user: User) -> None:
+def test_stats_list_every_event(app: Flask, cached: None, user: User) -> None:
     code, output = run(app, "stats")
 
     lines = dict(line.split(None, 1) for line in output.splitlines())
@@ -101,7 +101,7 @@ def test_stats_name_every_event_for_a_reader(app: Flask, cached: None, user: Use
     assert set(EVENTS) <= lines.keys()
 
 
-def test_stats_say_that_redis_is_away(without_redis: Flask) -> None:
+def test_stats_report_that_redis_is_unavailable(without_redis: Flask) -> None:
     code, output = run(without_redis, "stats")
 
     assert code == 0
@@ -109,7 +109,7 @@ def test_stats_say_that_redis_is_away(without_redis: Flask) -> None:
 
 
 @pytest.mark.ends_in_disagreement
-def test_a_right_cache_passes_the_check_and_a_wrong_entry_fails_it(
+def test_a_correct_cache_passes_the_check_and_a_wrong_entry_fails_it(
     app: Flask, cached: None, redis_server: RedisServer, user: User
 ) -> None:
     assert run(app, "check") == (0, "entries compared: 9, different: 0\n")
@@ -129,7 +129,7 @@ def test_a_right_cache_passes_the_check_and_a_wrong_entry_fails_it(
     assert output.endswith("different: 1\n")
 
 
-def test_warming_fills_what_the_recently_active_need(
+def test_warming_caches_the_entries_of_recently_active_users(
     app: Flask, user: User, redis_server: RedisServer, move_time
 ) -> None:
     with app.app_context():
@@ -142,7 +142,7 @@ def test_warming_fills_what_the_recently_active_need(
         assert "users: 0" in run(app, "warm", "--hours", 1)[1]
 
 
-def test_a_flush_removes_every_entry_and_begins_an_epoch(
+def test_a_flush_removes_every_entry_and_starts_an_epoch(
     app: Flask, cached: None, redis_server: RedisServer
 ) -> None:
     epoch = app.extensions["token_cache"].database.state().epoch
@@ -158,7 +158,7 @@ def broken_seals(app: Flask) -> int:
     return app.extensions["token_cache"].counters.counted(Event.BROKEN_SEAL)
 
 
-def test_a_flush_without_redis_still_begins_an_epoch(without_redis: Flask) -> None:
+def test_a_flush_without_redis_still_starts_an_epoch(without_redis: Flask) -> None:
     epoch = without_redis.extensions["token_cache"].database.state().epoch
 
     code, output = run(without_redis, "flush")
@@ -168,7 +168,7 @@ def test_a_flush_without_redis_still_begins_an_epoch(without_redis: Flask) -> No
     assert without_redis.extensions["token_cache"].database.state().epoch == epoch + 1
 
 
-def test_a_backup_is_brought_back_with_its_times(
+def test_a_backup_is_restored_with_its_expiry_times(
     app: Flask, cached: None, redis_server: RedisServer, tmp_path: Path, user: User
 ) -> None:
     file = tmp_path / "backup"
@@ -187,7 +187,7 @@ def test_a_backup_is_brought_back_with_its_times(
     assert broken_seals(app) == 0
 
 
-def test_a_backup_from_before_a_change_brings_nothing_back_to_life(
+def test_an_outdated_backup_revives_no_ended_session_or_token(
     app: Flask, cached: None, tmp_path: Path
 ) -> None:
     run(app, "backup", tmp_path / "backup")
@@ -234,7 +234,7 @@ def test_another_deployments_backup_and_a_stale_one_are_refused(
         assert "too old" in refused(app, "restore", file)
 
 
-def test_damaged_lines_are_left_out(app: Flask, cached: None, tmp_path: Path) -> None:
+def test_damaged_lines_are_skipped(app: Flask, cached: None, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     run(app, "backup", file)
     lines = file.read_text().splitlines()
@@ -252,7 +252,7 @@ def test_an_unwritable_folder_is_named(app: Flask, tmp_path: Path) -> None:
     assert "Permission denied" in refused(app, "backup", tmp_path / "backup")
 
 
-def test_files_that_cannot_be_used_are_named(app: Flask, cached: None, tmp_path: Path) -> None:
+def test_unusable_files_are_named(app: Flask, cached: None, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.write_text("something else")
 
@@ -265,7 +265,7 @@ def test_files_that_cannot_be_used_are_named(app: Flask, cached: None, tmp_path:
 
 
 @pytest.mark.parametrize("command", ["check", "backup", "restore"])
-def test_without_redis_what_needs_it_says_so(
+def test_commands_that_need_redis_report_its_absence(
     without_redis: Flask, tmp_path: Path, command: str
 ) -> None:
     file = [] if command == "check" else [tmp_path / "file"]
@@ -274,9 +274,7 @@ def test_without_redis_what_needs_it_says_so(
     assert not (tmp_path / "file").exists()
 
 
-def test_without_a_redis_url_the_setting_is_named(
-    make_app: Callable[..., Flask], tmp_path: Path
-) -> None:
+def test_a_missing_redis_url_is_named(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     app = make_app(REDIS_URL="")
 
     assert "REDIS_URL" in refused(app, "check")
@@ -287,7 +285,7 @@ def test_without_a_redis_url_the_setting_is_named(
 
 
 @pytest.mark.parametrize("command", ["stats", "check", "warm", "flush"])
-def test_without_a_database_it_is_named(
+def test_an_unavailable_database_is_named(
     app: Flask, lose_database: Callable[[], None], command: str
 ) -> None:
     lose_database()

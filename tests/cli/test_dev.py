@@ -47,9 +47,7 @@ def launch() -> Iterator[Launch]:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_and_stops_without_a_trace(
-    launch: Launch, tmp_path: Path, stop: signal.Signals
-) -> None:
+def test_it_serves_and_stops_cleanly(launch: Launch, tmp_path: Path, stop: signal.Signals) -> None:
     port = free_port()
     process = launch(tmp_path / "instance", port)
     said = process.stdout.readline()
@@ -80,7 +78,7 @@ def read_until_served(process: "subprocess.Popen[str]") -> str:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_the_production_server_serves_and_stops_without_a_trace(
+def test_the_production_server_serves_and_stops_cleanly(
     launch: Launch, tmp_path: Path, stop: signal.Signals
 ) -> None:
     port = free_port()
@@ -102,9 +100,7 @@ def test_the_production_server_serves_and_stops_without_a_trace(
     process.communicate()
 
 
-def test_the_production_server_dies_with_a_launcher_that_is_killed(
-    launch: Launch, tmp_path: Path
-) -> None:
+def test_killing_the_launcher_ends_the_production_server(launch: Launch, tmp_path: Path) -> None:
     process = launch(tmp_path, free_port(), module="authapp.cli.serve", SERVE_WORKERS="2")
     read_until_served(process)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -117,7 +113,7 @@ def test_the_production_server_dies_with_a_launcher_that_is_killed(
 
 
 @pytest.mark.parametrize("after_seconds", [0.0, 0.2, 1.0])
-def test_a_signal_while_it_starts_is_heard(
+def test_a_signal_during_startup_is_handled(
     launch: Launch, tmp_path: Path, after_seconds: float
 ) -> None:
     process = launch(tmp_path / "instance", free_port())
@@ -143,7 +139,7 @@ def listens_to_signals(process: "subprocess.Popen[str]") -> bool:
     return bool(int(caught, 16) >> 14 & 1)
 
 
-def test_a_signal_that_wakes_another_thread_is_heard(launch: Launch, tmp_path: Path) -> None:
+def test_a_signal_delivered_to_another_thread_is_handled(launch: Launch, tmp_path: Path) -> None:
     process = launch(tmp_path / "instance", free_port())
     process.stdout.readline()
 
@@ -155,7 +151,7 @@ def test_a_signal_that_wakes_another_thread_is_heard(launch: Launch, tmp_path: P
     assert process.returncode == 0
 
 
-def test_a_second_start_keeps_the_secrets_and_others_cannot_read_them(
+def test_a_second_start_keeps_the_secrets_and_other_users_cannot_read_them(
     launch: Launch, tmp_path: Path
 ) -> None:
     kept = []
@@ -170,9 +166,7 @@ def test_a_second_start_keeps_the_secrets_and_others_cannot_read_them(
     assert (tmp_path / "secrets.env").stat().st_mode & 0o077 == 0
 
 
-def test_the_embedded_server_dies_with_a_launcher_that_is_killed(
-    launch: Launch, tmp_path: Path
-) -> None:
+def test_killing_the_launcher_ends_the_embedded_server(launch: Launch, tmp_path: Path) -> None:
     process = launch(tmp_path, free_port())
     process.stdout.readline()
     children = psutil.Process(process.pid).children(recursive=True)
@@ -184,7 +178,7 @@ def test_the_embedded_server_dies_with_a_launcher_that_is_killed(
     assert psutil.wait_procs(children, 5)[1] == []
 
 
-def test_a_redis_that_is_named_is_used(
+def test_a_configured_redis_is_used(
     launch: Launch, tmp_path: Path, redis_server: RedisServer
 ) -> None:
     port = free_port()
@@ -199,7 +193,7 @@ def test_a_redis_that_is_named_is_used(
         assert client.exists("jwt_keys")
 
 
-def test_a_command_works_on_what_it_serves(launch: Launch, tmp_path: Path) -> None:
+def test_make_flask_works_on_the_served_data(launch: Launch, tmp_path: Path) -> None:
     port = free_port()
     process = launch(tmp_path, port)
     process.stdout.readline()
@@ -218,7 +212,7 @@ def test_a_command_works_on_what_it_serves(launch: Launch, tmp_path: Path) -> No
     assert rotated.stdout.split()[0] in published
 
 
-def test_a_database_that_is_away_is_one_line(launch: Launch, tmp_path: Path) -> None:
+def test_an_unavailable_database_is_reported_in_one_line(launch: Launch, tmp_path: Path) -> None:
     process = launch(tmp_path, free_port(), DATABASE_URL="postgresql://127.0.0.1:1/none")
     _, errors = process.communicate(timeout=30)
 
@@ -227,7 +221,7 @@ def test_a_database_that_is_away_is_one_line(launch: Launch, tmp_path: Path) -> 
     assert errors.count("\n") == 1
 
 
-def test_a_taken_port_is_one_line(launch: Launch, tmp_path: Path) -> None:
+def test_a_taken_port_is_reported_in_one_line(launch: Launch, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -240,7 +234,7 @@ def test_a_taken_port_is_one_line(launch: Launch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["nine", "-1", "99999"])
-def test_a_bad_port_is_one_line(launch: Launch, tmp_path: Path, port: str) -> None:
+def test_a_bad_port_is_reported_in_one_line(launch: Launch, tmp_path: Path, port: str) -> None:
     process = launch(tmp_path, 0, PORT=port)
     _, errors = process.communicate(timeout=30)
 

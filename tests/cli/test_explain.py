@@ -53,7 +53,7 @@ def test_an_api_token_is_explained_by_value_and_by_id(app: Flask, user: User) ->
     assert explain(app, said["id"]) == said
 
 
-def test_a_token_that_was_revoked_says_why_and_when(app: Flask, user: User) -> None:
+def test_a_revoked_token_is_explained_with_reason_and_time(app: Flask, user: User) -> None:
     value = new_token(app, user, "tokens:read")
     with app.app_context():
         token = find(value)
@@ -65,7 +65,7 @@ def test_a_token_that_was_revoked_says_why_and_when(app: Flask, user: User) -> N
     assert said["revoked"]
 
 
-def test_a_right_id_with_a_wrong_secret_is_forged(app: Flask, user: User) -> None:
+def test_a_correct_id_with_a_wrong_secret_is_reported_as_forged(app: Flask, user: User) -> None:
     with app.app_context():
         token = find(new_token(app, user, "tokens:read"))
         link = add_link(user.id)[0]
@@ -83,7 +83,9 @@ def session(app: Flask, user: User) -> SignedIn:
     return begin(app, user)
 
 
-def test_tokens_of_a_session_say_how_it_ended(app: Flask, session: SignedIn) -> None:
+def test_session_tokens_are_explained_with_how_the_session_ended(
+    app: Flask, session: SignedIn
+) -> None:
     identity = session.identity
     for value, kind in (
         (session.access_token, "access token"),
@@ -99,7 +101,7 @@ def test_tokens_of_a_session_say_how_it_ended(app: Flask, session: SignedIn) -> 
         assert explain(app, value)["state"] == "invalid: signed_out"
 
 
-def test_an_access_token_that_is_too_old_or_altered_says_so(
+def test_an_expired_or_altered_access_token_is_reported_as_such(
     app: Flask, session: SignedIn, move_time
 ) -> None:
     head, payload, _ = session.access_token.split(".")
@@ -152,16 +154,14 @@ def test_a_token_can_be_piped_in(app: Flask, user: User) -> None:
      "\x00" * 43, "x" * 9000, make_api_token("aut", UUID(int=1), bytes(32)),
      make_link_token(UUID(int=1), bytes(32))],
 )  # fmt: skip
-def test_what_is_none_of_ours_is_told_in_one_line(app: Flask, text: str) -> None:
+def test_an_unrecognized_value_is_reported_in_one_line(app: Flask, text: str) -> None:
     code, output = run(app, text)
 
     assert code == 1
     assert output == "Error: neither a token of this site nor the id of one\n"
 
 
-def test_nothing_that_is_kept_of_a_secret_is_ever_told(
-    app: Flask, user: User, session: SignedIn
-) -> None:
+def test_stored_secrets_are_never_printed(app: Flask, user: User, session: SignedIn) -> None:
     new_token(app, user, "tokens:read")
     with app.app_context():
         add_link(user.id)

@@ -21,7 +21,7 @@ def live(app: Flask) -> dict[str, str]:
     return {row[2]: row[-1] for row in rows}
 
 
-def test_a_key_that_programs_may_not_know_yet_is_not_rotated_to(
+def test_rotation_waits_until_programs_can_know_the_next_key(
     app: Flask, move_time: Callable
 ) -> None:
     # The keys of a new database may be some minutes old.
@@ -37,7 +37,7 @@ def test_a_key_that_programs_may_not_know_yet_is_not_rotated_to(
         assert key_states(app) == ["active", "next", "retired", "retired"]
 
 
-def test_a_program_in_use_that_lacks_the_next_key_is_named(
+def test_an_active_program_without_the_next_key_is_named(
     app: Flask, client: FlaskClient, move_time: Callable
 ) -> None:
     run_keys(app, "rotate", "--force")
@@ -55,7 +55,7 @@ def test_a_program_in_use_that_lacks_the_next_key_is_named(
         assert run_keys(app, "rotate")[0] == 0
 
 
-def test_a_program_that_has_gone_is_waited_for_no_longer_than_a_day(
+def test_rotation_waits_at_most_a_day_for_an_absent_program(
     app: Flask, client: FlaskClient, move_time: Callable
 ) -> None:
     fetch_keys(client, "gone/1.0")
@@ -67,7 +67,7 @@ def test_a_program_that_has_gone_is_waited_for_no_longer_than_a_day(
         assert run_keys(app, "rotate")[0] == 0
 
 
-def test_who_has_which_key_is_listed(app: Flask, client: FlaskClient) -> None:
+def test_the_list_shows_which_programs_have_the_next_key(app: Flask, client: FlaskClient) -> None:
     fetch_keys(client, "search/2.0")
     run_keys(app, "rotate", "--force")
     fetch_keys(client, "billing/1.0")
@@ -93,7 +93,7 @@ def test_rotation_by_cron_waits_until_it_is_due(app: Flask, move_time: Callable)
 @pytest.mark.parametrize(
     "span", ["", "30", "soon", "-30d", "0d", "9999999999d", "30 parsecs", "\x00", "\udcff", "٣d"]
 )
-def test_a_span_that_is_none_is_refused(app: Flask, span: str) -> None:
+def test_an_invalid_duration_is_refused(app: Flask, span: str) -> None:
     code, output = run_keys(app, "rotate", "--force", "--if-older-than", span)
 
     assert code == 2
@@ -120,7 +120,7 @@ def test_live_sessions_are_counted_by_the_key_that_signed_their_latest_token(
         assert live(app)["retired"] == "0"
 
 
-def test_a_compromised_key_has_a_successor_in_every_process_at_once(
+def test_revoking_a_key_replaces_it_in_every_process_at_once(
     app: Flask, make_app: Callable[..., Flask], user: User
 ) -> None:
     elsewhere = make_app()
@@ -140,7 +140,7 @@ def test_a_compromised_key_has_a_successor_in_every_process_at_once(
     assert cookie(client, "access_token") != before
 
 
-def test_the_key_encryption_key_is_changed_without_anybody_noticing(
+def test_changing_the_key_encryption_key_interrupts_no_session(
     app: Flask, make_app: Callable[..., Flask], environ: dict[str, str], user: User
 ) -> None:
     old = environ["KEY_ENCRYPTION_KEYS"]
@@ -163,7 +163,7 @@ def test_the_key_encryption_key_is_changed_without_anybody_noticing(
     sign_in(only_new.test_client())
 
 
-def test_a_key_encryption_key_that_opens_nothing_is_an_outage_and_one_line(
+def test_a_wrong_key_encryption_key_is_reported_in_one_line(
     make_app: Callable[..., Flask], user: User
 ) -> None:
     lost = make_app(KEY_ENCRYPTION_KEYS=base64.urlsafe_b64encode(os.urandom(32)).decode())

@@ -22,7 +22,7 @@ def published(client: FlaskClient) -> list[dict[str, str]]:
     return answer.get_json()["keys"]
 
 
-def test_a_key_goes_from_next_to_active_to_retired(app: Flask, client: FlaskClient) -> None:
+def test_a_key_moves_from_next_to_active_to_retired(app: Flask, client: FlaskClient) -> None:
     assert key_states(app) == ["active", "next"]
     before = {key["kid"] for key in published(client)}
 
@@ -34,7 +34,7 @@ def test_a_key_goes_from_next_to_active_to_retired(app: Flask, client: FlaskClie
     assert output.split()[0] in before
 
 
-def test_a_revoked_key_is_published_no_more(app: Flask, client: FlaskClient) -> None:
+def test_a_revoked_key_is_no_longer_published(app: Flask, client: FlaskClient) -> None:
     kid = published(client)[0]["kid"]
 
     assert run_keys(app, "revoke", kid)[0] == 0
@@ -72,7 +72,7 @@ def test_a_key_whose_id_begins_with_a_dash_is_explained_and_revoked(
     assert client.get("/api/v1/me", headers=header).status_code == 401
 
 
-def test_nothing_private_is_ever_published(app: Flask, client: FlaskClient) -> None:
+def test_private_key_parts_are_never_published(app: Flask, client: FlaskClient) -> None:
     for key in published(client):
         assert not PRIVATE_MEMBERS & set(key)
         assert key["use"] == "sig"
@@ -85,7 +85,7 @@ def test_a_kid_is_the_thumbprint_of_its_key(app: Flask, client: FlaskClient) -> 
         assert keys.keyring.thumbprint(key) == key["kid"]
 
 
-def test_a_retired_key_is_pruned_once_its_tokens_are_over(app: Flask, move_time) -> None:
+def test_a_retired_key_is_pruned_once_its_tokens_have_expired(app: Flask, move_time) -> None:
     run_keys(app, "rotate", "--force")
     assert run_keys(app, "prune") == (0, "")
 
@@ -103,7 +103,7 @@ def test_a_refusal_is_one_line_and_exit_code_1(app: Flask, arguments: list[str])
     assert len(output.splitlines()) == 1
 
 
-def test_an_unmigrated_database_is_named_in_one_line(make_app, tmp_path) -> None:
+def test_an_unmigrated_database_is_reported_in_one_line(make_app, tmp_path) -> None:
     code, output = run_keys(make_app(DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}"), "list")
 
     assert code == 1
@@ -111,7 +111,7 @@ def test_an_unmigrated_database_is_named_in_one_line(make_app, tmp_path) -> None
     assert len(output.splitlines()) == 1
 
 
-def test_another_program_verifies_with_what_is_published(live_server: str, app: Flask) -> None:
+def test_another_program_can_load_the_published_keys(live_server: str, app: Flask) -> None:
     fetched = PyJWKClient(f"{live_server}/.well-known/jwks.json").get_signing_keys()
 
     with app.app_context():

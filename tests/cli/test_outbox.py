@@ -43,7 +43,7 @@ def start_worker(environ: dict[str, str], mail_server: MailServer) -> Iterator[C
         process.wait()
 
 
-def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
+def test_no_message_is_lost_when_a_worker_is_killed_while_sending(
     start_worker: Callable,
     mailing_app: Flask,
     mail_server: MailServer,
@@ -74,7 +74,7 @@ def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
     assert sorted(mail_server.recipients) == sorted(f"{number}@example.org" for number in range(12))
 
 
-def test_a_worker_finishes_the_message_at_hand_when_it_is_told_to_stop(
+def test_a_worker_finishes_the_current_message_before_it_stops(
     start_worker: Callable,
     mailing_app: Flask,
     mail_server: MailServer,
@@ -105,7 +105,7 @@ def working(app: Flask) -> Iterator[Worker]:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_worker_lives_through_an_outage_of_the_database_and_says_it_once(
+def test_a_worker_survives_a_database_outage_and_logs_it_once(
     mailing_app: Flask,
     mail_server: MailServer,
     database_url: str,
@@ -134,7 +134,7 @@ def test_a_worker_lives_through_an_outage_of_the_database_and_says_it_once(
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_worker_outlives_its_database(
+def test_a_worker_survives_the_loss_of_its_database(
     mailing_app: Flask, lose_database: Callable, caplog: pytest.LogCaptureFixture
 ) -> None:
     with working(mailing_app) as worker:
@@ -145,7 +145,7 @@ def test_a_worker_outlives_its_database(
         assert worker.is_alive()
 
 
-def test_a_worker_lives_through_an_outage_of_redis(
+def test_a_worker_survives_a_redis_outage(
     mailing_app: Flask,
     mail_server: MailServer,
     redis_server,
@@ -185,7 +185,7 @@ def dead(mailing_app: Flask, mail_server: MailServer) -> OutboxMessage:
     return message
 
 
-def test_what_waits_and_what_died_is_listed_without_what_it_says(
+def test_waiting_and_dead_messages_are_listed_without_their_content(
     mailing_app: Flask,
     dead: OutboxMessage,
 ) -> None:
@@ -208,7 +208,7 @@ def test_what_waits_and_what_died_is_listed_without_what_it_says(
     assert len(run(mailing_app, "list", "--limit", "1").splitlines()) == 1
 
 
-def test_a_dead_message_is_tried_again(
+def test_a_dead_message_can_be_retried(
     mailing_app: Flask,
     dead: OutboxMessage,
     mail_server: MailServer,
@@ -222,7 +222,7 @@ def test_a_dead_message_is_tried_again(
     assert "already sent" in refused(mailing_app, "retry", id)
 
 
-def test_all_that_died_is_tried_again_and_what_is_too_old_is_not(
+def test_all_dead_messages_are_retried_except_expired_ones(
     mailing_app: Flask,
     dead: OutboxMessage,
     mail_server: MailServer,
@@ -245,7 +245,7 @@ def test_all_that_died_is_tried_again_and_what_is_too_old_is_not(
 @pytest.mark.parametrize(
     "arguments", [(), (str(uuid4()), "--all-dead"), (str(uuid4()),), ("nonsense",), ("\x00",)]
 )
-def test_a_retry_of_nothing_is_refused_in_words(
+def test_an_invalid_retry_is_refused_with_an_explanation(
     mailing_app: Flask,
     arguments: tuple[str, ...],
 ) -> None:

@@ -33,7 +33,7 @@ def id_of(app: Flask, value: str) -> str:
         return str(find(value).id)
 
 
-def test_a_live_token_is_told_with_its_place_and_never_itself(
+def test_a_live_token_is_reported_with_its_location_but_not_its_value(
     app: Flask, user: User, value: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "settings.py"
@@ -46,14 +46,14 @@ def test_a_live_token_is_told_with_its_place_and_never_itself(
     assert value[:30] not in ended.output
 
 
-def test_what_is_piped_in_is_read(app: Flask, value: str) -> None:
+def test_standard_input_is_scanned(app: Flask, value: str) -> None:
     for arguments in ([], ["-"]):
         ended = scan(app, *arguments, input=b"\xff\x00" + value.encode() + b"\n")
         assert ended.exit_code == 1
         assert ended.stdout.startswith("-:1  ")
 
 
-def test_nothing_live_exits_with_0(app: Flask, user: User, value: str) -> None:
+def test_a_scan_without_live_tokens_exits_with_0(app: Flask, user: User, value: str) -> None:
     id = UUID(id_of(app, value))
     with app.app_context():
         api_tokens.revoke(user.id, id, client=PROGRAM)
@@ -68,7 +68,7 @@ def test_nothing_live_exits_with_0(app: Flask, user: User, value: str) -> None:
     ]
 
 
-def test_revoking_ends_what_is_live_and_mails_its_owner(app: Flask, value: str) -> None:
+def test_revoking_revokes_live_tokens_and_emails_their_owner(app: Flask, value: str) -> None:
     ended = scan(app, "--revoke", input=f"{value} {value}".encode())
 
     assert ended.exit_code == 1
@@ -80,7 +80,7 @@ def test_revoking_ends_what_is_live_and_mails_its_owner(app: Flask, value: str) 
     assert scan(app, input=value.encode()).exit_code == 0
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_is_scanned(
+def test_unreadable_files_are_reported_and_the_rest_is_scanned(
     app: Flask, value: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "leak"
@@ -95,7 +95,9 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_scanned(
     assert str(file) in partly.stdout
 
 
-def test_a_database_that_is_away_is_no_all_clear(app: Flask, value: str, lose_database) -> None:
+def test_an_unavailable_database_is_not_reported_as_a_clean_scan(
+    app: Flask, value: str, lose_database
+) -> None:
     lose_database()
 
     ended = scan(app, input=value.encode())

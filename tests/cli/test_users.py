@@ -36,9 +36,7 @@ def newest_mail(app: Flask) -> OutboxMessage:
         return outbox.list_recent()[0]
 
 
-def test_an_account_that_is_made_belongs_to_whoever_reads_the_mail(
-    app: Flask, client: FlaskClient
-) -> None:
+def test_the_recipient_of_the_invitation_sets_the_password(app: Flask, client: FlaskClient) -> None:
     code, output = run(app, "create", "New@Example.org")
 
     assert code == 0, output
@@ -53,7 +51,7 @@ def test_an_account_that_is_made_belongs_to_whoever_reads_the_mail(
     assert is_signed_in(client)
 
 
-def test_the_invitation_lasts_longer_than_a_forgotten_password_may(
+def test_an_invitation_is_valid_for_three_days(
     app: Flask, client: FlaskClient, move_time: Callable[..., object]
 ) -> None:
     run(app, "create", "new@example.org")
@@ -68,9 +66,7 @@ def test_the_invitation_lasts_longer_than_a_forgotten_password_may(
 
 
 @pytest.mark.parametrize("address", [EMAIL, " SOMEBODY@example.org", "nonsense", "", "a\n@b", "é@"])
-def test_no_account_is_made_twice_or_for_what_is_no_address(
-    app: Flask, user: User, address: str
-) -> None:
+def test_a_duplicate_or_invalid_address_is_refused(app: Flask, user: User, address: str) -> None:
     code, output = run(app, "create", "--", address)
 
     assert code == 1
@@ -82,7 +78,7 @@ def test_no_account_is_made_twice_or_for_what_is_no_address(
     "who",
     ["nobody@example.org", str(UUID(int=1)), "", "x" * 5000, "a\nb\x1b[31m", "\udcff", "%", "--"],
 )
-def test_who_is_not_there_is_one_line_and_exit_1(
+def test_an_unknown_user_is_reported_in_one_line_with_exit_code_1(
     app: Flask, user: User, command: str, who: str
 ) -> None:
     code, output = run(app, command, "--", who)
@@ -93,7 +89,7 @@ def test_who_is_not_there_is_one_line_and_exit_1(
     assert "\x1b" not in output
 
 
-def test_show_tells_the_state_and_why_sessions_ended(
+def test_show_prints_the_account_state_and_why_sessions_ended(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -114,7 +110,7 @@ def test_show_tells_the_state_and_why_sessions_ended(
     assert "tokens: none" in text
 
 
-def test_what_people_wrote_does_not_reach_the_terminal_raw(app: Flask, user: User) -> None:
+def test_user_text_is_escaped_for_the_terminal(app: Flask, user: User) -> None:
     with app.app_context():
         activity.note(user.id, Activity.SIGNED_IN, HERE, name="\x1b]0;owned\x07")
         db.session.commit()
@@ -125,9 +121,7 @@ def test_what_people_wrote_does_not_reach_the_terminal_raw(app: Flask, user: Use
     assert "owned" in text
 
 
-def test_disabling_voids_what_a_thief_asked_for(
-    app: Flask, client: FlaskClient, user: User
-) -> None:
+def test_disabling_voids_pending_links(app: Flask, client: FlaskClient, user: User) -> None:
     sign_in(client)
     post(client, "/account/email", email="thief@example.org")
     with app.app_context():
@@ -141,7 +135,7 @@ def test_disabling_voids_what_a_thief_asked_for(
     assert client.get(link[1]).status_code == 410
 
 
-def test_disabling_ends_everything_at_once_and_enabling_lets_in_again(
+def test_disabling_ends_all_access_at_once_and_enabling_restores_sign_in(
     app: Flask, client: FlaskClient, make_app: Callable[..., Flask], user: User
 ) -> None:
     sign_in(client)
@@ -167,7 +161,7 @@ def test_disabling_ends_everything_at_once_and_enabling_lets_in_again(
     assert is_signed_in(client)
 
 
-def test_signing_out_says_how_many_and_who_did_it(
+def test_signing_out_reports_the_number_of_sessions_and_the_cause(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -180,7 +174,7 @@ def test_signing_out_says_how_many_and_who_did_it(
     assert run(app, "sign-out", EMAIL) == (0, "sessions ended: 0\n")
 
 
-def test_deleting_asks_first_and_leaves_nothing(
+def test_deleting_asks_for_confirmation_and_removes_everything(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -199,6 +193,6 @@ def test_deleting_asks_first_and_leaves_nothing(
         assert token_cache.get_refresh_tokens_by_user(user.id) == []
 
 
-def test_deleting_without_being_asked(app: Flask, user: User) -> None:
+def test_deleting_with_yes_asks_no_question(app: Flask, user: User) -> None:
     assert run(app, "delete", "--yes", EMAIL) == (0, f"deleted {user.id}\n")
     assert run(app, "delete", "--yes", EMAIL)[0] == 1
