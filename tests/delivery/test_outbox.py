@@ -38,7 +38,7 @@ def test_a_message_arrives_once_in_text_and_html(
     assert f">{link}<" in html
 
 
-def test_a_mail_has_the_headers_that_an_automatic_one_owes(
+def test_a_mail_has_the_headers_of_an_automatic_message(
     make_app: Callable[..., Flask], mail_server: MailServer, mailing_app: Flask
 ) -> None:
     named = mailing_app.config  # the same server, with a name that needs quoting
@@ -64,7 +64,7 @@ def test_a_mail_has_the_headers_that_an_automatic_one_owes(
     assert mail["List-Unsubscribe"] is None
 
 
-def test_what_is_not_committed_is_not_sent(mailing_app: Flask, mail_server: MailServer) -> None:
+def test_an_uncommitted_message_is_not_sent(mailing_app: Flask, mail_server: MailServer) -> None:
     with mailing_app.app_context():
         add()
         db.session.delete(db.session.query(OutboxMessage).one())
@@ -77,7 +77,7 @@ def test_what_is_not_committed_is_not_sent(mailing_app: Flask, mail_server: Mail
     assert mail_server.recipients == ["somebody@example.org"]
 
 
-def test_a_message_that_was_sent_says_nothing_any_more(mailing_app: Flask) -> None:
+def test_the_content_of_a_sent_message_is_erased(mailing_app: Flask) -> None:
     with mailing_app.app_context():
         message = add(body="https://example.org/secret", html="<p>secret</p>")
 
@@ -86,7 +86,7 @@ def test_a_message_that_was_sent_says_nothing_any_more(mailing_app: Flask) -> No
         assert (stored(message).body, stored(message).html) == ("", None)
 
 
-def test_without_a_server_development_keeps_what_was_not_really_sent(app: Flask) -> None:
+def test_development_without_a_server_keeps_the_content_of_messages(app: Flask) -> None:
     with app.app_context():
         message = add(body="https://example.org/secret")
 
@@ -95,7 +95,7 @@ def test_without_a_server_development_keeps_what_was_not_really_sent(app: Flask)
         assert stored(message).body == "https://example.org/secret"
 
 
-def test_the_pauses_grow_are_spread_and_end(
+def test_retry_delays_grow_with_jitter_until_the_last_try(
     mailing_app: Flask, mail_server: MailServer, move_time: Callable
 ) -> None:
     mail_server.on_recipient = lambda _recipient: "451 4.7.1 come back later"
@@ -120,7 +120,7 @@ def test_the_pauses_grow_are_spread_and_end(
     assert max(pauses) < timedelta(hours=1.2)
 
 
-def test_a_message_that_grows_useless_dies_and_is_wiped(
+def test_an_expired_message_dies_and_is_wiped(
     mailing_app: Flask, mail_server: MailServer, move_time: Callable
 ) -> None:
     mail_server.on_recipient = lambda _recipient: "451 4.7.1 come back later"
@@ -138,7 +138,7 @@ def test_a_message_that_grows_useless_dies_and_is_wiped(
     assert mail_server.messages == []
 
 
-def test_a_dead_message_is_wiped_once_it_is_of_no_use(
+def test_a_dead_message_is_wiped_once_it_expires(
     mailing_app: Flask, mail_server: MailServer, move_time: Callable
 ) -> None:
     mail_server.on_recipient = lambda _recipient: "550 5.1.1 nobody of that name"
@@ -189,7 +189,7 @@ def test_a_later_message_waits_for_an_earlier_one_to_the_same_person(
     ]
 
 
-def test_a_dead_message_holds_nobody_up(
+def test_a_dead_message_does_not_block_later_ones(
     mailing_app: Flask, mail_server: MailServer, people: tuple[User, User]
 ) -> None:
     somebody, _other = people
@@ -202,7 +202,7 @@ def test_a_dead_message_holds_nobody_up(
     assert mail_server.recipients == ["second@example.org"]
 
 
-def test_a_claim_that_ran_out_is_taken_again_and_the_slow_worker_changes_nothing(
+def test_an_expired_claim_is_taken_over_and_the_slow_worker_changes_nothing(
     mailing_app: Flask, mail_server: MailServer, move_time: Callable
 ) -> None:
     with mailing_app.app_context():
@@ -220,7 +220,7 @@ def test_a_claim_that_ran_out_is_taken_again_and_the_slow_worker_changes_nothing
     assert len(mail_server.messages) == 1
 
 
-def test_workers_at_once_send_each_message_once(
+def test_concurrent_workers_send_each_message_once(
     mailing_app: Flask, mail_server: MailServer
 ) -> None:
     with mailing_app.app_context():
@@ -240,7 +240,7 @@ def test_workers_at_once_send_each_message_once(
     assert sorted(mail_server.recipients) == sorted(f"{number}@example.org" for number in range(40))
 
 
-def test_no_transaction_is_open_while_a_server_is_spoken_to(mailing_app: Flask) -> None:
+def test_no_transaction_is_open_while_a_message_is_sent(mailing_app: Flask) -> None:
     with mailing_app.app_context():
         add()
 
@@ -252,7 +252,7 @@ def test_no_transaction_is_open_while_a_server_is_spoken_to(mailing_app: Flask) 
         assert Counter(delivery.deliver_due(look)) == {Outcome.SENT: 1}
 
 
-def test_a_server_that_is_away_costs_one_try_a_round(
+def test_an_unavailable_server_costs_one_try_per_round(
     mailing_app: Flask, mail_server: MailServer
 ) -> None:
     mail_server.on_data = hang_up
@@ -280,7 +280,7 @@ def test_old_messages_are_purged_and_waiting_ones_are_not(
         assert [message.id for message in outbox.list_recent()] == [waiting]
 
 
-def test_a_fault_of_ours_stands_in_nobodys_way_and_ends(
+def test_an_internal_error_blocks_no_other_message_and_is_retried_to_the_limit(
     mailing_app: Flask, move_time: Callable
 ) -> None:
     with mailing_app.app_context():

@@ -64,7 +64,7 @@ def add_text(**fields: object) -> OutboxMessage:
     return add(channel="sms", recipient=NUMBER, body="123 456 is your authapp code.", **fields)
 
 
-def test_the_webhook_is_asked_with_a_signature_over_id_time_and_body(
+def test_the_webhook_request_is_signed_over_id_time_and_body(
     webhook_app: Flask, service: TextService
 ) -> None:
     with webhook_app.app_context():
@@ -90,7 +90,7 @@ def test_the_webhook_is_asked_with_a_signature_over_id_time_and_body(
     }
 
 
-def test_twilio_is_asked_as_its_api_wants(twilio_app: Flask, service: TextService) -> None:
+def test_a_twilio_request_follows_its_api(twilio_app: Flask, service: TextService) -> None:
     service.answer = lambda _request: MADE
     with twilio_app.app_context():
         add_text()
@@ -108,7 +108,7 @@ def test_twilio_is_asked_as_its_api_wants(twilio_app: Flask, service: TextServic
     }
 
 
-def test_a_messaging_service_of_twilio_is_named_as_one(
+def test_a_twilio_messaging_service_is_named_as_one(
     make_app: Callable[..., Flask], service: TextService
 ) -> None:
     service.answer = lambda _request: MADE
@@ -136,7 +136,7 @@ def test_a_messaging_service_of_twilio_is_named_as_one(
         (302, MADE[1], Outcome.PUT_BACK),
     ],
 )
-def test_what_twilio_answers(
+def test_each_twilio_response_has_its_outcome(
     twilio_app: Flask, service: TextService, status: int, body: bytes, outcome: Outcome
 ) -> None:
     service.answer = lambda _request: (status, body)
@@ -161,7 +161,7 @@ def test_what_twilio_answers(
         (307, b"", Outcome.PUT_BACK),
     ],
 )
-def test_what_the_webhook_answers(
+def test_each_webhook_response_has_its_outcome(
     webhook_app: Flask, service: TextService, status: int, body: bytes, outcome: Outcome
 ) -> None:
     service.answer = lambda _request: (status, body)
@@ -188,7 +188,7 @@ def test_a_service_that_hangs_up_gets_the_same_message_again(
     assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
 
 
-def test_a_service_that_hangs_is_given_up_in_time(webhook_app: Flask, service: TextService) -> None:
+def test_a_service_that_hangs_times_out(webhook_app: Flask, service: TextService) -> None:
     goes_on = threading.Event()
     service.answer = lambda _request: goes_on.wait(10) and (200, b"")
     with webhook_app.app_context():
@@ -200,7 +200,7 @@ def test_a_service_that_hangs_is_given_up_in_time(webhook_app: Flask, service: T
     goes_on.set()
 
 
-def test_messages_go_over_one_connection(webhook_app: Flask, service: TextService) -> None:
+def test_messages_share_one_connection(webhook_app: Flask, service: TextService) -> None:
     with webhook_app.app_context():
         for _ in range(4):
             add_text()
@@ -217,14 +217,16 @@ def test_messages_go_over_one_connection(webhook_app: Flask, service: TextServic
         ({"SMS_WEBHOOK_SECRET": "whsec_short"}, "SMS_WEBHOOK_SECRET"),
     ],
 )
-def test_what_a_service_needs_is_asked_for_at_the_start(
+def test_a_missing_service_setting_prevents_startup(
     make_app: Callable[..., Flask], given: dict[str, str], missing: str
 ) -> None:
     with pytest.raises(ConfigError, match=missing):
         make_app(**given)
 
 
-def test_without_a_service_only_development_claims_to_send(make_app: Callable[..., Flask]) -> None:
+def test_only_development_pretends_to_send_without_a_service(
+    make_app: Callable[..., Flask],
+) -> None:
     for changes, can_send in (({}, True), (PRODUCTION, False)):
         with make_app(**changes).app_context():
             assert sms.can_send() is can_send

@@ -40,7 +40,7 @@ def running(**options: object) -> Iterator[MailServer]:
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_mail_goes_to_a_server_that_proves_who_it_is(
+def test_mail_is_sent_to_a_server_with_a_trusted_certificate(
     make_app: Callable[..., Flask], authority: Authority, security: str
 ) -> None:
     with running(**tls_options(security, authority)) as server:
@@ -54,7 +54,7 @@ def test_mail_goes_to_a_server_that_proves_who_it_is(
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_server_that_nobody_vouches_for_gets_nothing(
+def test_a_server_with_an_untrusted_certificate_gets_no_mail(
     make_app: Callable[..., Flask], authority: Authority, security: str
 ) -> None:
     with running(**tls_options(security, authority)) as server:
@@ -69,7 +69,7 @@ def test_a_server_that_nobody_vouches_for_gets_nothing(
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_server_with_another_ones_certificate_gets_nothing(
+def test_a_server_with_a_certificate_for_another_name_gets_no_mail(
     make_app: Callable[..., Flask], tmp_path: Path, security: str
 ) -> None:
     authority = Authority(tmp_path, "mail.example.org")
@@ -82,7 +82,7 @@ def test_a_server_with_another_ones_certificate_gets_nothing(
     assert server.messages == []
 
 
-def test_a_server_without_starttls_gets_nothing(make_app: Callable[..., Flask]) -> None:
+def test_a_server_without_starttls_gets_no_mail(make_app: Callable[..., Flask]) -> None:
     with running() as server:
         app = make_app(**mail_settings(server.port, MAIL_SECURITY="starttls"))
         with app.app_context():
@@ -95,7 +95,7 @@ def test_a_server_without_starttls_gets_nothing(make_app: Callable[..., Flask]) 
 
 
 @pytest.mark.parametrize("content", [None, "nothing of the kind"])
-def test_an_authority_that_cannot_be_read_stops_the_start(
+def test_an_unreadable_ca_file_prevents_startup(
     make_app: Callable[..., Flask], tmp_path: Path, content: str | None
 ) -> None:
     file = tmp_path / "authority.pem"
@@ -106,7 +106,7 @@ def test_an_authority_that_cannot_be_read_stops_the_start(
         make_app(MAIL_CA_FILE=str(file))
 
 
-def test_a_batch_goes_over_one_connection(mailing_app: Flask, mail_server: MailServer) -> None:
+def test_a_batch_shares_one_connection(mailing_app: Flask, mail_server: MailServer) -> None:
     with mailing_app.app_context():
         for number in range(5):
             add(recipient=f"{number}@example.org")
@@ -117,7 +117,7 @@ def test_a_batch_goes_over_one_connection(mailing_app: Flask, mail_server: MailS
     assert mail_server.connections == 1
 
 
-def test_one_refused_recipient_dies_and_the_others_go_on(
+def test_a_refused_recipient_does_not_affect_the_others(
     mailing_app: Flask, mail_server: MailServer
 ) -> None:
     mail_server.on_recipient = lambda to: "550 5.1.1 nobody" if to.startswith("1") else "250 known"
@@ -131,7 +131,7 @@ def test_one_refused_recipient_dies_and_the_others_go_on(
 
 
 @pytest.mark.parametrize("answer", ["450 4.2.0 greylisted", "452 full", "552 5.2.2 mailbox full"])
-def test_a_refusal_for_now_is_tried_again(
+def test_a_temporary_refusal_is_retried(
     mailing_app: Flask, mail_server: MailServer, move_time: Callable, answer: str
 ) -> None:
     mail_server.on_recipient = lambda _recipient: answer
@@ -145,7 +145,9 @@ def test_a_refusal_for_now_is_tried_again(
     assert len(mail_server.messages) == 1
 
 
-def test_content_that_is_refused_dies_at_once(mailing_app: Flask, mail_server: MailServer) -> None:
+def test_a_message_with_refused_content_dies_at_once(
+    mailing_app: Flask, mail_server: MailServer
+) -> None:
     mail_server.on_data = lambda _recipient: "554 5.7.1 this looks like something we do not take"
     with mailing_app.app_context():
         add()
@@ -153,7 +155,7 @@ def test_content_that_is_refused_dies_at_once(mailing_app: Flask, mail_server: M
         assert deliver() == {Outcome.DEAD: 1}
 
 
-def test_a_server_that_hangs_is_given_up_in_time(
+def test_a_server_that_hangs_times_out(
     make_app: Callable[..., Flask], mail_server: MailServer, move_time: Callable
 ) -> None:
     mail_server.on_data = hang
@@ -171,7 +173,7 @@ def test_a_server_that_hangs_is_given_up_in_time(
 @pytest.mark.parametrize(
     "greeting", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"554 no\r\n"]
 )
-def test_what_is_no_mail_server_costs_a_try_in_time(
+def test_a_server_that_does_not_speak_smtp_costs_one_try(
     make_app: Callable[..., Flask], greeting: bytes | None
 ) -> None:
     with socket.create_server((HOST, 0)) as listener:
@@ -198,7 +200,7 @@ def greet(listener: socket.socket, greeting: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"MAIL_SERVER": "x" * 70}, {"MAIL_USERNAME": "jos\u00e9"}])
-def test_a_setting_that_no_server_understands_lets_no_message_die(
+def test_an_unusable_setting_does_not_kill_messages(
     make_app: Callable[..., Flask], mail_server: MailServer, changes: dict[str, str]
 ) -> None:
     with make_app(**{**mail_settings(mail_server.port), **changes}).app_context():
@@ -207,7 +209,7 @@ def test_a_setting_that_no_server_understands_lets_no_message_die(
         assert deliver() == {Outcome.PUT_BACK: 1}
 
 
-def test_a_server_that_hangs_up_mid_message_gets_it_again(
+def test_a_message_is_resent_after_the_server_hangs_up_midway(
     mailing_app: Flask, mail_server: MailServer, move_time: Callable
 ) -> None:
     mail_server.on_data = hang_up
@@ -221,7 +223,7 @@ def test_a_server_that_hangs_up_mid_message_gets_it_again(
     assert len(mail_server.messages) == 1
 
 
-def test_a_lost_answer_is_where_a_second_copy_comes_from_and_it_can_be_told(
+def test_a_duplicate_after_a_lost_reply_has_the_same_message_id(
     mailing_app: Flask, mail_server: MailServer, move_time: Callable
 ) -> None:
     mail_server.on_data = hang_up_after_taking
@@ -237,7 +239,7 @@ def test_a_lost_answer_is_where_a_second_copy_comes_from_and_it_can_be_told(
     assert first["Message-ID"] == second["Message-ID"]
 
 
-def test_a_server_that_hangs_up_after_its_answer_got_the_message_once(
+def test_a_server_that_hangs_up_after_its_reply_gets_the_message_once(
     mailing_app: Flask, mail_server: MailServer
 ) -> None:
     mail_server.is_rude = True
@@ -249,7 +251,7 @@ def test_a_server_that_hangs_up_after_its_answer_got_the_message_once(
         assert stored(message).sent_at
 
 
-def test_a_server_that_stops_and_comes_back_misses_nothing(
+def test_a_restarted_server_gets_every_message(
     mailing_app: Flask, mail_server: MailServer, move_time: Callable
 ) -> None:
     with mailing_app.app_context():
@@ -266,7 +268,7 @@ def test_a_server_that_stops_and_comes_back_misses_nothing(
     assert sorted(mail_server.recipients) == [f"{number}@example.org" for number in range(6)]
 
 
-def test_an_address_that_no_header_can_hold_dies_at_once(mailing_app: Flask) -> None:
+def test_a_message_to_an_unencodable_address_dies_at_once(mailing_app: Flask) -> None:
     with mailing_app.app_context():
         message = add(recipient="jos\u00e9@example.org")
 

@@ -41,7 +41,7 @@ def test_text_and_html_say_the_same(message: str) -> None:
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.rglob("*.html")), ids=lambda file: file.name)
-def test_mails_show_no_image_and_load_nothing(file: Path) -> None:
+def test_mails_load_no_images_or_other_resources(file: Path) -> None:
     assert not re.search(r"<img|<script|<link|url\(|src=|http[s]?:", file.read_text())
 
 
@@ -49,7 +49,7 @@ def test_mails_show_no_image_and_load_nothing(file: Path) -> None:
     ("minutes", "said"),
     [(1, "1 minute"), (90, "90 minutes"), (60, "1 hour"), (1440, "24 hours"), (10080, "7 days")],
 )
-def test_a_lifetime_is_told_in_its_largest_whole_unit(app: Flask, minutes: int, said: str) -> None:
+def test_a_lifetime_is_shown_in_its_largest_whole_unit(app: Flask, minutes: int, said: str) -> None:
     context = {"email": "somebody@example.org", "link": "https://x.example", "code": "123456"}
 
     with app.test_request_context():
