@@ -107,7 +107,7 @@ def test_a_session_that_ended_is_refused_by_every_worker(server: AppServer, user
     assert answers == {HTTPStatus.UNAUTHORIZED}
 
 
-def test_slow_bodies_keep_no_one_waiting(server: AppServer, user: User) -> None:
+def test_slow_bodies_do_not_delay_other_requests(server: AppServer, user: User) -> None:
     proof = sign_in(server)
 
     for number in (1, 8, WORKERS * THREADS * 2):
@@ -121,7 +121,7 @@ def test_slow_bodies_keep_no_one_waiting(server: AppServer, user: User) -> None:
             assert read_all(connection).startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_body_that_is_cut_short_harms_no_one(server: AppServer, user: User) -> None:
+def test_a_truncated_body_does_not_affect_other_requests(server: AppServer, user: User) -> None:
     for _ in range(WORKERS * THREADS * 2):
         send_slow_body(server).close()
 
@@ -129,7 +129,7 @@ def test_a_body_that_is_cut_short_harms_no_one(server: AppServer, user: User) ->
     sign_in(server)
 
 
-def test_a_body_that_is_too_large_is_refused(server: AppServer, app: Flask) -> None:
+def test_an_oversized_body_is_refused(server: AppServer, app: Flask) -> None:
     size = app.config["MAX_CONTENT_LENGTH"] + 1
     body = b" " * size
     head = ("POST /api/v1/login HTTP/1.1", "Host: a", "Content-Type: application/json")
@@ -143,7 +143,7 @@ def test_a_body_that_is_too_large_is_refused(server: AppServer, app: Flask) -> N
         assert answer.startswith(b"HTTP/1.1 413 "), framing
 
 
-def test_a_header_with_an_underscore_is_not_the_proxys(
+def test_a_header_with_an_underscore_is_not_trusted(
     server: AppServer, app: Flask, user: User
 ) -> None:
     forged = {"X-Forwarded-For": "192.0.2.7", "X_Forwarded_For": "203.0.113.9"}
@@ -168,7 +168,7 @@ ODD_LINES = (
 ODD_HEADERS = ("Host: a", "Host:", "Host: a b", "X-Other: \xe9")
 
 
-def test_odd_requests_are_no_errors_of_ours(server: AppServer) -> None:
+def test_odd_requests_cause_no_server_errors(server: AppServer) -> None:
     for line, header in product(ODD_LINES, ODD_HEADERS):
         answer = read_all(send_raw(server, line, header, "Connection: close"))
         assert answer.startswith(b"HTTP/1.1 "), (line, header)
@@ -210,7 +210,7 @@ def is_refused(server: AppServer) -> bool:
     return False
 
 
-def test_what_a_worker_remembers_is_written_when_it_stops(
+def test_a_stopping_worker_writes_its_pending_token_uses(
     server: AppServer, app: Flask, user: User
 ) -> None:
     token = new_token(app, user, Scope.ACCOUNT_READ)
@@ -223,7 +223,7 @@ def test_what_a_worker_remembers_is_written_when_it_stops(
         assert db.session.query(TokenUse).count() == 1
 
 
-def test_a_worker_that_is_killed_is_replaced(server: AppServer) -> None:
+def test_a_killed_worker_is_replaced(server: AppServer) -> None:
     workers = serving_processes(server)
 
     workers[0].kill()
@@ -254,7 +254,7 @@ def is_serving(process: psutil.Process) -> bool:
         ({"SECRET_KEY": ""}, "SECRET_KEY is missing"),
     ],
 )
-def test_a_bad_setting_is_one_line(
+def test_a_bad_setting_is_reported_in_one_line(
     environ: dict[str, str], change: dict[str, str], said: str
 ) -> None:
     done = start(environ, change)
@@ -264,7 +264,7 @@ def test_a_bad_setting_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
-def test_a_taken_port_is_one_line(environ: dict[str, str], server: AppServer) -> None:
+def test_a_taken_port_is_reported_in_one_line(environ: dict[str, str], server: AppServer) -> None:
     done = start(environ, {"SERVE_PORT": str(server.port)})
 
     assert done.returncode == 1
