@@ -40,7 +40,9 @@ def close(user: User, **columns: object) -> None:
     db.session.commit()
 
 
-def test_who_is_frozen_is_told_so_for_the_right_password_only(context: None, user: User) -> None:
+def test_only_the_right_password_reveals_that_an_account_is_frozen(
+    context: None, user: User
+) -> None:
     close(user, frozen_at=clock.now())
 
     with pytest.raises(AccountFrozen):
@@ -62,7 +64,7 @@ def test_a_disabled_account_looks_like_a_wrong_password(context: None, user: Use
 @pytest.mark.parametrize(
     ("column", "refusal"), [("disabled_at", AccountDisabled), ("frozen_at", AccountFrozen)]
 )
-def test_nothing_begins_for_an_account_that_is_closed(
+def test_nothing_can_start_for_a_disabled_or_frozen_account(
     context: None, user: User, column: str, refusal: type[Exception]
 ) -> None:
     close(user, **{column: clock.now()})
@@ -71,7 +73,7 @@ def test_nothing_begins_for_an_account_that_is_closed(
         account_status.require_active(user.id)
 
 
-def test_an_account_that_is_gone_is_not_found(context: None, user: User) -> None:
+def test_a_deleted_account_is_not_found(context: None, user: User) -> None:
     delete_user(user.id)
     db.session.commit()
 
@@ -79,7 +81,7 @@ def test_an_account_that_is_gone_is_not_found(context: None, user: User) -> None
         account_status.lock(user.id)
 
 
-def test_an_account_that_is_not_verified_gets_no_token_unless_it_may(
+def test_an_unverified_account_gets_no_token_unless_the_setting_allows_it(
     make_app: Callable[..., Flask], user: User
 ) -> None:
     wanted = {"name": "x", "scopes": [Scope.ACCOUNT_READ], "expires_at": None, "client": HERE}
@@ -93,7 +95,7 @@ def test_an_account_that_is_not_verified_gets_no_token_unless_it_may(
         assert api_tokens.create(user.id, **wanted)
 
 
-def test_everything_ends(context: None, user: User) -> None:
+def test_revoke_all_ends_sessions_and_tokens(context: None, user: User) -> None:
     sign_in(user.email, PASSWORD, remember=False, client=HERE)
     api_tokens.create(user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE)
 
@@ -106,12 +108,12 @@ def test_everything_ends(context: None, user: User) -> None:
     ]
 
 
-def test_every_reason_to_end_everything_can_revoke_tokens_too() -> None:
+def test_every_reason_for_ending_all_access_is_a_revoke_reason() -> None:
     assert {RevokeReason(reason) for reason in (EndReason.DISABLED, EndReason.FROZEN)}
 
 
 @pytest.mark.parametrize("change", ["frozen", "another password"])
-def test_a_sign_in_that_was_overtaken_begins_nothing(
+def test_a_sign_in_overtaken_by_a_change_starts_no_session(
     app: Flask, context: None, user: User, change: str
 ) -> None:
     def overtake() -> None:

@@ -18,7 +18,7 @@ from authapp.errors import InputRefused
         ("\ud800@example.org", "not_ascii"),
     ],
 )
-def test_what_no_mail_reaches_is_refused(raw: str, reason: str) -> None:
+def test_an_undeliverable_address_is_refused(raw: str, reason: str) -> None:
     with pytest.raises(InputRefused) as refusal:
         parse_email(raw)
 
@@ -26,9 +26,9 @@ def test_what_no_mail_reaches_is_refused(raw: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("raw", ["Name@Example.ORG", " name@example.org ", "NAME@example.org"])
-def test_spellings_of_one_address_are_one_account(raw: str) -> None:
+def test_spellings_of_one_address_are_equal(raw: str) -> None:
     assert email_key(parse_email(raw)) == "name@example.org"
 
 
-def test_a_domain_may_be_of_any_script() -> None:
+def test_a_domain_may_use_any_script() -> None:
     assert parse_email("name@bücher.example").endswith("@bücher.example")

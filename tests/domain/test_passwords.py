@@ -73,7 +73,7 @@ def crowd(app: Flask) -> Iterator[Crowd]:
 
 
 @pytest.mark.parametrize("slots", [1, 3])
-def test_no_more_than_the_slots_run_and_all_who_wait_get_a_turn(slots: int) -> None:
+def test_no_more_threads_hash_than_there_are_slots_and_all_get_a_turn(slots: int) -> None:
     queue = HashingQueue()
     crowd = fill(queue, slots)
 
@@ -96,7 +96,7 @@ def test_failed_work_returns_its_slot() -> None:
     queue.require_room(1)
 
 
-def test_sign_in_beyond_the_queue_is_told_to_return_and_counts_no_attempt(
+def test_a_sign_in_beyond_the_queue_gets_a_503_and_counts_no_attempt(
     app: Flask, client: FlaskClient, user: User, crowd: Crowd
 ) -> None:
     body = {"email": user.email, "password": PASSWORD}
@@ -113,7 +113,9 @@ def test_sign_in_beyond_the_queue_is_told_to_return_and_counts_no_attempt(
 
 
 @pytest.mark.parametrize("path", ["/login", "/register"])
-def test_form_beyond_the_queue_says_so(client: FlaskClient, crowd: Crowd, path: str) -> None:
+def test_a_form_beyond_the_queue_shows_that_the_server_is_busy(
+    client: FlaskClient, crowd: Crowd, path: str
+) -> None:
     fields = {"email": "new@example.org", "password": PASSWORD}
     form = hidden(client.get(path).get_data(as_text=True))
 
@@ -123,7 +125,7 @@ def test_form_beyond_the_queue_says_so(client: FlaskClient, crowd: Crowd, path: 
     assert answer.headers["Retry-After"] == "1"
 
 
-def test_everything_else_goes_on(
+def test_a_full_queue_does_not_block_other_requests(
     client: FlaskClient, user: User, request: pytest.FixtureRequest
 ) -> None:
     sign_in(client)
@@ -136,7 +138,9 @@ def test_everything_else_goes_on(
     assert statuses == [200, 204, 200, 302]
 
 
-def test_hashers_can_be_set(make_app: Callable[..., Flask], crowd: Crowd) -> None:
+def test_the_number_of_hashers_is_configurable(
+    make_app: Callable[..., Flask], crowd: Crowd
+) -> None:
     app = make_app(PASSWORD_HASHERS="2")
 
     with app.app_context():

@@ -28,11 +28,11 @@ pytestmark = [
         (" +44\u00a07400\u2011123456 ", "FR"),
     ],
 )
-def test_any_usual_spelling_is_one_number(typed: str, region: str) -> None:
+def test_usual_spellings_of_a_number_are_equal(typed: str, region: str) -> None:
     assert parse_phone(typed, region) == "+447400123456"
 
 
-def test_a_number_is_shown_as_people_abroad_dial_it() -> None:
+def test_a_number_is_shown_in_international_format() -> None:
     assert show_phone("+447400123456") == "+44 7400 123456"
     assert show_phone(parse_phone("312 345 6789", "IT")) == "+39 312 345 6789"
 
@@ -57,7 +57,7 @@ def test_a_number_is_shown_as_people_abroad_dial_it() -> None:
         ("+800 1234 5678", "GB", "not_mobile"),
     ],
 )
-def test_what_gets_no_text_messages_is_refused_for_its_reason(
+def test_a_number_that_cannot_be_texted_is_refused_with_a_reason(
     typed: str, region: str, reason: str
 ) -> None:
     with pytest.raises(InputRefused) as refusal:
@@ -66,7 +66,7 @@ def test_what_gets_no_text_messages_is_refused_for_its_reason(
     assert (refusal.value.field, refusal.value.reason) == ("phone", reason)
 
 
-def test_a_deployment_may_serve_some_countries_only(make_app: Callable[..., Flask]) -> None:
+def test_a_deployment_can_limit_the_countries(make_app: Callable[..., Flask]) -> None:
     with make_app(PHONE_REGIONS="DE, AT", PHONE_DEFAULT_REGION="DE").app_context():
         assert parse_phone("01512 3456789", "DE") == "+4915123456789"
         with pytest.raises(InputRefused, match="not_served"):
@@ -74,8 +74,6 @@ def test_a_deployment_may_serve_some_countries_only(make_app: Callable[..., Flas
 
 
 @pytest.mark.parametrize("value", ["gb", "XX", "GB,XX", "\x00"])
-def test_a_country_that_there_is_not_stops_the_start(
-    make_app: Callable[..., Flask], value: str
-) -> None:
+def test_an_unknown_country_prevents_startup(make_app: Callable[..., Flask], value: str) -> None:
     with pytest.raises(ConfigError, match="PHONE_REGIONS"):
         make_app(PHONE_REGIONS=value)

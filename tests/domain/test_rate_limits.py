@@ -23,7 +23,7 @@ def spend_all(subject: str = "somebody") -> None:
         rate_limits.spend(LIMIT, subject)
 
 
-def test_a_burst_passes_and_the_next_one_hears_when(context: None) -> None:
+def test_a_burst_passes_and_the_next_attempt_gets_a_retry_time(context: None) -> None:
     spend_all()
 
     with pytest.raises(TooManyAttempts) as refusal:
@@ -32,7 +32,9 @@ def test_a_burst_passes_and_the_next_one_hears_when(context: None) -> None:
     assert timedelta(seconds=55) < refusal.value.retry_after <= timedelta(minutes=1)
 
 
-def test_what_was_promised_is_kept(context: None, move_time: Callable[..., object]) -> None:
+def test_one_attempt_is_allowed_after_the_retry_time(
+    context: None, move_time: Callable[..., object]
+) -> None:
     spend_all()
 
     with move_time(seconds=59), pytest.raises(TooManyAttempts):
@@ -43,14 +45,14 @@ def test_what_was_promised_is_kept(context: None, move_time: Callable[..., objec
             rate_limits.spend(LIMIT, "somebody")
 
 
-def test_one_subject_does_not_pay_for_another(context: None) -> None:
+def test_each_subject_has_its_own_limit(context: None) -> None:
     spend_all()
 
     rate_limits.spend(LIMIT, "somebody else")
     rate_limits.spend(Limit("another", 1, timedelta(hours=1)), "somebody")
 
 
-def test_a_refused_attempt_costs_nothing_more(context: None) -> None:
+def test_a_refused_attempt_does_not_extend_the_wait(context: None) -> None:
     spend_all()
 
     for _ in range(10):
@@ -60,7 +62,7 @@ def test_a_refused_attempt_costs_nothing_more(context: None) -> None:
     assert refusal.value.retry_after <= timedelta(minutes=1)
 
 
-def test_an_attempt_counts_even_if_what_it_was_for_is_rolled_back(context: None) -> None:
+def test_an_attempt_counts_even_after_a_rollback(context: None) -> None:
     spend_all()
     db.session.rollback()
 
@@ -68,7 +70,7 @@ def test_an_attempt_counts_even_if_what_it_was_for_is_rolled_back(context: None)
         rate_limits.spend(LIMIT, "somebody")
 
 
-def test_whoever_was_right_begins_afresh(context: None) -> None:
+def test_forgiving_restores_the_full_burst(context: None) -> None:
     spend_all()
 
     rate_limits.forgive(LIMIT, "somebody")
@@ -77,7 +79,7 @@ def test_whoever_was_right_begins_afresh(context: None) -> None:
     spend_all()
 
 
-def test_of_many_at_once_no_more_pass_than_may(app: Flask) -> None:
+def test_concurrent_attempts_do_not_exceed_the_limit(app: Flask) -> None:
     def attempt(_: int) -> bool:
         with app.app_context():
             try:
@@ -92,7 +94,7 @@ def test_of_many_at_once_no_more_pass_than_may(app: Flask) -> None:
     assert passed == LIMIT.most
 
 
-def test_losing_redis_opens_no_door(context: None, redis_server: RedisServer) -> None:
+def test_losing_redis_does_not_lift_the_limit(context: None, redis_server: RedisServer) -> None:
     spend_all()
     redis_server.kill()
 
@@ -100,7 +102,7 @@ def test_losing_redis_opens_no_door(context: None, redis_server: RedisServer) ->
         rate_limits.spend(LIMIT, "somebody")
 
 
-def test_what_is_over_is_forgotten_and_tells_nobody_s_name(
+def test_spent_attempts_are_deleted_and_contain_no_name(
     context: None, move_time: Callable[..., object]
 ) -> None:
     spend_all("\ud800somebody@example.org\x00")
@@ -112,7 +114,7 @@ def test_what_is_over_is_forgotten_and_tells_nobody_s_name(
         assert rate_limits.forget_spent(10) == 1
 
 
-def test_whoever_counts_an_attempt_holds_one_connection(context: None, user: User) -> None:
+def test_counting_an_attempt_holds_one_connection(context: None, user: User) -> None:
     held: list[int] = []
     pool = db.engine.pool
     event.listen(db.engine, "checkout", lambda *_: held.append(pool.checkedout()))
@@ -123,7 +125,7 @@ def test_whoever_counts_an_attempt_holds_one_connection(context: None, user: Use
     assert held == [1, 1]
 
 
-def test_no_more_attempts_are_deleted_than_asked_for(
+def test_no_more_attempts_are_deleted_than_requested(
     context: None, move_time: Callable[..., object]
 ) -> None:
     for limit in (LIMIT, OTHER):

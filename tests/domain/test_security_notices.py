@@ -11,7 +11,7 @@ from authapp.token_cache import token_cache
 from tests.support.accounts import HERE
 
 
-def test_a_notice_names_the_device_and_has_a_way_out(app: Flask, user: User) -> None:
+def test_a_notice_names_the_device_and_has_a_not_me_link(app: Flask, user: User) -> None:
     with app.test_request_context():
         security_notices.send(db.session.get(User, user.id), "new_device", client=HERE)
         db.session.commit()
@@ -25,7 +25,7 @@ def test_a_notice_names_the_device_and_has_a_way_out(app: Flask, user: User) -> 
     assert mail.subject == "New sign-in to authapp"
 
 
-def test_every_notice_keeps_its_own_way_out(app: Flask, user: User) -> None:
+def test_every_notice_keeps_its_own_not_me_link(app: Flask, user: User) -> None:
     with app.test_request_context():
         for _ in range(2):
             security_notices.send(db.session.get(User, user.id), "new_device", client=None)
