@@ -10,7 +10,7 @@ from authapp.http.host import HOST
 
 @settings(database=None, derandomize=True, deadline=None)
 @given(host=st.from_regex(HOST, fullmatch=True))
-def test_werkzeug_maps_every_host_that_is_valid(host: str) -> None:
+def test_werkzeug_maps_every_valid_host(host: str) -> None:
     environ = {**create_environ(), "HTTP_HOST": host}
 
     assert Map().bind_to_environ(environ)

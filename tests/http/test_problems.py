@@ -25,7 +25,7 @@ def test_the_documentation_lists_every_type() -> None:
     assert all(f"`{type}`" in text for type in types)
 
 
-def test_every_error_of_the_framework_has_a_type_and_says_what_to_do(app: Flask) -> None:
+def test_every_framework_error_has_a_type_and_an_explanation(app: Flask) -> None:
     types = {f"{problems.TYPES}{type}" for type in problem_types.all_types()}
 
     with app.test_request_context("/api/v1/me"):
@@ -41,12 +41,12 @@ def test_every_error_of_the_framework_has_a_type_and_says_what_to_do(app: Flask)
         assert re.fullmatch(r"[^<>]+\.", document["detail"])
 
 
-def test_a_type_has_one_status() -> None:
+def test_each_type_has_one_status() -> None:
     for status in HTTPStatus:
         if status >= HTTPStatus.BAD_REQUEST:
             assert problem_types.of_status(status).status is status
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (0.2, "1"), (1.01, "2"), (60, "60")])
-def test_client_that_waits_as_told_has_waited_long_enough(seconds: float, header: str) -> None:
+def test_retry_after_is_rounded_up_to_whole_seconds(seconds: float, header: str) -> None:
     assert problems.retry_after(timedelta(seconds=seconds)) == header
