@@ -16,12 +16,12 @@ from tests.token_cache.rows import add_session
     "statement",
     [update(RefreshToken).values(generation=1), delete(RefreshToken), insert(RefreshToken)],
 )
-def test_a_bulk_write_that_would_go_unnoted_is_refused(app: Flask, statement) -> None:
+def test_an_untracked_bulk_write_is_refused(app: Flask, statement) -> None:
     with app.app_context(), pytest.raises(RuntimeError, match="update_where"):
         db.session.execute(statement)
 
 
-def test_a_rollback_forgets_the_notes(app: Flask, user: User) -> None:
+def test_a_rollback_discards_tracked_changes(app: Flask, user: User) -> None:
     with app.app_context():
         add_session(user.id, commit=False)
         db.session.flush()
@@ -32,7 +32,7 @@ def test_a_rollback_forgets_the_notes(app: Flask, user: User) -> None:
         assert not changed_rows(db.session())
 
 
-def test_what_came_before_a_savepoint_that_goes_is_still_told_to_the_cache(
+def test_changes_before_a_rolled_back_savepoint_still_reach_the_cache(
     app: Flask, user: User
 ) -> None:
     with app.app_context():
@@ -47,7 +47,7 @@ def test_what_came_before_a_savepoint_that_goes_is_still_told_to_the_cache(
         assert token_cache.get_refresh_token_by_id(id).ended_at is not None
 
 
-def test_a_rollback_within_a_savepoint_forgets_the_notes(app: Flask, user: User) -> None:
+def test_a_savepoint_rollback_discards_its_tracked_changes(app: Flask, user: User) -> None:
     with app.app_context():
         add_session(user.id, commit=False)
         db.session.begin_nested()

@@ -15,7 +15,7 @@ from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
 
-def test_nothing_of_a_deleted_person_is_left_in_redis(
+def test_nothing_of_a_deleted_user_remains_in_redis(
     context: None, redis_server: RedisServer, user: User
 ) -> None:
     other = add_user("other@example.org")
@@ -40,7 +40,7 @@ def test_nothing_of_a_deleted_person_is_left_in_redis(
     assert token_cache.get_tokens_by_user(user.id) == []
 
 
-def test_what_is_added_at_the_same_moment_goes_too(
+def test_a_session_added_during_deletion_is_deleted_too(
     app: Flask, make_app: Callable[..., Flask], redis_server: RedisServer, user: User
 ) -> None:
     deleter = make_app()
@@ -78,12 +78,12 @@ def test_a_deletion_that_is_rolled_back_deletes_nothing(context: None, user: Use
     assert db.session.get(User, user.id)
 
 
-def test_who_does_not_exist_is_not_deleted(context: None, user: User) -> None:
+def test_deleting_an_absent_user_returns_false(context: None, user: User) -> None:
     assert delete_user(user.id)
     assert not delete_user(user.id)
 
 
-def test_people_are_deleted_in_no_other_way(context: None, user: User) -> None:
+def test_users_cannot_be_deleted_without_delete_user(context: None, user: User) -> None:
     with pytest.raises(RuntimeError, match="delete_user"):
         db.session.execute(delete(User).where(User.id == user.id))
     db.session.delete(db.session.get(User, user.id))

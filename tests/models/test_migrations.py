@@ -14,7 +14,7 @@ from authapp.models import User, db
 from tests.support.accounts import add_user
 
 
-def test_the_migrated_schema_is_the_models(app: Flask) -> None:
+def test_the_migrated_schema_matches_the_models(app: Flask) -> None:
     with app.app_context(), db.engine.connect() as connection:
         migrated = MigrationContext.configure(connection, opts={"compare_type": True})
 
@@ -30,7 +30,7 @@ def test_migrations_go_down_and_up_again(app: Flask) -> None:
         assert set(db.metadata.tables) <= set(inspect(db.engine).get_table_names())
 
 
-def test_times_are_aware_and_utc(app: Flask) -> None:
+def test_times_are_aware_and_in_utc(app: Flask) -> None:
     noon_in_india = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     with app.app_context():
         user = add_user("a@example.org")
@@ -44,7 +44,7 @@ def test_times_are_aware_and_utc(app: Flask) -> None:
         assert read.tzinfo is UTC
 
 
-def test_a_time_without_a_zone_is_refused(app: Flask) -> None:
+def test_a_naive_time_is_refused(app: Flask) -> None:
     with app.app_context():
         user = add_user("a@example.org")
         db.session.get(User, user.id).disabled_at = datetime(2026, 1, 1)
@@ -63,7 +63,7 @@ def test_an_address_is_unique_whatever_its_case(client, app: Flask) -> None:
         db.session.rollback()
 
 
-def test_many_people_may_have_no_phone(app: Flask) -> None:
+def test_several_users_may_have_no_phone(app: Flask) -> None:
     with app.app_context():
         add_user("a@example.org")
         add_user("b@example.org")
@@ -73,7 +73,7 @@ def test_many_people_may_have_no_phone(app: Flask) -> None:
         assert phones == [None, None]
 
 
-def test_one_number_is_verified_by_one_account_only(app: Flask) -> None:
+def test_a_number_can_be_verified_by_one_account_only(app: Flask) -> None:
     with app.app_context():
         for email in ("a@example.org", "b@example.org"):
             user = db.session.get(User, add_user(email).id)
