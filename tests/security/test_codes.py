@@ -18,7 +18,7 @@ def test_a_code_is_six_digits_and_always_the_same() -> None:
     assert all(len(code) == 6 and code.isdecimal() for code in codes)
 
 
-def test_another_row_or_key_has_another_code() -> None:
+def test_another_row_or_key_yields_another_code() -> None:
     codes = Counter(make_code(key, uuid4()) for key in (KEY, FORMER) for _ in range(500))
 
     assert codes.most_common(1)[0][1] <= 3
@@ -31,7 +31,7 @@ def test_leading_zeros_are_kept() -> None:
     assert {len(code) for code in codes} == {6}
 
 
-def test_a_code_of_a_former_key_still_counts() -> None:
+def test_a_code_from_a_former_key_is_still_accepted() -> None:
     code = make_code(FORMER, ID)
 
     assert is_code([KEY, FORMER], ID, code)
@@ -43,7 +43,7 @@ def test_a_code_of_a_former_key_still_counts() -> None:
     "typed", ["012345", " 012 345 ", "012-345", "012\u2013345", "012\u00a0345\n", "01.23.45",
               "\u0660\u0661\u0662\u0663\u0664\u0665", "\uff10\uff11\uff12\uff13\uff14\uff15"],
 )  # fmt: skip
-def test_any_usual_spelling_is_read(typed: str) -> None:
+def test_usual_spellings_of_a_code_are_read(typed: str) -> None:
     assert read_code(typed) == "012345"
 
 
@@ -51,11 +51,11 @@ def test_any_usual_spelling_is_read(typed: str) -> None:
     "typed", ["", "12345", "1234567", "12345a", "abcdef", "\x00" * 6, "\ud800" * 6, "\u00b2" * 7,
               "+12345", "1e2345", "123456" * 100],
 )  # fmt: skip
-def test_anything_else_is_no_code(typed: str) -> None:
+def test_other_text_is_not_read_as_a_code(typed: str) -> None:
     assert read_code(typed) is None
 
 
-def test_what_is_kept_of_a_code_fits_one_account_one_purpose_and_one_number() -> None:
+def test_a_stored_code_is_bound_to_its_account_purpose_and_number() -> None:
     bound = {"user_id": ID, "purpose": "phone_verification", "target": "+447400123456"}
     kept = bind_code(KEY, "012345", **bound)
 

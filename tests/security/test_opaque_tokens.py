@@ -21,12 +21,12 @@ KEY, OTHER = b"k" * 32, b"o" * 32
 
 
 @given(some.uuids(), SECRETS)
-def test_a_link_is_read_as_it_was_made(id: UUID, secret: bytes) -> None:
+def test_a_link_token_round_trips(id: UUID, secret: bytes) -> None:
     assert parse_link_token(make_link_token(id, secret)) == IdAndSecret(id, secret)
 
 
 @given(some.uuids(), SECRETS)
-def test_an_api_token_is_read_as_it_was_made(id: UUID, secret: bytes) -> None:
+def test_an_api_token_round_trips(id: UUID, secret: bytes) -> None:
     value = make_api_token("aut", id, secret)
 
     assert parse_api_token("aut", value) == IdAndSecret(id, secret)
@@ -34,7 +34,7 @@ def test_an_api_token_is_read_as_it_was_made(id: UUID, secret: bytes) -> None:
 
 
 @given(some.uuids(), some.integers(0, 10**8))
-def test_a_refresh_token_proves_itself_to_its_own_key_only(id: UUID, generation: int) -> None:
+def test_a_refresh_token_verifies_only_with_its_own_key(id: UUID, generation: int) -> None:
     claim = parse_refresh_token(make_refresh_token(KEY, id, generation))
 
     assert claim is not None
@@ -44,7 +44,7 @@ def test_a_refresh_token_proves_itself_to_its_own_key_only(id: UUID, generation:
 
 
 @given(some.text() | some.text("abcXYZ019._-", max_size=90))
-def test_no_text_breaks_a_parser(value: str) -> None:
+def test_parsers_return_none_for_arbitrary_text(value: str) -> None:
     for parse in (parse_link_token, parse_refresh_token, lambda v: parse_api_token("aut", v)):
         assert parse(value) is None
 

@@ -31,12 +31,12 @@ pytestmark = pytest.mark.real_passwords
         ("пароль из нескольких слов", None),
     ],
 )
-def test_only_what_is_easy_to_guess_is_refused(password: str, reason: str | None) -> None:
+def test_only_guessable_passwords_are_refused(password: str, reason: str | None) -> None:
     assert weakness(password, least=15, context=["somebody@example.org"]) == reason
 
 
 @pytest.mark.parametrize("password", ["four words", "é\ud800\x00", "x" * LONGEST, " spaces "])
-def test_a_password_verifies_as_it_was_set(password: str) -> None:
+def test_a_password_verifies_only_exactly_as_set(password: str) -> None:
     kept = hash_password(password)
 
     assert kept.startswith("$argon2id$")
@@ -45,11 +45,11 @@ def test_a_password_verifies_as_it_was_set(password: str) -> None:
     assert not needs_rehash(kept)
 
 
-def test_spellings_of_one_character_are_one_password() -> None:
+def test_unicode_spellings_of_a_password_are_equal() -> None:
     assert verify_password(hash_password("e\u0301t\u00e9"), "\u00e9te\u0301")
 
 
-def test_nobody_has_no_password() -> None:
+def test_a_missing_or_invalid_hash_verifies_no_password() -> None:
     assert not verify_password(None, "the password of nobody at all")
     assert not verify_password("not a hash", "x")
 
@@ -76,7 +76,7 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 
 
 @pytest.mark.parametrize("worst", WORST)
-def test_no_password_takes_much_longer_to_judge_than_another(worst: str) -> None:
+def test_the_worst_passwords_take_little_longer_to_check(worst: str) -> None:
     harmless = "several other words in a row, with a few more that make it long"
 
     def judge(password: str) -> object:
@@ -89,7 +89,7 @@ def test_no_password_takes_much_longer_to_judge_than_another(worst: str) -> None
     assert cpu_seconds(lambda: judge(WORST[worst])) < 5 * cpu_seconds(lambda: judge(harmless))
 
 
-def test_a_longer_password_is_not_the_one_that_it_begins_with() -> None:
+def test_a_password_is_not_truncated() -> None:
     kept = hash_password("x" * LONGEST)
 
     assert not verify_password(kept, "x" * LONGEST + "y")

@@ -12,7 +12,7 @@ OLD, NEW = os.urandom(32), os.urandom(32)
 
 
 @given(some.binary(), some.binary())
-def test_what_is_sealed_opens(plain: bytes, place: bytes) -> None:
+def test_sealed_bytes_can_be_opened(plain: bytes, place: bytes) -> None:
     sealed = Sealer([NEW]).seal(plain, bound_to=place)
 
     assert Sealer([NEW, OLD]).open(sealed, bound_to=place) == plain
@@ -28,7 +28,7 @@ def test_any_changed_byte_breaks_the_seal(plain: bytes, at: int, change: int) ->
 
 
 @given(some.binary(max_size=60))
-def test_no_bytes_open_by_chance(junk: bytes) -> None:
+def test_arbitrary_bytes_do_not_open(junk: bytes) -> None:
     with pytest.raises(SealBroken):
         Sealer([NEW]).open(junk, bound_to=b"here")
 

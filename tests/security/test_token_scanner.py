@@ -26,17 +26,17 @@ def found(*chunks: bytes, prefix: str = "aut") -> list[Found]:
     "text",
     ["{}", "TOKEN={}", '"{}"', "https://x:{}@example.org/", "x{}x", "aut_{}", "{}_", "é{}é"],
 )
-def test_a_token_is_found_wherever_it_stands(text: str) -> None:
+def test_a_token_is_found_in_any_context(text: str) -> None:
     assert found(text.format(TOKEN).encode()) == [Found(1, TOKEN)]
 
 
-def test_each_is_found_with_its_line() -> None:
+def test_each_token_is_found_with_its_line() -> None:
     text = f"\n\n{TOKEN} {OTHER}\nnothing\n{TOKEN}\n"
 
     assert found(text.encode()) == [Found(3, TOKEN), Found(3, OTHER), Found(5, TOKEN)]
 
 
-def test_what_only_looks_like_one_hides_none() -> None:
+def test_a_lookalike_does_not_hide_a_token() -> None:
     lookalike = "aut_" + "x" * 68 + TOKEN
 
     assert found(lookalike.encode()) == [Found(1, TOKEN)]
@@ -45,7 +45,7 @@ def test_what_only_looks_like_one_hides_none() -> None:
 @pytest.mark.parametrize(
     "value", [TOKEN[:-1], TOKEN[:-1] + ("0" if TOKEN[-1] != "0" else "1"), TOKEN.swapcase(), "aut_"]
 )
-def test_what_was_mistyped_or_cut_is_none(value: str) -> None:
+def test_a_mistyped_or_truncated_token_is_not_found(value: str) -> None:
     assert found(value.encode()) == []
 
 
@@ -54,14 +54,14 @@ def test_wide_text_is_read_too(encoding: str) -> None:
     assert found(f"a\n{TOKEN}\n".encode(encoding)) == [Found(2, TOKEN)]
 
 
-def test_bytes_of_every_kind_are_passed_over() -> None:
+def test_arbitrary_bytes_are_skipped() -> None:
     noise = bytes(range(256)) * 40
 
     assert [each.value for each in found(noise + TOKEN.encode() + noise)] == [TOKEN]
 
 
 @given(cuts=st.lists(st.integers(0, 400), max_size=8), gap=st.binary(max_size=90))
-def test_where_the_stream_is_cut_makes_no_difference(cuts: list[int], gap: bytes) -> None:
+def test_chunk_boundaries_make_no_difference(cuts: list[int], gap: bytes) -> None:
     text = b"\n" + TOKEN.encode() + gap + b"\naut_" + OTHER.encode() + b"\n" + TOKEN.encode()
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     chunks = [text[start:end] for start, end in pairwise(places)]
@@ -70,7 +70,7 @@ def test_where_the_stream_is_cut_makes_no_difference(cuts: list[int], gap: bytes
     assert [each.value for each in found(text)] == [TOKEN, OTHER, TOKEN]
 
 
-def test_a_stream_without_end_is_read_as_it_comes() -> None:
+def test_an_endless_stream_is_scanned_as_it_arrives() -> None:
     def endless() -> Iterator[bytes]:
         while True:
             yield TOKEN.encode() + b"x" * 100_000 + b"\n"
@@ -80,5 +80,5 @@ def test_a_stream_without_end_is_read_as_it_comes() -> None:
     assert [next(lines).line for _ in range(200)] == list(range(1, 201))
 
 
-def test_another_deployments_prefix_is_not_ours() -> None:
+def test_a_token_with_another_prefix_is_not_found() -> None:
     assert found(TOKEN.encode(), prefix="oth") == []
