@@ -10,7 +10,7 @@ from tests.support.accounts import HERE, PASSWORD
 from tests.support.browsing import post, sign_in
 
 
-def test_what_is_rolled_back_did_not_happen(context: None, user: User) -> None:
+def test_a_rolled_back_event_is_not_recorded(context: None, user: User) -> None:
     activity.note(user.id, Activity.SIGNED_IN, HERE)
     db.session.flush()
     db.session.rollback()
@@ -18,7 +18,7 @@ def test_what_is_rolled_back_did_not_happen(context: None, user: User) -> None:
     assert list_recent(user.id) == []
 
 
-def test_signing_in_is_noted_and_so_is_a_refusal(
+def test_successful_and_refused_sign_ins_are_recorded(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     post(client, "/login", email=user.email, password="not the password")
@@ -31,7 +31,7 @@ def test_signing_in_is_noted_and_so_is_a_refusal(
     assert {event.address for event in noted} == {"127.0.0.1"}
 
 
-def test_a_refusal_without_an_account_is_noted_too(app: Flask, client: FlaskClient) -> None:
+def test_a_refused_sign_in_without_an_account_is_recorded(app: Flask, client: FlaskClient) -> None:
     post(client, "/login", email="nobody@example.org", password=PASSWORD)
 
     with app.app_context():

@@ -47,7 +47,7 @@ def listed(user: User) -> list[api_tokens.ListedToken]:
     return api_tokens.list_tokens(user.id)
 
 
-def test_a_token_says_whose_it_is_and_what_it_may(user: User) -> None:
+def test_a_token_identifies_its_owner_and_scopes(user: User) -> None:
     made = create(user, Scope.TOKENS_READ, Scope.ACCOUNT_READ)
 
     identity = authenticate(made)
@@ -57,7 +57,7 @@ def test_a_token_says_whose_it_is_and_what_it_may(user: User) -> None:
     assert identity.scopes == {Scope.ACCOUNT_READ, Scope.TOKENS_READ}
 
 
-def test_only_a_digest_of_its_secret_is_kept(user: User) -> None:
+def test_only_a_digest_of_the_secret_is_stored(user: User) -> None:
     made = create(user)
 
     row = db.session.get(Token, made.id)
@@ -68,12 +68,12 @@ def test_only_a_digest_of_its_secret_is_kept(user: User) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "aut_", "x" * 75, "aut_" + "0" * 71, "\ud800", "é" * 75])
-def test_any_other_text_is_no_token(value: str) -> None:
+def test_text_that_is_not_a_token_is_refused(value: str) -> None:
     with pytest.raises(TokenInvalid):
         introspection.authenticate(value, address=HERE.address)
 
 
-def test_the_id_of_one_token_with_the_secret_of_another_proves_nothing(user: User) -> None:
+def test_one_tokens_id_with_anothers_secret_is_refused(user: User) -> None:
     first, second = create(user), create(user)
     secret = parse_api_token("aut", second.value).secret
     mixed = make_api_token("aut", first.id, secret)
@@ -82,7 +82,7 @@ def test_the_id_of_one_token_with_the_secret_of_another_proves_nothing(user: Use
         introspection.authenticate(mixed, address=HERE.address)
 
 
-def test_a_token_stops_when_it_expires(user: User, move_time) -> None:
+def test_an_expired_token_is_refused(user: User, move_time) -> None:
     made = create(user, days=30)
     authenticate(made)
 
@@ -92,14 +92,14 @@ def test_a_token_stops_when_it_expires(user: User, move_time) -> None:
         assert listed(user) == []
 
 
-def test_a_token_without_an_expiry_goes_on(user: User, move_time) -> None:
+def test_a_token_without_an_expiry_never_expires(user: User, move_time) -> None:
     made = create(user, days=None)
 
     with move_time(days=4000):
         assert authenticate(made).token_id == made.id
 
 
-def test_a_revoked_token_is_refused_and_leaves_the_list(user: User) -> None:
+def test_a_revoked_token_is_refused_and_no_longer_listed(user: User) -> None:
     made = create(user)
     authenticate(made)
 
@@ -125,7 +125,9 @@ def test_another_process_refuses_a_revoked_token_at_once(user: User, make_app) -
         authenticate(made)
 
 
-def test_a_rotated_token_works_for_the_overlap_beside_its_successor(user: User, move_time) -> None:
+def test_a_rotated_token_works_alongside_its_successor_for_the_overlap(
+    user: User, move_time
+) -> None:
     old = create(user, Scope.TOKENS_READ, name="deploy", days=90)
 
     new = api_tokens.rotate(user.id, old.id, overlap=DAY, client=HERE)
@@ -155,7 +157,7 @@ def test_without_an_overlap_the_old_token_stops_at_once(user: User) -> None:
     assert api_tokens.get_token(user.id, new.id).expires_at is None
 
 
-def test_rotating_never_lengthens_the_old_tokens_life(user: User) -> None:
+def test_rotating_never_extends_the_old_token(user: User) -> None:
     old = create(user, days=1)
     until = api_tokens.get_token(user.id, old.id).expires_at
 
@@ -164,7 +166,7 @@ def test_rotating_never_lengthens_the_old_tokens_life(user: User) -> None:
     assert api_tokens.get_token(user.id, old.id).expires_at == until
 
 
-def test_a_token_is_rotated_once(user: User) -> None:
+def test_a_token_can_be_rotated_once(user: User) -> None:
     old = create(user)
     api_tokens.rotate(user.id, old.id, overlap=DAY, client=HERE)
 
@@ -175,7 +177,7 @@ def test_a_token_is_rotated_once(user: User) -> None:
 
 
 @pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=31)])
-def test_an_overlap_beyond_reason_is_refused(user: User, overlap: timedelta) -> None:
+def test_an_overlap_out_of_range_is_refused(user: User, overlap: timedelta) -> None:
     made = create(user)
 
     with pytest.raises(InputRefused):
@@ -191,7 +193,7 @@ def test_a_renamed_token_is_the_same_token(user: User) -> None:
     assert authenticate(made).token_id == made.id
 
 
-def test_somebody_elses_token_is_not_found(user: User) -> None:
+def test_another_users_token_is_not_found(user: User) -> None:
     made, other = create(user), add_user("other@example.org")
 
     for attempt in (
@@ -211,7 +213,7 @@ def test_somebody_elses_token_is_not_found(user: User) -> None:
      ("\ud800", "unprintable"), ("\u200d", "unprintable"), ("a\nb", "unprintable"),
      ("\u202egnp", "unprintable")],
 )  # fmt: skip
-def test_a_name_is_for_people_to_read(user: User, name: str, reason: str) -> None:
+def test_an_unreadable_name_is_refused(user: User, name: str, reason: str) -> None:
     with pytest.raises(InputRefused) as refused:
         create(user, name=name)
 
@@ -221,7 +223,7 @@ def test_a_name_is_for_people_to_read(user: User, name: str, reason: str) -> Non
 @pytest.mark.parametrize(
     ("scopes", "reason"), [([], "missing"), (["admin"], "unknown"), (["account:read x"], "unknown")]
 )
-def test_a_scope_is_one_of_ours(user: User, scopes: list[str], reason: str) -> None:
+def test_missing_or_unknown_scopes_are_refused(user: User, scopes: list[str], reason: str) -> None:
     with pytest.raises(InputRefused) as refused:
         api_tokens.create(user.id, name="x", scopes=scopes, expires_at=None, client=HERE)
 
@@ -229,14 +231,14 @@ def test_a_scope_is_one_of_ours(user: User, scopes: list[str], reason: str) -> N
 
 
 @pytest.mark.parametrize(("days", "reason"), [(-1, "past"), (0, "past"), (4000, "too_far")])
-def test_an_expiry_lies_ahead(user: User, days: float, reason: str) -> None:
+def test_an_expiry_out_of_range_is_refused(user: User, days: float, reason: str) -> None:
     with pytest.raises(InputRefused) as refused:
         create(user, days=days)
 
     assert refused.value.reason == reason
 
 
-def test_a_token_makes_none_that_may_do_more(user: User) -> None:
+def test_a_token_cannot_create_one_with_more_scopes(user: User) -> None:
     granted = frozenset({Scope.TOKENS_WRITE})
     strong = create(user, Scope.INTROSPECT)
 
@@ -254,7 +256,7 @@ def test_a_token_makes_none_that_may_do_more(user: User) -> None:
     assert len(listed(user)) == 1
 
 
-def test_a_key_makes_one_token_for_each_person(user: User) -> None:
+def test_an_idempotency_key_creates_one_token_per_user(user: User) -> None:
     def create_with_key(owner: User, key: str) -> NewToken:
         return api_tokens.create(
             owner.id, name="x", scopes=["introspect"], expires_at=None, client=HERE, key=key
@@ -269,7 +271,9 @@ def test_a_key_makes_one_token_for_each_person(user: User) -> None:
     assert len(listed(user)) == 2
 
 
-def test_nobody_has_more_than_so_many(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_tokens_per_user_is_limited(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(api_tokens, "MOST", 2)
     first = create(user)
     create(user)
@@ -282,7 +286,7 @@ def test_nobody_has_more_than_so_many(user: User, monkeypatch: pytest.MonkeyPatc
     assert len(listed(user)) == 2
 
 
-def test_all_of_somebodys_tokens_end_with_the_account(user: User, make_app) -> None:
+def test_revoke_all_revokes_every_token_of_the_user(user: User, make_app) -> None:
     mine, other = create(user), create(add_user("other@example.org"))
     with make_app().app_context():
         authenticate(mine)
@@ -321,7 +325,7 @@ def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
         return list(pool.map(run, calls))
 
 
-def test_many_at_once_make_no_more_than_the_limit(
+def test_concurrent_creation_does_not_exceed_the_limit(
     app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_tokens, "MOST", 3)
@@ -332,7 +336,7 @@ def test_many_at_once_make_no_more_than_the_limit(
     assert len(listed(user)) == 3
 
 
-def test_one_key_makes_one_token_however_many_ask_at_once(app: Flask, user: User) -> None:
+def test_concurrent_requests_with_one_key_create_one_token(app: Flask, user: User) -> None:
     def ask() -> NewToken:
         return api_tokens.create(
             user.id, name="x", scopes=["introspect"], expires_at=None, client=HERE, key="one form"
@@ -344,7 +348,7 @@ def test_one_key_makes_one_token_however_many_ask_at_once(app: Flask, user: User
     assert len(listed(user)) == 1
 
 
-def test_many_rotations_at_once_have_one_successor(app: Flask, user: User) -> None:
+def test_concurrent_rotations_have_one_successor(app: Flask, user: User) -> None:
     old = create(user)
 
     ended = at_once(
@@ -356,9 +360,7 @@ def test_many_rotations_at_once_have_one_successor(app: Flask, user: User) -> No
     assert {each.token.id for each in listed(user)} == {old.id, new.id}
 
 
-def test_a_token_that_is_revoked_while_it_is_rotated_leaves_no_successor(
-    app: Flask, user: User
-) -> None:
+def test_a_token_revoked_during_a_rotation_is_refused(app: Flask, user: User) -> None:
     old = create(user)
 
     rotated, revoked = at_once(

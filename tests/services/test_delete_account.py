@@ -70,7 +70,7 @@ def exists(user: User) -> bool:
     return db.session.scalar(db.select(User.id).where(User.id == user.id)) is not None
 
 
-def test_closing_ends_everything_at_once(context: None, user: User) -> None:
+def test_closing_an_account_ends_all_access_at_once(context: None, user: User) -> None:
     other, signed_in = enter(user), enter(user)
     token = api_tokens.create(
         user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE
@@ -99,7 +99,7 @@ def test_a_wrong_password_closes_nothing_and_is_counted(context: None, user: Use
     enter(user)
 
 
-def test_who_signs_in_may_keep_it(context: None, user: User) -> None:
+def test_an_account_can_be_kept_after_signing_in(context: None, user: User) -> None:
     close(user)
 
     kept = delete_account.keep(offer(user), client=HERE)
@@ -109,7 +109,7 @@ def test_who_signs_in_may_keep_it(context: None, user: User) -> None:
     assert outbox.list_recent()[0].message in ("account_kept", "new_device")
 
 
-def test_an_offer_is_good_once_and_for_a_short_while(
+def test_an_offer_to_keep_the_account_works_once_and_for_15_minutes(
     context: None, user: User, move_time: Callable[..., object]
 ) -> None:
     close(user)
@@ -124,7 +124,7 @@ def test_an_offer_is_good_once_and_for_a_short_while(
         delete_account.keep(second, client=HERE)
 
 
-def test_whoever_did_not_close_it_freezes_it_and_nothing_is_deleted(
+def test_freezing_a_closed_account_prevents_its_deletion(
     context: None, user: User, move_time: Callable[..., object]
 ) -> None:
     close(user)
@@ -138,7 +138,7 @@ def test_whoever_did_not_close_it_freezes_it_and_nothing_is_deleted(
     assert exists(user)
 
 
-def test_it_is_deleted_when_the_grace_is_over_and_not_before(
+def test_a_closed_account_is_deleted_only_after_the_grace_period(
     context: None, user: User, move_time: Callable[..., object]
 ) -> None:
     close(user)
@@ -155,7 +155,7 @@ def test_it_is_deleted_when_the_grace_is_over_and_not_before(
     assert not exists(user)
 
 
-def test_without_a_grace_the_farewell_is_delivered_and_then_all_is_gone(
+def test_without_a_grace_period_the_account_is_deleted_after_the_last_email(
     make_app: Callable[..., Flask], user: User, move_time: Callable[..., object]
 ) -> None:
     with make_app(ACCOUNT_DELETION_GRACE="0").app_context():
@@ -170,7 +170,7 @@ def test_without_a_grace_the_farewell_is_delivered_and_then_all_is_gone(
         assert not exists(user)
 
 
-def test_a_message_that_nobody_takes_does_not_keep_an_account(
+def test_an_undelivered_message_delays_the_deletion_by_a_day_at_most(
     context: None, user: User, move_time: Callable[..., object]
 ) -> None:
     close(user)
@@ -181,7 +181,7 @@ def test_a_message_that_nobody_takes_does_not_keep_an_account(
         assert delete_account.delete_due() == 1
 
 
-def test_an_account_that_was_kept_meanwhile_is_not_deleted(context: None, user: User) -> None:
+def test_a_kept_account_is_not_deleted(context: None, user: User) -> None:
     close(user)
     delete_account.keep(offer(user), client=HERE)
     deliver_everything()
@@ -189,14 +189,14 @@ def test_an_account_that_was_kept_meanwhile_is_not_deleted(context: None, user: 
     assert delete_account.delete_due() == 0
 
 
-def test_an_account_that_is_gone_is_not_found(context: None, user: User) -> None:
+def test_a_deleted_account_is_not_found(context: None, user: User) -> None:
     delete_account.delete(user.id)
 
     with pytest.raises(NotFound):
         delete_account.delete(user.id)
 
 
-def test_no_trace_is_left_in_the_database_or_in_redis(
+def test_a_deleted_account_leaves_no_trace_in_the_database_or_redis(
     context: None, user: User, redis_server: RedisServer
 ) -> None:
     another = add_user("another@example.org")
@@ -255,7 +255,7 @@ def entries_that_name(names: set[str], redis_server: RedisServer) -> list[str]:
     return [key for key in keys if any(name in key for name in names)]
 
 
-def test_workers_share_what_is_due(app: Flask) -> None:
+def test_concurrent_workers_delete_each_due_account_once(app: Flask) -> None:
     with app.app_context():
         for number in range(8):
             add_user(f"{number}@example.org")

@@ -14,7 +14,7 @@ from authapp.services.login import sign_in
 from tests.support.accounts import HERE, PASSWORD, add_user
 
 
-def test_every_table_that_is_about_people_is_in_it(app: Flask) -> None:
+def test_every_table_about_users_is_included(app: Flask) -> None:
     about_people, grown = {"users"}, True
     while grown:
         more = {
@@ -28,7 +28,9 @@ def test_every_table_that_is_about_people_is_in_it(app: Flask) -> None:
     assert {table_of(model).name for model in TABLES.values()} == about_people
 
 
-def test_it_holds_what_is_theirs_and_no_secret(context: None, user: User) -> None:
+def test_the_download_contains_only_the_users_data_and_no_secrets(
+    context: None, user: User
+) -> None:
     another = add_user("another@example.org")
     for each in (user, another):
         signed_in = sign_in(each.email, PASSWORD, remember=False, client=HERE)
@@ -52,14 +54,14 @@ def test_it_holds_what_is_theirs_and_no_secret(context: None, user: User) -> Non
     assert signed_in.refresh_token not in text
 
 
-def test_nobody_s_data_are_not_found(context: None, user: User) -> None:
+def test_a_deleted_account_is_not_found(context: None, user: User) -> None:
     delete_account.delete(user.id)
 
     with pytest.raises(NotFound):
         download_data(user.id, client=HERE)
 
 
-def test_a_frozen_account_gives_nothing_away(context: None, user: User) -> None:
+def test_a_frozen_account_cannot_download_its_data(context: None, user: User) -> None:
     db.session.get(User, user.id).frozen_at = user.created_at
     db.session.commit()
 

@@ -56,7 +56,7 @@ def change_address(user: User, to: str) -> str:
     return notice(user, to=former)
 
 
-def test_freezing_ends_everything_and_mails_the_way_back(app: Flask, user: User) -> None:
+def test_freezing_ends_all_access_and_emails_how_to_unfreeze(app: Flask, user: User) -> None:
     signed_in = sign_in(user.email, PASSWORD, remember=False, client=HERE)
     token = api_tokens.create(
         user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE
@@ -78,7 +78,7 @@ def test_freezing_ends_everything_and_mails_the_way_back(app: Flask, user: User)
     assert activity.list_recent(user.id)[1].activity == Activity.ACCOUNT_FROZEN
 
 
-def test_another_address_freezes_nothing_and_leaves_the_link(user: User) -> None:
+def test_a_wrong_address_freezes_nothing_and_keeps_the_link_valid(user: User) -> None:
     link = notice(user)
 
     for typed in ("nobody@example.org", "", "\ud800", "x" * 10_000, "\x00"):
@@ -89,7 +89,7 @@ def test_another_address_freezes_nothing_and_leaves_the_link(user: User) -> None
     freeze_account.check(link)
 
 
-def test_a_link_freezes_once_and_the_others_stand(user: User) -> None:
+def test_a_link_works_once_and_other_links_remain_valid(user: User) -> None:
     first, second = notice(user), notice(user)
     freeze_account.freeze(freeze_account.check(first), user.email, client=HERE)
 
@@ -98,7 +98,7 @@ def test_a_link_freezes_once_and_the_others_stand(user: User) -> None:
     freeze_account.freeze(freeze_account.check(second), user.email, client=HERE)
 
 
-def test_what_a_thief_has_asked_for_is_void(user: User) -> None:
+def test_freezing_voids_pending_links(user: User) -> None:
     asked = [
         one_time_tokens.add(
             again(user), type, target=THIEF, lifetime=current_settings().accounts.not_me_lifetime
@@ -115,7 +115,7 @@ def test_what_a_thief_has_asked_for_is_void(user: User) -> None:
             one_time_tokens.require(value, type)
 
 
-def test_a_link_for_something_else_is_refused(user: User) -> None:
+def test_a_link_for_another_purpose_is_refused(user: User) -> None:
     link = one_time_tokens.add(
         again(user),
         VerificationType.PASSWORD_RESET,
@@ -128,7 +128,7 @@ def test_a_link_for_something_else_is_refused(user: User) -> None:
         freeze_account.freeze(freeze_account.check(link), user.email, client=HERE)
 
 
-def test_the_former_address_gets_its_account_back(user: User) -> None:
+def test_the_former_address_recovers_the_account(user: User) -> None:
     link = change_address(user, THIEF)
 
     freeze_account.freeze(freeze_account.check(link), user.email, client=HERE)
@@ -141,7 +141,7 @@ def test_the_former_address_gets_its_account_back(user: User) -> None:
     assert details == [{"email": user.email, "instead_of": THIEF}]
 
 
-def test_the_mail_to_a_thief_s_address_cannot_take_the_account_back(user: User) -> None:
+def test_links_mailed_to_a_thief_cannot_retake_the_account(user: User) -> None:
     change_address(user, FORMER)
     owners = change_address(user, THIEF)
     thiefs = [notice(user), change_address(user, "second." + THIEF), notice(user)]
@@ -154,7 +154,7 @@ def test_the_mail_to_a_thief_s_address_cannot_take_the_account_back(user: User) 
     assert again(user).email == FORMER
 
 
-def test_a_thief_who_is_first_does_not_keep_it(user: User) -> None:
+def test_a_thief_who_freezes_first_loses_the_account(user: User) -> None:
     owners = change_address(user, THIEF)
     thiefs = change_address(user, "second." + THIEF)
     freeze_account.freeze(freeze_account.check(thiefs), THIEF, client=HERE)
@@ -167,7 +167,7 @@ def test_a_thief_who_is_first_does_not_keep_it(user: User) -> None:
         one_time_tokens.require(reset, VerificationType.PASSWORD_RESET)
 
 
-def test_an_address_with_another_account_by_now_leaves_the_account_to_an_operator(
+def test_an_account_is_disabled_if_its_former_address_has_another_account(
     user: User,
 ) -> None:
     link = change_address(user, THIEF)
@@ -181,7 +181,7 @@ def test_an_address_with_another_account_by_now_leaves_the_account_to_an_operato
     assert not [mail for mail in outbox.list_recent() if mail.message == "account_frozen"]
 
 
-def test_nothing_is_frozen_halfway(user: User) -> None:
+def test_a_failed_freeze_changes_nothing(user: User) -> None:
     sign_in(user.email, PASSWORD, remember=False, client=HERE)
     link = notice(user)
     db.session.execute(db.text("DROP TABLE outbox_messages"))

@@ -21,7 +21,7 @@ def names() -> set[str]:
     return {each.consumer for each in jwks_fetches.consumers()}
 
 
-def test_each_program_is_noted_with_the_newest_key_it_was_given(client: FlaskClient) -> None:
+def test_each_program_is_recorded_with_the_newest_key_it_fetched(client: FlaskClient) -> None:
     fetch_keys(client, "billing/1.0")
     fetch_keys(client, "search/2.0")
 
@@ -33,14 +33,14 @@ def test_each_program_is_noted_with_the_newest_key_it_was_given(client: FlaskCli
     assert {each.newest_kid for each in found} <= newest
 
 
-def test_a_program_that_has_the_keys_already_is_noted_too(client: FlaskClient) -> None:
+def test_a_program_that_gets_304_is_recorded_too(client: FlaskClient) -> None:
     etag = client.get("/.well-known/jwks.json").headers["ETag"]
 
     assert fetch_keys(client, "billing/1.0", **{"If-None-Match": etag}) == 304
     assert names() == {"billing/1.0"}
 
 
-def test_a_program_that_comes_often_costs_one_write_a_minute(
+def test_frequent_fetches_cost_one_write_a_minute(
     client: FlaskClient, app: Flask, move_time: Callable
 ) -> None:
     written: list[str] = []
@@ -59,7 +59,7 @@ def test_a_program_that_comes_often_costs_one_write_a_minute(
 
 
 @pytest.mark.parametrize("program", ["", "x" * 5000, "\x00\x07\x1b[31m", "é\ud83d"])
-def test_any_name_is_kept_as_harmless_text(client: FlaskClient, program: str) -> None:
+def test_any_user_agent_is_stored_as_harmless_text(client: FlaskClient, program: str) -> None:
     raw = program.encode("utf-8", "surrogatepass").decode("latin-1")
     status = client.get("/.well-known/jwks.json", environ_overrides={"HTTP_USER_AGENT": raw})
 
@@ -70,7 +70,9 @@ def test_any_name_is_kept_as_harmless_text(client: FlaskClient, program: str) ->
     assert not [each for each in name if unicodedata.category(each) == "Cc"]
 
 
-def test_a_flood_of_names_is_bounded(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_recorded_programs_is_limited(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(jwks_fetches, "MOST_KEPT", 10)
 
     for number in range(jwks_fetches.MOST_NOTED + 50):
@@ -80,7 +82,7 @@ def test_a_flood_of_names_is_bounded(client: FlaskClient, monkeypatch: pytest.Mo
     assert f"flood/{jwks_fetches.MOST_NOTED}" not in names()
 
 
-def test_a_flood_does_not_push_out_who_comes_regularly(
+def test_a_flood_does_not_displace_a_regular_program(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, move_time: Callable
 ) -> None:
     monkeypatch.setattr(jwks_fetches, "MOST_KEPT", 5)
@@ -95,7 +97,7 @@ def test_a_flood_does_not_push_out_who_comes_regularly(
         assert len(names()) == 5
 
 
-def test_who_has_not_come_for_long_makes_room(client: FlaskClient, move_time: Callable) -> None:
+def test_a_program_absent_for_a_month_is_removed(client: FlaskClient, move_time: Callable) -> None:
     fetch_keys(client, "gone/1.0")
 
     with move_time(days=31):
@@ -104,7 +106,7 @@ def test_who_has_not_come_for_long_makes_room(client: FlaskClient, move_time: Ca
         assert names() == {"billing/1.0"}
 
 
-def test_the_keys_are_served_when_nothing_can_be_noted(
+def test_the_keys_are_served_when_the_fetch_cannot_be_recorded(
     client: FlaskClient, lose_database: Callable[[], None], redis_server: RedisServer
 ) -> None:
     fetch_keys(client, "billing/1.0")
@@ -113,7 +115,7 @@ def test_the_keys_are_served_when_nothing_can_be_noted(
     assert fetch_keys(client, "search/2.0") == 200
 
 
-def test_two_processes_note_one_program_once(make_app: Callable[..., Flask]) -> None:
+def test_two_processes_record_a_program_once(make_app: Callable[..., Flask]) -> None:
     for app in (make_app(), make_app()):
         fetch_keys(app.test_client(), "billing/1.0")
 

@@ -10,7 +10,7 @@ from tests.token_cache.rows import add_token
 pytestmark = pytest.mark.usefixtures("context")
 
 
-def test_tokens_go_a_month_after_they_expired_or_were_revoked(user: User, move_time) -> None:
+def test_tokens_are_purged_a_month_after_they_expire_or_are_revoked(user: User, move_time) -> None:
     expiring, for_ever, revoked = (add_token(user.id, days=days)[0].id for days in (1, None, None))
     api_tokens.revoke(user.id, revoked, client=HERE)
     db.session.add(

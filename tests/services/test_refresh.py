@@ -66,7 +66,7 @@ def statements(app: Flask) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def test_a_token_is_followed_by_another(context: None, user: User) -> None:
+def test_renewing_returns_the_next_token(context: None, user: User) -> None:
     first = begin(user)
 
     second = renew(first.refresh_token, client=ELSEWHERE)
@@ -78,7 +78,7 @@ def test_a_token_is_followed_by_another(context: None, user: User) -> None:
     assert row_of(first).created_address == HERE.address
 
 
-def test_whoever_lost_the_answer_gets_the_same_successor(
+def test_a_retry_after_a_lost_response_gets_the_same_successor(
     context: None, user: User, move_time: Move
 ) -> None:
     first = begin(user)
@@ -92,7 +92,7 @@ def test_whoever_lost_the_answer_gets_the_same_successor(
     assert row_of(first).generation == 1
 
 
-def test_the_overlap_is_counted_from_the_rotation_and_no_retry_prolongs_it(
+def test_the_overlap_starts_at_the_rotation_and_retries_do_not_extend_it(
     context: None, user: User, move_time: Move
 ) -> None:
     first = begin(user)
@@ -109,7 +109,7 @@ def test_the_overlap_is_counted_from_the_rotation_and_no_retry_prolongs_it(
     assert refusal.value.reason == EndReason.REUSE_SEEN
 
 
-def test_a_token_whose_successor_was_used_is_a_stolen_copy_at_once(
+def test_a_token_is_treated_as_stolen_once_its_successor_was_used(
     context: None, user: User
 ) -> None:
     first = begin(user)
@@ -128,7 +128,7 @@ def test_a_token_whose_successor_was_used_is_a_stolen_copy_at_once(
         assert refusal.value.reason == EndReason.REUSE_SEEN
 
 
-def test_the_previous_token_works_while_the_present_one_is_unused(
+def test_the_previous_token_works_while_the_current_one_is_unused(
     context: None, user: User
 ) -> None:
     first = begin(user)
@@ -138,7 +138,7 @@ def test_the_previous_token_works_while_the_present_one_is_unused(
     assert renew(second.refresh_token, client=HERE).refresh_token == third.refresh_token
 
 
-def test_a_stolen_copy_is_noted_and_its_owner_told_once(context: None, user: User) -> None:
+def test_a_stolen_copy_is_recorded_and_the_owner_notified_once(context: None, user: User) -> None:
     other = begin(user)
     first = begin(user)
     second = renew(first.refresh_token, client=HERE)
@@ -157,7 +157,7 @@ def test_a_stolen_copy_is_noted_and_its_owner_told_once(context: None, user: Use
     assert sessions.authenticate(other.access_token), "other sessions go on"
 
 
-def test_many_old_copies_at_once_end_it_once(app: Flask, user: User) -> None:
+def test_concurrent_old_copies_end_the_session_once(app: Flask, user: User) -> None:
     with app.app_context():
         first = begin(user)
         renew(renew(first.refresh_token, client=HERE).refresh_token, client=HERE)
@@ -179,7 +179,7 @@ def test_many_old_copies_at_once_end_it_once(app: Flask, user: User) -> None:
 
 
 @pytest.mark.parametrize("redis", ["at work", "away"])
-def test_everybody_who_renews_at_once_gets_one_successor(
+def test_concurrent_renewals_get_one_successor(
     app: Flask, user: User, redis_server: RedisServer, redis: str
 ) -> None:
     with app.app_context():
@@ -200,7 +200,7 @@ def test_everybody_who_renews_at_once_gets_one_successor(
         assert row_of(first).ended_at is None
 
 
-def test_a_rotation_is_one_update_and_its_losers_write_nothing(app: Flask, user: User) -> None:
+def test_a_rotation_is_one_update_and_retries_write_nothing(app: Flask, user: User) -> None:
     with app.app_context():
         first = begin(user)
     with app.app_context(), statements(app) as winners:
@@ -213,7 +213,7 @@ def test_a_rotation_is_one_update_and_its_losers_write_nothing(app: Flask, user:
     assert losers == []
 
 
-def test_a_token_newer_than_a_restored_backup_is_refused_and_nobody_accused(
+def test_a_token_newer_than_a_restored_backup_is_not_treated_as_stolen(
     context: None, user: User
 ) -> None:
     first = begin(user)
@@ -230,7 +230,7 @@ def test_a_token_newer_than_a_restored_backup_is_refused_and_nobody_accused(
     assert renew(first.refresh_token, client=HERE).refresh_token == second.refresh_token
 
 
-def test_a_session_that_is_gone_is_refused(context: None, user: User) -> None:
+def test_a_deleted_session_is_refused(context: None, user: User) -> None:
     first = begin(user)
     db.session.delete(row_of(first))
     db.session.commit()
@@ -239,7 +239,7 @@ def test_a_session_that_is_gone_is_refused(context: None, user: User) -> None:
         renew(first.refresh_token, client=HERE)
 
 
-def test_a_forged_token_costs_no_look_up_and_harms_no_session(app: Flask, user: User) -> None:
+def test_a_forged_token_triggers_no_lookup_and_ends_no_session(app: Flask, user: User) -> None:
     with app.app_context():
         first = begin(user)
         id, generation, mac = first.refresh_token.split(".")
@@ -261,7 +261,7 @@ def test_a_forged_token_costs_no_look_up_and_harms_no_session(app: Flask, user: 
 
 
 @pytest.mark.parametrize("reason", [EndReason.SIGNED_OUT, EndReason.DISABLED, EndReason.FROZEN])
-def test_a_session_that_was_ended_says_why(
+def test_an_ended_session_is_refused_with_its_reason(
     context: None, user: User, reason: EndReason, move_time: Move
 ) -> None:
     first = begin(user)
@@ -278,7 +278,7 @@ def test_a_session_that_was_ended_says_why(
     ("remember", "lasts", "reason"),
     [(True, timedelta(days=14), EndReason.IDLE), (False, timedelta(hours=12), EndReason.TOO_OLD)],
 )
-def test_an_unused_session_lasts_until_its_edge(
+def test_an_unused_session_lasts_until_its_limit(
     context: None,
     user: User,
     move_time: Move,
@@ -314,9 +314,7 @@ def test_use_moves_the_idle_limit_but_not_the_absolute_one(
     assert refusal.value.reason == EndReason.TOO_OLD
 
 
-def test_a_brief_session_is_not_prolonged_by_use(
-    context: None, user: User, move_time: Move
-) -> None:
+def test_use_does_not_extend_a_short_session(context: None, user: User, move_time: Move) -> None:
     token = begin(user, remember=False)
     for hour in range(1, 12):
         with move_time(hours=hour):
@@ -328,7 +326,7 @@ def test_a_brief_session_is_not_prolonged_by_use(
     assert refusal.value.reason == EndReason.TOO_OLD
 
 
-def test_a_former_secret_still_renews(
+def test_a_token_from_a_former_secret_key_can_be_renewed(
     make_app: Callable[..., Flask], environ: dict[str, str], user: User
 ) -> None:
     with make_app().app_context():
@@ -343,7 +341,7 @@ def test_a_former_secret_still_renews(
         renew(first.refresh_token, client=HERE)
 
 
-def test_proving_again_does_not_sign_the_other_tab_out(context: None, user: User) -> None:
+def test_confirming_the_password_does_not_sign_out_another_tab(context: None, user: User) -> None:
     first = begin(user)
 
     proven = confirm_password(first.identity, PASSWORD, client=HERE)
@@ -376,7 +374,7 @@ def rotate_elsewhere(app: Flask, refresh_token: str, times: int) -> None:
             refresh_token = renew(refresh_token, client=ELSEWHERE).refresh_token
 
 
-def test_whoever_is_overtaken_takes_the_same_successor_and_writes_nothing(
+def test_an_overtaken_renewal_returns_the_same_successor_without_a_write(
     app: Flask, user: User
 ) -> None:
     with app.app_context():
@@ -390,7 +388,7 @@ def test_whoever_is_overtaken_takes_the_same_successor_and_writes_nothing(
         assert row_of(first).last_used_address == ELSEWHERE.address
 
 
-def test_whoever_is_overtaken_twice_does_not_turn_the_chain_back(app: Flask, user: User) -> None:
+def test_a_renewal_overtaken_twice_does_not_reset_the_generation(app: Flask, user: User) -> None:
     with app.app_context():
         first = begin(user)
 

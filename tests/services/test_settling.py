@@ -243,7 +243,7 @@ WALKS: dict[str, Callable[[Person], Any]] = {
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("walk", WALKS)
-def test_what_a_use_case_touched_is_settled(
+def test_a_use_case_leaves_no_outdated_cache_entry(
     app: Flask, redis_server: RedisServer, walk: str
 ) -> None:
     with app.app_context():
