@@ -38,7 +38,7 @@ def newcomer(app: Flask, user: User) -> User:
     return user
 
 
-def test_who_is_not_verified_may_look_and_is_told_what_is_missing(
+def test_an_unverified_user_stays_signed_in_and_is_asked_to_verify(
     make_client: Callable[..., FlaskClient], newcomer: User
 ) -> None:
     client = make_client()
@@ -52,7 +52,7 @@ def test_who_is_not_verified_may_look_and_is_told_what_is_missing(
     assert is_signed_in(client)
 
 
-def test_who_is_verified_may_do_everything(
+def test_a_verified_user_can_open_every_page(
     make_client: Callable[..., FlaskClient], user: User, move_time: Callable[..., object]
 ) -> None:
     client = make_client()
@@ -65,7 +65,7 @@ def test_who_is_verified_may_do_everything(
         assert client.get("/both").headers["Location"].startswith("/account/confirm")
 
 
-def test_a_deployment_may_ask_for_no_verified_address(
+def test_a_deployment_can_waive_the_verified_address(
     make_client: Callable[..., FlaskClient], newcomer: User
 ) -> None:
     client = make_client(UNVERIFIED_MAY="everything")
@@ -74,7 +74,7 @@ def test_a_deployment_may_ask_for_no_verified_address(
     assert client.get("/verified").status_code == 200
 
 
-def test_who_is_not_signed_in_signs_in_first(make_client: Callable[..., FlaskClient]) -> None:
+def test_an_anonymous_visitor_is_sent_to_sign_in(make_client: Callable[..., FlaskClient]) -> None:
     client = make_client()
 
     assert client.get("/verified").headers["Location"] == "/login?next=/verified"

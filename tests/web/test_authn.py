@@ -54,7 +54,7 @@ def our_key(app: Flask) -> Any:
         return keys.keyring.parse_private(signing_keys.signer().private_der)
 
 
-def test_a_good_token_is_accepted_in_the_header_too(client: FlaskClient, user: User) -> None:
+def test_a_valid_token_is_accepted_in_the_header_too(client: FlaskClient, user: User) -> None:
     sign_in(client)
 
     assert bearer(client, cookie(client, "access_token")) == 200
@@ -120,7 +120,7 @@ def test_a_foreign_key_is_refused_however_it_is_offered(
         ({}, {"jti": None}),
     ],
 )
-def test_a_token_of_ours_with_anything_wrong_is_refused(
+def test_a_token_with_our_signature_and_a_wrong_claim_is_refused(
     app: Flask, client: FlaskClient, user: User, headers: Any, claims: Any
 ) -> None:
     sign_in(client)
@@ -130,7 +130,9 @@ def test_a_token_of_ours_with_anything_wrong_is_refused(
     assert bearer(client, forge(token, our_key(app), "RS256")) == 200
 
 
-def test_a_refresh_token_is_no_access_token(client: FlaskClient, user: User) -> None:
+def test_a_refresh_token_is_not_accepted_as_an_access_token(
+    client: FlaskClient, user: User
+) -> None:
     sign_in(client)
 
     assert bearer(client, cookie(client, "refresh_token")) == 303
@@ -141,7 +143,7 @@ def test_a_refresh_token_is_no_access_token(client: FlaskClient, user: User) -> 
     ["", ".", "..", "a.b.c", "é.é.é", "\ud800", "e30.e30.e30", "." * 5000, "x" * 5000, "[].[].[]",
      base64.urlsafe_b64encode(b"[" * 3000).decode() + ".e30.e30"],
 )  # fmt: skip
-def test_no_bytes_in_a_cookie_or_header_break_anything(client: FlaskClient, value: str) -> None:
+def test_malformed_cookies_and_headers_are_refused(client: FlaskClient, value: str) -> None:
     raw = value.encode("utf-8", "surrogatepass").decode("latin-1")
     answers = [
         client.get("/account", headers={"Authorization": f"Bearer {raw}"}),
@@ -171,7 +173,7 @@ def test_an_expired_token_alone_is_refused(client: FlaskClient, user: User) -> N
         assert bearer(client, token) == 303
 
 
-def test_signing_out_refuses_every_copy_of_the_token(
+def test_signing_out_invalidates_every_copy_of_the_token(
     client: FlaskClient, make_app: Callable[..., Flask], user: User
 ) -> None:
     sign_in(client)
@@ -186,7 +188,9 @@ def test_signing_out_refuses_every_copy_of_the_token(
     assert not is_signed_in(elsewhere)
 
 
-def test_rotating_the_keys_signs_nobody_out(app: Flask, client: FlaskClient, user: User) -> None:
+def test_rotating_the_keys_keeps_users_signed_in(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
     sign_in(client)
     old = cookie(client, "access_token")
 
@@ -200,7 +204,7 @@ def test_rotating_the_keys_signs_nobody_out(app: Flask, client: FlaskClient, use
         assert kid_of(cookie(client, "access_token")) in rotated.output
 
 
-def test_a_revoked_key_is_refused_at_once_and_the_session_renewed(
+def test_a_revoked_key_is_refused_at_once_and_the_session_is_renewed(
     app: Flask, client: FlaskClient, make_app: Callable[..., Flask], user: User
 ) -> None:
     sign_in(client)
@@ -216,7 +220,7 @@ def test_a_revoked_key_is_refused_at_once_and_the_session_renewed(
     assert kid_of(cookie(client, "access_token")) != kid_of(token)
 
 
-def test_without_redis_every_page_works_and_says_nothing_of_it(
+def test_pages_work_without_redis_and_do_not_mention_it(
     app: Flask, client: FlaskClient, redis_server: RedisServer, user: User
 ) -> None:
     sign_in(client)
@@ -231,7 +235,7 @@ def test_without_redis_every_page_works_and_says_nothing_of_it(
     assert is_signed_in(client)
 
 
-def test_redis_is_used_again_once_it_is_back(
+def test_redis_is_used_again_after_an_outage(
     app: Flask, client: FlaskClient, redis_server: RedisServer, user: User
 ) -> None:
     sign_in(client)
@@ -249,7 +253,7 @@ def test_redis_is_used_again_once_it_is_back(
 
 
 @pytest.mark.parametrize(("scheme", "prefix"), [("https", "__Host-"), ("http", "")])
-def test_cookies_are_as_strict_as_the_address_allows(
+def test_cookies_are_as_strict_as_the_url_allows(
     make_app: Callable[..., Flask], user: User, scheme: str, prefix: str
 ) -> None:
     client = make_app(PUBLIC_URL=f"{scheme}://accounts.example.org").test_client()
@@ -286,7 +290,7 @@ def test_keys_of_every_algorithm_sign_and_verify(
         assert is_signed_in(client)
 
 
-def test_a_private_key_is_sealed_at_rest(app: Flask) -> None:
+def test_a_private_key_is_encrypted_at_rest(app: Flask) -> None:
     with app.app_context():
         key: JWTKey = keys.list_keys()[0]
         private = signing_keys.signer().private_der

@@ -15,7 +15,7 @@ MakeApp = Callable[..., Flask]
 
 
 @pytest.mark.parametrize("accent", ["#17594a", "#0b3d91", "#8a1c1c", "#5b21b6", "#000000"])
-def test_every_text_in_a_derived_color_can_be_read(accent: str) -> None:
+def test_derived_colors_have_readable_contrast(accent: str) -> None:
     light, dark = palette.light(accent), palette.dark(accent)
 
     for text, ground in [
@@ -26,12 +26,12 @@ def test_every_text_in_a_derived_color_can_be_read(accent: str) -> None:
         assert Color(text).contrast(ground) >= palette.TEXT_CONTRAST
 
 
-def test_an_accent_that_is_too_pale_to_read_stops_the_start(make_app: MakeApp) -> None:
+def test_an_accent_with_too_little_contrast_prevents_startup(make_app: MakeApp) -> None:
     with pytest.raises(ConfigError, match=r"^ACCENT_COLOR #ffcc00 .* darker"):
         make_app(ACCENT_COLOR="#ffcc00")
 
 
-def test_pages_and_mails_bear_the_brand(make_app: MakeApp) -> None:
+def test_pages_and_mails_show_the_brand(make_app: MakeApp) -> None:
     client = make_app(
         APP_NAME="Bücher & Co",
         ACCENT_COLOR="#0b3d91",
@@ -68,14 +68,12 @@ def test_a_logo_is_served_and_shown(make_app: MakeApp, tmp_path: Path) -> None:
     assert client.get("/logo", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
-def test_without_a_logo_there_is_none(make_app: MakeApp) -> None:
+def test_the_logo_page_does_not_exist_without_a_logo(make_app: MakeApp) -> None:
     assert make_app().test_client().get("/logo").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["logo.exe", "missing.svg", "large.png"])
-def test_a_logo_that_will_not_do_stops_the_start(
-    make_app: MakeApp, tmp_path: Path, name: str
-) -> None:
+def test_an_unusable_logo_prevents_startup(make_app: MakeApp, tmp_path: Path, name: str) -> None:
     (tmp_path / "large.png").write_bytes(bytes(17 * 1024))
     (tmp_path / "logo.exe").write_bytes(b"MZ")
 
@@ -83,7 +81,7 @@ def test_a_logo_that_will_not_do_stops_the_start(
         make_app(LOGO_FILE=str(tmp_path / name))
 
 
-def test_a_template_folder_stands_in_for_ours_and_can_extend_them(
+def test_custom_templates_override_and_can_extend_the_originals(
     make_app: MakeApp, tmp_path: Path
 ) -> None:
     (tmp_path / "home").mkdir()
@@ -99,6 +97,6 @@ def test_a_template_folder_stands_in_for_ours_and_can_extend_them(
     assert client.get("/login").status_code == 200
 
 
-def test_a_template_folder_that_is_none_stops_the_start(make_app: MakeApp, tmp_path: Path) -> None:
+def test_a_missing_template_folder_prevents_startup(make_app: MakeApp, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^TEMPLATE_FOLDER"):
         make_app(TEMPLATE_FOLDER=str(tmp_path / "nope"))

@@ -52,7 +52,7 @@ def subjects(app: Flask) -> list[tuple[str, str]]:
         return sorted((mail.recipient, mail.message) for mail in outbox.list_recent())
 
 
-def test_the_new_address_counts_once_it_is_verified(
+def test_the_address_changes_once_the_new_one_is_verified(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -73,7 +73,7 @@ def test_the_new_address_counts_once_it_is_verified(
         assert activity.list_recent(user.id)[1].activity == Activity.EMAIL_CHANGED
 
 
-def test_a_link_changes_it_once(app: Flask, client: FlaskClient, user: User) -> None:
+def test_a_link_changes_the_address_once(app: Flask, client: FlaskClient, user: User) -> None:
     sign_in(client)
     ask(client)
     link = link_to(app, NEW, "/account/email")
@@ -84,7 +84,7 @@ def test_a_link_changes_it_once(app: Flask, client: FlaskClient, user: User) -> 
         assert "already used" in answer.get_data(as_text=True)
 
 
-def test_another_browser_needs_the_code(app: Flask, client: FlaskClient, user: User) -> None:
+def test_another_browser_requires_the_code(app: Flask, client: FlaskClient, user: User) -> None:
     sign_in(client)
     ask(client)
     link, elsewhere = link_to(app, NEW, "/account/email"), app.test_client()
@@ -97,7 +97,9 @@ def test_another_browser_needs_the_code(app: Flask, client: FlaskClient, user: U
     assert address_of(app, user) == NEW
 
 
-def test_the_code_serves_whoever_is_signed_in(app: Flask, client: FlaskClient, user: User) -> None:
+def test_the_code_works_in_any_signed_in_browser(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
     sign_in(client)
     ask(client)
     other = app.test_client()
@@ -111,7 +113,7 @@ def test_the_code_serves_whoever_is_signed_in(app: Flask, client: FlaskClient, u
     assert address_of(app, user) == NEW
 
 
-def test_an_address_of_somebody_else_looks_alike_and_its_owner_is_told(
+def test_a_taken_address_looks_free_and_its_owner_is_notified(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     with app.app_context():
@@ -135,7 +137,7 @@ def test_an_address_of_somebody_else_looks_alike_and_its_owner_is_told(
     assert address_of(app, user) == OLD
 
 
-def test_an_address_that_was_taken_meanwhile_is_refused(
+def test_an_address_taken_since_the_request_is_refused(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -150,7 +152,7 @@ def test_an_address_that_was_taken_meanwhile_is_refused(
     assert address_of(app, user) == OLD
 
 
-def test_links_that_went_to_the_old_address_are_void(
+def test_links_sent_to_the_old_address_are_void(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -185,9 +187,7 @@ def test_the_old_address_undoes_the_change_for_a_week(
         assert "/password/reset/" in newest_to(app, OLD).body
 
 
-def test_whoever_changes_it_twice_cannot_undo_the_undoing(
-    app: Flask, client: FlaskClient, user: User
-) -> None:
+def test_the_oldest_address_has_the_last_word(app: Flask, client: FlaskClient, user: User) -> None:
     sign_in(client)
     ask(client)
     confirm(app, client)
@@ -203,7 +203,7 @@ def test_whoever_changes_it_twice_cannot_undo_the_undoing(
     assert client.get(of_the_thief).status_code == 410
 
 
-def test_an_account_made_at_the_old_address_meanwhile_does_not_keep_it(
+def test_an_unverified_account_at_the_old_address_does_not_block_the_undo(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -220,7 +220,7 @@ def test_an_account_made_at_the_old_address_meanwhile_does_not_keep_it(
     assert not is_signed_in(squatter)
 
 
-def test_a_verified_account_at_the_old_address_keeps_it(
+def test_a_verified_account_at_the_old_address_keeps_the_address(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -236,7 +236,7 @@ def test_a_verified_account_at_the_old_address_keeps_it(
     assert not is_signed_in(client)
 
 
-def test_it_takes_a_fresh_password(
+def test_changing_the_address_requires_a_recent_password(
     client: FlaskClient, user: User, move_time: Callable[..., object]
 ) -> None:
     sign_in(client)
@@ -245,7 +245,7 @@ def test_it_takes_a_fresh_password(
         assert client.get("/account/email").headers["Location"].startswith("/account/confirm")
 
 
-def test_a_mistyped_address_is_put_right_and_nobody_else_hears_of_it(
+def test_correcting_an_unverified_address_sends_it_no_further_mail(
     app: Flask, client: FlaskClient
 ) -> None:
     post(client, "/register", email="mistyped@example.org", password=PASSWORD)
@@ -269,7 +269,7 @@ def test_a_mistyped_address_is_put_right_and_nobody_else_hears_of_it(
         ("", ""),
     ],
 )
-def test_a_bad_address_is_told_beside_its_field(
+def test_an_invalid_address_is_reported_next_to_its_field(
     app: Flask, client: FlaskClient, user: User, email: str, told: str
 ) -> None:
     sign_in(client)
@@ -281,7 +281,7 @@ def test_a_bad_address_is_told_beside_its_field(
     assert subjects(app) == []
 
 
-def test_asking_on_and_on_ends(app: Flask, client: FlaskClient, user: User) -> None:
+def test_requests_are_limited(app: Flask, client: FlaskClient, user: User) -> None:
     sign_in(client)
     for _ in range(BY_USER.most):
         assert ask(client).status_code == 303
@@ -292,7 +292,7 @@ def test_asking_on_and_on_ends(app: Flask, client: FlaskClient, user: User) -> N
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_no_bytes_break_anything(client: FlaskClient, user: User, value: str) -> None:
+def test_hostile_bytes_are_refused(client: FlaskClient, user: User, value: str) -> None:
     sign_in(client)
 
     assert ask(client, value).status_code in (413, 422)
@@ -302,5 +302,5 @@ def test_no_bytes_break_anything(client: FlaskClient, user: User, value: str) ->
 
 
 @pytest.mark.parametrize("text", ["x", "." * 66, "%00", "é" * 40, "x" * 5000])
-def test_any_text_for_a_link_is_refused_kindly(client: FlaskClient, text: str) -> None:
+def test_an_invalid_link_is_refused_with_an_explanation(client: FlaskClient, text: str) -> None:
     assert client.get(f"/account/email/{text}").status_code == 410

@@ -34,7 +34,7 @@ def test_the_new_password_signs_in_and_the_old_one_does_not(
 
 
 @pytest.mark.parametrize(("fields", "stays"), [({"end_others": "y"}, False), ({}, True)])
-def test_other_devices_are_signed_out_unless_they_are_to_stay(
+def test_other_devices_are_signed_out_unless_the_user_keeps_them(
     client: FlaskClient, make_app: Callable[..., Flask], user: User, fields, stays: bool
 ) -> None:
     elsewhere = make_app().test_client()
@@ -47,7 +47,7 @@ def test_other_devices_are_signed_out_unless_they_are_to_stay(
     assert is_signed_in(elsewhere) == stays
 
 
-def test_signing_out_other_devices_is_what_is_offered(client: FlaskClient, user: User) -> None:
+def test_signing_out_other_devices_is_preselected(client: FlaskClient, user: User) -> None:
     sign_in(client)
 
     page = client.get("/password/change").get_data(as_text=True)
@@ -55,7 +55,7 @@ def test_signing_out_other_devices_is_what_is_offered(client: FlaskClient, user:
     assert 'checked id="end_others"' in page
 
 
-def test_the_session_goes_on_as_another(client: FlaskClient, user: User) -> None:
+def test_the_session_is_replaced(client: FlaskClient, user: User) -> None:
     sign_in(client)
     before = cookie(client, "access_token"), cookie(client, "refresh_token")
 
@@ -69,7 +69,7 @@ def test_the_session_goes_on_as_another(client: FlaskClient, user: User) -> None
     assert not is_signed_in(copy)
 
 
-def test_a_wrong_password_changes_nothing_and_guessing_ends(
+def test_a_wrong_password_changes_nothing_and_guesses_are_limited(
     client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -87,7 +87,7 @@ def test_a_wrong_password_changes_nothing_and_guessing_ends(
     ("new", "told"), [("short", "at least 15"), ("somebody@example.org", "easy to guess"),
                       (PASSWORD, "different from your current"), ("", "Enter a password")],
 )  # fmt: skip
-def test_a_bad_new_password_is_told_beside_its_field(
+def test_a_rejected_new_password_is_reported_next_to_its_field(
     client: FlaskClient, user: User, new: str, told: str
 ) -> None:
     sign_in(client)
@@ -100,7 +100,7 @@ def test_a_bad_new_password_is_told_beside_its_field(
                 password=PASSWORD).status_code == 303  # fmt: skip
 
 
-def test_it_is_told_by_mail_and_noted_and_voids_links(
+def test_a_change_sends_an_email_is_recorded_and_voids_links(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -119,7 +119,7 @@ def test_it_is_told_by_mail_and_noted_and_voids_links(
         assert activity.list_recent(user.id)[0].activity == Activity.PASSWORD_CHANGED
 
 
-def test_a_second_press_does_no_harm(client: FlaskClient, user: User) -> None:
+def test_submitting_twice_does_no_harm(client: FlaskClient, user: User) -> None:
     sign_in(client)
     change(client)
 

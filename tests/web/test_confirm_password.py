@@ -28,17 +28,17 @@ def app(make_app: Callable[..., Flask]) -> Flask:
     return app
 
 
-def test_who_has_just_signed_in_is_not_asked(client: FlaskClient, user: User) -> None:
+def test_a_recent_sign_in_needs_no_confirmation(client: FlaskClient, user: User) -> None:
     sign_in(client)
 
     assert client.get("/guarded").get_data(as_text=True) == "behind the guard"
 
 
-def test_who_is_not_signed_in_signs_in_first(client: FlaskClient) -> None:
+def test_an_anonymous_visitor_is_sent_to_sign_in(client: FlaskClient) -> None:
     assert client.get("/guarded").headers["Location"] == "/login?next=/guarded"
 
 
-def test_a_stale_password_is_asked_for_and_leads_back(
+def test_a_confirmed_password_leads_back_to_the_page(
     client: FlaskClient, user: User, move_time: Callable[..., object]
 ) -> None:
     sign_in(client)
@@ -53,7 +53,7 @@ def test_a_stale_password_is_asked_for_and_leads_back(
         assert client.get("/guarded").status_code == 200
 
 
-def test_a_wrong_password_is_told_and_opens_nothing(
+def test_a_wrong_password_is_reported_and_grants_no_access(
     client: FlaskClient, user: User, move_time: Callable[..., object]
 ) -> None:
     sign_in(client)
@@ -65,7 +65,7 @@ def test_a_wrong_password_is_told_and_opens_nothing(
         assert client.get("/guarded").status_code == 303
 
 
-def test_guessing_ends_with_when_to_try_again(
+def test_too_many_guesses_are_refused_with_a_retry_time(
     client: FlaskClient, user: User, move_time: Callable[..., object]
 ) -> None:
     sign_in(client)
@@ -79,7 +79,7 @@ def test_guessing_ends_with_when_to_try_again(
         assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_a_session_that_was_ended_meanwhile_is_not_revived(
+def test_an_ended_session_cannot_be_revived(
     app: Flask, client: FlaskClient, user: User, move_time: Callable[..., object]
 ) -> None:
     sign_in(client)
@@ -95,7 +95,7 @@ def test_a_session_that_was_ended_meanwhile_is_not_revived(
         assert answer.headers["Location"].startswith("/login")
 
 
-def test_it_is_noted(app: Flask, client: FlaskClient, user: User, move_time) -> None:
+def test_a_confirmation_is_recorded(app: Flask, client: FlaskClient, user: User, move_time) -> None:
     sign_in(client)
     with move_time(minutes=STALE):
         post(client, "/account/confirm", password=PASSWORD)

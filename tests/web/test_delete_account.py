@@ -11,7 +11,7 @@ from tests.support.accounts import PASSWORD
 from tests.support.browsing import is_signed_in, post, sign_in
 
 
-def test_the_account_is_closed_and_can_be_kept(app: Flask, client: FlaskClient, user: User) -> None:
+def test_a_closed_account_can_be_kept(app: Flask, client: FlaskClient, user: User) -> None:
     sign_in(client)
 
     closed = post(client, "/account/delete", password=PASSWORD)
@@ -29,7 +29,7 @@ def test_the_account_is_closed_and_can_be_kept(app: Flask, client: FlaskClient, 
         assert db.session.get(User, user.id).delete_at is None
 
 
-def test_a_wrong_password_is_told_beside_its_field(client: FlaskClient, user: User) -> None:
+def test_a_wrong_password_is_reported_next_to_its_field(client: FlaskClient, user: User) -> None:
     sign_in(client)
 
     for typed in ("", "not the password", "\x01"):
@@ -40,7 +40,7 @@ def test_a_wrong_password_is_told_beside_its_field(client: FlaskClient, user: Us
     assert is_signed_in(client)
 
 
-def test_nobody_keeps_an_account_without_the_password(client: FlaskClient, user: User) -> None:
+def test_keeping_an_account_requires_the_password(client: FlaskClient, user: User) -> None:
     sign_in(client)
     post(client, "/account/delete", password=PASSWORD)
 
@@ -51,7 +51,7 @@ def test_nobody_keeps_an_account_without_the_password(client: FlaskClient, user:
     assert not is_signed_in(client)
 
 
-def test_keeping_it_twice_is_no_error(client: FlaskClient, user: User) -> None:
+def test_keeping_an_account_twice_succeeds(client: FlaskClient, user: User) -> None:
     sign_in(client)
     post(client, "/account/delete", password=PASSWORD)
     post(client, "/login", email=user.email, password=PASSWORD)
@@ -63,7 +63,7 @@ def test_keeping_it_twice_is_no_error(client: FlaskClient, user: User) -> None:
     assert is_signed_in(client)
 
 
-def test_a_wrong_password_does_not_say_that_the_account_is_closed(
+def test_a_wrong_password_does_not_reveal_that_the_account_is_closed(
     client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -74,7 +74,9 @@ def test_a_wrong_password_does_not_say_that_the_account_is_closed(
     assert answer.status_code == 422
 
 
-def test_without_a_grace_the_page_says_so(make_app: Callable[..., Flask], user: User) -> None:
+def test_the_page_says_when_there_is_no_grace_period(
+    make_app: Callable[..., Flask], user: User
+) -> None:
     client = make_app(ACCOUNT_DELETION_GRACE="0").test_client()
     sign_in(client)
 
@@ -88,7 +90,7 @@ def test_without_a_grace_the_page_says_so(make_app: Callable[..., Flask], user: 
     assert asked.status_code == 422
 
 
-def test_the_data_come_as_a_file_that_nobody_stores(client: FlaskClient, user: User) -> None:
+def test_the_data_is_a_download_that_is_not_cached(client: FlaskClient, user: User) -> None:
     # What registering leaves behind belongs to it too: a link, a code, a browser.
     email = "new@example.org"
     post(client, "/register", email=email, password=PASSWORD)
@@ -103,7 +105,9 @@ def test_the_data_come_as_a_file_that_nobody_stores(client: FlaskClient, user: U
     assert "email_verification" in [link["type"] for link in data["links_and_codes"]]
 
 
-def test_the_data_take_a_fresh_password(client: FlaskClient, user: User, move_time) -> None:
+def test_downloading_the_data_requires_a_recent_password(
+    client: FlaskClient, user: User, move_time
+) -> None:
     sign_in(client)
     with move_time(minutes=16):
         asked = client.get("/account/data")

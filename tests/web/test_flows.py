@@ -51,7 +51,7 @@ def test_a_form_that_names_no_open_flow_is_refused(
     assert answer.status_code in (410, 413)
 
 
-def test_a_page_that_is_out_of_date_says_what_to_do(client: FlaskClient) -> None:
+def test_an_outdated_page_says_what_to_do(client: FlaskClient) -> None:
     page = client.get(register(client, "new@example.org")).text
     fields = {**hidden(page), "flow": "of another tab"}
 
@@ -65,7 +65,7 @@ def test_a_page_that_is_out_of_date_says_what_to_do(client: FlaskClient) -> None
 @pytest.mark.parametrize(
     "path", ["/password/reset/new", "/password/reset/sent", "/verify/email", "/account/delete/done"]
 )
-def test_an_address_that_names_no_open_flow_shows_nobody_elses(
+def test_a_url_without_an_open_flow_shows_no_other_flow(
     client: FlaskClient, path: str, named: str | bytes
 ) -> None:
     register(client, "new@example.org")
@@ -77,7 +77,7 @@ def test_an_address_that_names_no_open_flow_shows_nobody_elses(
     assert "new@example.org" not in answer.text
 
 
-def test_a_change_that_was_made_elsewhere_leaves_a_form_without_use(
+def test_a_form_is_out_of_date_after_the_change_was_made_elsewhere(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -94,7 +94,7 @@ def test_a_change_that_was_made_elsewhere_leaves_a_form_without_use(
     assert 'href="/account/email"' in answer.text
 
 
-def test_the_oldest_flow_makes_room(client: FlaskClient) -> None:
+def test_the_oldest_flow_is_dropped_at_the_limit(client: FlaskClient) -> None:
     opened = open_links(client, MOST + 1)
 
     oldest, newest = client.get(opened[0]), client.get(opened[-1])
@@ -103,13 +103,13 @@ def test_the_oldest_flow_makes_room(client: FlaskClient) -> None:
     assert "incomplete or invalid" in newest.text
 
 
-def test_a_link_that_is_opened_again_is_one_flow(client: FlaskClient) -> None:
+def test_opening_a_link_again_reuses_its_flow(client: FlaskClient) -> None:
     first = open_links(client, 1)
 
     assert [open_links(client, 1) for _ in range(MOST)] == [first] * MOST
 
 
-def test_the_cookie_never_grows_too_long(client: FlaskClient) -> None:
+def test_the_cookie_stays_within_its_limit(client: FlaskClient) -> None:
     chance = Random(1)
     texts = [
         "".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(200)) for _ in range(MOST)
@@ -121,7 +121,7 @@ def test_the_cookie_never_grows_too_long(client: FlaskClient) -> None:
     assert "incomplete or invalid" in client.get(opened[-1]).text
 
 
-def test_a_flow_ends(client: FlaskClient, move_time: Callable[..., object]) -> None:
+def test_a_flow_expires(client: FlaskClient, move_time: Callable[..., object]) -> None:
     opened = register(client, "new@example.org")
 
     with move_time(seconds=LIFETIME.total_seconds() - 60):
@@ -131,5 +131,5 @@ def test_a_flow_ends(client: FlaskClient, move_time: Callable[..., object]) -> N
 
 
 @pytest.mark.parametrize("link", ["%ED%A0%80", "%00", "%F0%9F%94%91" * 100])
-def test_any_text_for_a_link_is_a_flow(client: FlaskClient, link: str) -> None:
+def test_an_invalid_link_is_refused_after_its_flow_opens(client: FlaskClient, link: str) -> None:
     assert client.get(f"/password/reset/{link}", follow_redirects=True).status_code == 410

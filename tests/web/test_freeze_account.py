@@ -32,7 +32,7 @@ def test_opening_the_link_changes_nothing(app: Flask, client: FlaskClient, user:
     assert not is_frozen(app, user)
 
 
-def test_the_page_does_not_say_whose_it_is(app: Flask, client: FlaskClient, user: User) -> None:
+def test_the_page_does_not_reveal_the_address(app: Flask, client: FlaskClient, user: User) -> None:
     assert user.email not in client.get(link(app, user)).get_data(as_text=True)
 
 
@@ -50,7 +50,7 @@ def test_the_address_and_the_button_freeze_the_account(
     assert not is_signed_in(client)
 
 
-def test_who_is_signed_in_to_another_account_stays_so(
+def test_freezing_keeps_a_session_of_another_account(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     with app.app_context():
@@ -72,7 +72,7 @@ def test_the_button_alone_freezes_nothing(app: Flask, client: FlaskClient, user:
     assert not is_frozen(app, user)
 
 
-def test_a_second_time_says_what_to_do_next(app: Flask, client: FlaskClient, user: User) -> None:
+def test_a_used_link_says_what_to_do_next(app: Flask, client: FlaskClient, user: User) -> None:
     path = link(app, user)
     page = client.get(path)
     post(client, path, email=user.email)
@@ -85,7 +85,7 @@ def test_a_second_time_says_what_to_do_next(app: Flask, client: FlaskClient, use
         assert "Choose a new password to unfreeze it" in answer.get_data(as_text=True)
 
 
-def test_a_link_that_is_too_old_says_what_to_do(
+def test_an_expired_link_says_what_to_do(
     app: Flask, client: FlaskClient, user: User, move_time
 ) -> None:
     path = link(app, user)
@@ -97,7 +97,9 @@ def test_a_link_that_is_too_old_says_what_to_do(
     assert 'href="/password/reset"' in answer.get_data(as_text=True)
 
 
-def test_a_link_that_counts_no_more_says_so(app: Flask, client: FlaskClient, user: User) -> None:
+def test_a_voided_link_is_reported_as_no_longer_valid(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
     path = link(app, user)
     with app.app_context():
         one_time_tokens.void(user.id, "not_me")
@@ -109,7 +111,7 @@ def test_a_link_that_counts_no_more_says_so(app: Flask, client: FlaskClient, use
     assert "no longer valid" in answer.get_data(as_text=True)
 
 
-def test_signing_in_to_a_frozen_account_says_how_to_open_it(
+def test_signing_in_to_a_frozen_account_says_how_to_unfreeze_it(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     post(client, link(app, user), email=user.email)

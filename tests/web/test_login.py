@@ -47,7 +47,9 @@ def mails(app: Flask, message: str = "new_device") -> list[str]:
 
 
 @pytest.mark.parametrize("email", [KNOWN, UNKNOWN, "no address", " Somebody@Example.ORG "])
-def test_guessing_is_paused_alike_for_every_address(app: Flask, user: User, email: str) -> None:
+def test_guessing_is_paused_the_same_way_for_every_address(
+    app: Flask, user: User, email: str
+) -> None:
     guess_out(app, email)
 
     answer = guess(app.test_client(), email)
@@ -69,7 +71,7 @@ def test_spellings_of_an_address_share_their_limit(app: Flask, user: User, spell
     assert guess(app.test_client(), spelling).status_code == 429
 
 
-def test_the_right_password_waits_too_and_then_passes(
+def test_the_right_password_is_paused_too_and_then_accepted(
     app: Flask, client: FlaskClient, user: User, move_time: Move
 ) -> None:
     guess_out(app)
@@ -79,7 +81,7 @@ def test_the_right_password_waits_too_and_then_passes(
         assert guess(client, password=PASSWORD).status_code == 303
 
 
-def test_a_right_password_forgives_the_guesses(app: Flask, user: User, move_time: Move) -> None:
+def test_a_correct_password_resets_the_limit(app: Flask, user: User, move_time: Move) -> None:
     guess_out(app)
     with move_time(seconds=91):
         sign_in(app.test_client())
@@ -87,7 +89,7 @@ def test_a_right_password_forgives_the_guesses(app: Flask, user: User, move_time
         guess_out(app)
 
 
-def test_a_stranger_cannot_keep_the_owner_out_of_a_browser_that_is_known(
+def test_a_stranger_cannot_lock_the_owner_out_of_a_known_browser(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -100,7 +102,7 @@ def test_a_stranger_cannot_keep_the_owner_out_of_a_browser_that_is_known(
     assert guess(app.test_client()).status_code == 429, "the stranger's limit is as it was"
 
 
-def test_a_known_browser_may_not_guess_for_ever(
+def test_guesses_from_a_known_browser_are_limited_too(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -123,7 +125,9 @@ def guess_for_days(app: Flask, days: int, move_time: Move) -> int:
     return tried
 
 
-def test_no_more_than_a_hundred_guesses_in_a_row(app: Flask, user: User, move_time: Move) -> None:
+def test_at_most_a_hundred_wrong_passwords_in_a_row_are_checked(
+    app: Flask, user: User, move_time: Move
+) -> None:
     tried = guess_for_days(app, 3, move_time)
 
     with move_time(days=3):
@@ -134,7 +138,7 @@ def test_no_more_than_a_hundred_guesses_in_a_row(app: Flask, user: User, move_ti
     assert "reset your password" in answer.get_data(as_text=True)
 
 
-def test_a_new_password_lifts_what_strangers_used_up(
+def test_a_password_reset_lifts_the_limit_that_strangers_reached(
     app: Flask, user: User, move_time: Move
 ) -> None:
     guess_for_days(app, 1, move_time)
@@ -149,7 +153,9 @@ def test_a_new_password_lifts_what_strangers_used_up(
     assert guess(app.test_client(), password=NEW_PASSWORD).status_code == 303
 
 
-def test_one_client_may_not_try_many_addresses(app: Flask, client: FlaskClient, user: User) -> None:
+def test_sign_ins_are_limited_per_client_across_addresses(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
     with app.app_context():
         for number in range(BY_CLIENT.most):
             sign_in_limits.spend(f"{number}@example.org", "", Client("127.0.0.1", ""))
@@ -170,11 +176,11 @@ def test_one_client_may_not_try_many_addresses(app: Flask, client: FlaskClient, 
         ("nonsense", "", False),
     ],
 )
-def test_clients_are_told_apart_by_network(one: str, other: str, same: bool) -> None:
+def test_clients_are_distinguished_by_network(one: str, other: str, same: bool) -> None:
     assert (Client(one, "").network == Client(other, "").network) is same
 
 
-def test_registering_is_paused_by_client(app: Flask, client: FlaskClient) -> None:
+def test_registrations_are_limited_per_client(app: Flask, client: FlaskClient) -> None:
     for number in range(REGISTRATIONS.most):
         answer = post(client, "/register", email=f"{number}@example.org", password=PASSWORD)
         assert answer.status_code == 303
@@ -209,7 +215,7 @@ def work(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note_statement)
 
 
-def test_a_refusal_takes_the_same_work_whoever_it_is_for(
+def test_a_refusal_takes_the_same_work_for_every_address(
     app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
@@ -232,7 +238,7 @@ def test_a_refusal_takes_the_same_work_whoever_it_is_for(
     assert works[0].count("argon2") == 1
 
 
-def test_a_pause_takes_the_same_work_whoever_it_is_for(
+def test_a_pause_takes_the_same_work_for_every_address(
     app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works = []
@@ -246,7 +252,7 @@ def test_a_pause_takes_the_same_work_whoever_it_is_for(
     assert "argon2" not in works[0]
 
 
-def test_the_first_sign_in_of_a_new_account_is_no_news(
+def test_the_first_sign_in_of_a_new_account_sends_no_email(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -254,9 +260,7 @@ def test_the_first_sign_in_of_a_new_account_is_no_news(
     assert mails(app) == []
 
 
-def test_a_browser_that_is_not_known_is_told_of_by_mail_once(
-    app: Flask, client: FlaskClient, user: User
-) -> None:
+def test_an_unknown_browser_triggers_one_email(app: Flask, client: FlaskClient, user: User) -> None:
     sign_in(client)
     other = app.test_client()
     other.environ_base["HTTP_USER_AGENT"] = client.environ_base.get("HTTP_USER_AGENT", "")
@@ -289,7 +293,7 @@ def test_a_browser_known_for_one_account_is_new_for_another(
     assert "another@example.org" in mail
 
 
-def test_an_old_account_that_nobody_used_for_long_is_no_new_one(
+def test_a_long_unused_account_is_not_treated_as_new(
     app: Flask, client: FlaskClient, user: User, move_time: Move
 ) -> None:
     sign_in(client)
@@ -304,7 +308,7 @@ def test_an_old_account_that_nobody_used_for_long_is_no_new_one(
 
 
 @pytest.mark.parametrize("value", ["", "x", "é", "A" * 22, "A" * 43, "A" * 4000, "====", "\x00"])
-def test_a_forged_device_is_not_known(
+def test_a_forged_device_cookie_is_not_recognized(
     app: Flask, client: FlaskClient, user: User, value: str
 ) -> None:
     sign_in(client)
@@ -313,7 +317,7 @@ def test_a_forged_device_is_not_known(
         assert known_devices.knows(known_devices.learn(value, user.id), user.id)
 
 
-def test_a_device_is_kept_out_of_reach_of_scripts_and_for_long(
+def test_the_device_cookie_is_persistent_and_hidden_from_scripts(
     client: FlaskClient, user: User
 ) -> None:
     html = client.get("/login").get_data(as_text=True)
@@ -328,7 +332,7 @@ def test_a_device_is_kept_out_of_reach_of_scripts_and_for_long(
     assert user.id.hex not in line
 
 
-def test_a_browser_is_known_for_the_accounts_used_last(app: Flask, user: User) -> None:
+def test_a_browser_is_known_for_the_most_recent_accounts(app: Flask, user: User) -> None:
     with app.app_context():
         ids = [add_user(f"{number}@example.org").id for number in range(known_devices.MOST + 1)]
         value = ""
@@ -340,7 +344,7 @@ def test_a_browser_is_known_for_the_accounts_used_last(app: Flask, user: User) -
     assert known == [False] + [True] * known_devices.MOST
 
 
-def test_a_former_secret_still_knows_a_device(
+def test_a_device_cookie_from_a_former_secret_key_is_recognized(
     make_app: Callable[..., Flask], environ: dict[str, str], user: User
 ) -> None:
     with make_app().app_context():
@@ -354,7 +358,7 @@ def test_a_former_secret_still_knows_a_device(
 
 
 @pytest.mark.parametrize("path", ["/login", "/api/v1/login"])
-def test_whatever_a_program_calls_itself_is_borne(
+def test_an_oversized_user_agent_can_sign_in(
     app: Flask, client: FlaskClient, user: User, path: str
 ) -> None:
     client.environ_base["HTTP_USER_AGENT"] = "x" * 5000

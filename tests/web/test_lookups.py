@@ -128,7 +128,7 @@ def lookups(statements: list[str]) -> list[str]:
         text_again,
     ],
 )
-def test_each_request_looks_up_its_link_once(
+def test_each_request_reads_its_link_from_the_database_once(
     app: Flask, client: FlaskClient, user: User, prepare: Callable[..., Request]
 ) -> None:
     page, path, fields = prepare(app, client)

@@ -36,7 +36,7 @@ def test_every_route_has_a_rule(app: Flask) -> None:
     assert {name for name in access if "." in name} <= endpoints
 
 
-def test_pages_for_the_signed_in_send_others_to_sign_in(
+def test_protected_pages_redirect_visitors_to_sign_in(
     app: Flask, context: None, client: FlaskClient
 ) -> None:
     pages = [
@@ -63,7 +63,7 @@ ALWAYS = {
 }
 
 
-def test_every_page_has_the_headers(client: FlaskClient) -> None:
+def test_every_page_has_the_security_headers(client: FlaskClient) -> None:
     for path in ("/", "/login", "/nope", "/healthz", "/static/app.css"):
         with client.get(path) as answer:
             headers = answer.headers
@@ -74,7 +74,7 @@ def test_every_page_has_the_headers(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/register", "/login", "/verify/email", "/verify/email/x"])
-def test_a_form_without_its_token_is_refused(client: FlaskClient, path: str) -> None:
+def test_a_form_without_its_csrf_token_is_refused(client: FlaskClient, path: str) -> None:
     answer = client.post(path, data={"email": "a@example.org", "password": PASSWORD})
 
     assert answer.status_code == 400
@@ -83,7 +83,7 @@ def test_a_form_without_its_token_is_refused(client: FlaskClient, path: str) -> 
 
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("path", ["/register", "/login"])
-def test_no_bytes_in_a_field_break_anything(client: FlaskClient, path: str, value: str) -> None:
+def test_hostile_bytes_in_a_field_are_refused(client: FlaskClient, path: str, value: str) -> None:
     answer = post(client, path, email=value, password=value)
 
     assert answer.status_code in (413, 422)
@@ -95,7 +95,7 @@ def test_no_bytes_in_a_field_break_anything(client: FlaskClient, path: str, valu
     [b"\xff\xfe=\x00", b"email=%ff%00&csrf_token=%ff", b"email=%ff", b"email=\xe9", b"%ff=x",
      b"email=a%00", b"email=\0", b"email%00=", b"email=a&email=b", b"email&%65mail", b"&x" * 200],
 )  # fmt: skip
-def test_a_form_that_no_browser_sends_cannot_be_read(client: FlaskClient, body: bytes) -> None:
+def test_a_form_no_browser_would_send_is_refused(client: FlaskClient, body: bytes) -> None:
     token = csrf_token(client).encode()
 
     for kind in ("", "; charset=utf-16", "; charset=\xff"):
@@ -111,7 +111,9 @@ def test_a_form_that_no_browser_sends_cannot_be_read(client: FlaskClient, body: 
 @pytest.mark.parametrize(
     "values", [[b"a", b"b"], [b"\xff"], [b"\0"]], ids=["repeated", "not UTF-8", "NUL"]
 )
-def test_what_a_script_sends_is_read_as_strictly(client: FlaskClient, values: list[bytes]) -> None:
+def test_form_data_from_a_script_is_parsed_as_strictly(
+    client: FlaskClient, values: list[bytes]
+) -> None:
     token = csrf_token(client).encode()
     parts = [(b"csrf_token", token), *((b"password", each) for each in values)]
     body = b"".join(
@@ -131,7 +133,7 @@ def test_what_a_script_sends_is_read_as_strictly(client: FlaskClient, values: li
     ["..", "a..b", "x" * 300, "xn--" + "x" * 70, "a b", "\xff\xfe", "a\0b", "http://x/", "[::1",
      "a:b", "evil.example/login", "[:..]", "[::1.2.3.4.5]", "x:123456", "x" * 60 + ":5000"],
 )  # fmt: skip
-def test_a_host_that_is_none_is_told(app: Flask, host: str) -> None:
+def test_an_invalid_host_is_refused(app: Flask, host: str) -> None:
     for path in ("/login", "/nope", "/account"):
         environ = create_environ(path, headers={"Host": host})
         body, status, _ = run_wsgi_app(app, environ)
@@ -145,7 +147,7 @@ def test_an_unusual_host_is_served(client: FlaskClient, host: str) -> None:
 
 
 @pytest.mark.parametrize("length", [22, 43, 66, 67, 200, 5000])
-def test_any_text_for_a_link_is_refused_kindly(client: FlaskClient, length: int) -> None:
+def test_an_invalid_link_is_refused_with_an_explanation(client: FlaskClient, length: int) -> None:
     for text in ("x" * length, "." * length, "%00" * length, "é" * length):
         answer = client.get(f"/verify/email/{text}")
         assert answer.status_code == 410
@@ -157,11 +159,11 @@ def test_any_text_for_a_link_is_refused_kindly(client: FlaskClient, length: int)
     ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/a\n/b",
      "\\/evil.example", "/ /evil", "", None, "/" + "x" * 3000, "/é", "/x\\y"],
 )  # fmt: skip
-def test_another_site_is_never_next(target: str | None) -> None:
+def test_next_never_leads_to_another_site(target: str | None) -> None:
     assert local_path(target, "/account") == "/account"
 
 
-def test_the_visitor_goes_where_they_were_going(client: FlaskClient, user: User) -> None:
+def test_the_visitor_returns_to_the_requested_page(client: FlaskClient, user: User) -> None:
     asked = client.get("/verify/email?from=mail").status_code
     answer = post(client, "/login?next=/verify/email", email=user.email, password=PASSWORD)
 
@@ -169,7 +171,9 @@ def test_the_visitor_goes_where_they_were_going(client: FlaskClient, user: User)
     assert answer.headers["Location"] == "/verify/email"
 
 
-def test_wrong_password_and_unknown_address_look_alike(client: FlaskClient, user: User) -> None:
+def test_a_wrong_password_is_refused_like_an_unknown_address(
+    client: FlaskClient, user: User
+) -> None:
     wrong = post(client, "/login", email=user.email, password="not the password")
     unknown = post(client, "/login", email="nobody@example.org", password="not the password")
 
@@ -183,14 +187,14 @@ def test_wrong_password_and_unknown_address_look_alike(client: FlaskClient, user
     assert strip == [line for line in told(unknown).splitlines() if "csrf" not in line]
 
 
-def test_signing_out_where_another_tab_has_done_so_is_no_error(client: FlaskClient) -> None:
+def test_signing_out_again_in_another_tab_succeeds(client: FlaskClient) -> None:
     answer = client.post("/logout")
 
     assert answer.status_code == 303
     assert answer.headers["Location"] == "/login"
 
 
-def test_signing_out_needs_the_form_of_our_page(client: FlaskClient, user: User) -> None:
+def test_signing_out_requires_the_csrf_token(client: FlaskClient, user: User) -> None:
     sign_in(client)
 
     assert client.post("/logout").status_code == 400
@@ -213,7 +217,7 @@ def test_the_outbox_page_exists_in_development_only(make_app: Callable[..., Flas
         assert production.get(path).status_code == 404
 
 
-def test_an_unexpected_error_gives_a_reference_that_the_log_bears(
+def test_an_unexpected_error_shows_no_traceback(
     make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
 ) -> None:
     app = make_app()
@@ -227,7 +231,7 @@ def test_an_unexpected_error_gives_a_reference_that_the_log_bears(
     assert "Traceback" not in answer.get_data(as_text=True)
 
 
-def test_without_a_database_pages_say_503_and_never_401(
+def test_without_a_database_pages_return_503_and_never_401(
     client: FlaskClient, user: User, lose_database: Callable[[], None]
 ) -> None:
     sign_in(client)
@@ -243,7 +247,7 @@ def test_without_a_database_pages_say_503_and_never_401(
     ("password", "least", "most"),
     [("short", 0, 1), ("passwordpassword", 0, 1), ("somebody@example.org", 0, 1), (PASSWORD, 3, 4)],
 )
-def test_the_strength_of_a_password_is_the_rule_that_decides(
+def test_the_strength_meter_follows_the_password_rule(
     client: FlaskClient, password: str, least: int, most: int
 ) -> None:
     answer = post(

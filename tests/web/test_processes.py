@@ -79,7 +79,7 @@ class Burst:
 
 
 @pytest.mark.parametrize("redis", ["at work", "frozen in the middle"])
-def test_many_refreshes_at_once_have_one_successor_and_sign_nobody_out(
+def test_concurrent_refreshes_have_one_successor_and_keep_the_session(
     app: Flask, servers: list[AppServer], user: User, redis_server: RedisServer, redis: str
 ) -> None:
     token = begin(app, user)
@@ -225,7 +225,7 @@ def end_under_fire(
     log.info("%s: every process had refused %.1f ms later", way, (refused_at - ended_at) * 1000)
 
 
-def test_no_process_accepts_a_session_after_it_was_ended(
+def test_no_process_accepts_an_ended_session(
     app: Flask, servers: list[AppServer], redis_server: RedisServer
 ) -> None:
     for way in WAYS:
@@ -233,7 +233,7 @@ def test_no_process_accepts_a_session_after_it_was_ended(
 
 
 @pytest.mark.parametrize("way", ["sign out", "password reset", "disabled"])
-def test_nor_while_redis_hangs_and_comes_back(
+def test_no_process_accepts_an_ended_session_while_redis_hangs(
     app: Flask, servers: list[AppServer], redis_server: RedisServer, way: str
 ) -> None:
     end_under_fire(app, servers, way, redis_server, freeze=True)

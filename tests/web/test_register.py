@@ -12,14 +12,14 @@ from tests.support.accounts import PASSWORD
 from tests.support.browsing import post
 
 
-def test_all_that_is_wrong_is_told_at_once(client: FlaskClient) -> None:
+def test_all_errors_are_reported_at_once(client: FlaskClient) -> None:
     page = post(client, "/register", email="nonsense", password="short").get_data(as_text=True)
 
     assert "Enter an email address in the format" in page
     assert "Use at least 15 characters." in page
 
 
-def test_a_mailbox_is_not_flooded_and_nobody_is_told(app: Flask, user: User) -> None:
+def test_mails_to_one_address_are_limited_silently(app: Flask, user: User) -> None:
     pages = []
     for number in range(BY_ADDRESS.most + 2):
         client = app.test_client()

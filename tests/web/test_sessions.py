@@ -57,7 +57,7 @@ def ending_of(client: FlaskClient) -> str:
     return found[1] if found else ""
 
 
-def test_each_device_is_named_with_its_uses_and_this_one_first(
+def test_each_device_is_listed_with_its_uses_and_the_current_one_first(
     app: Flask, phone: FlaskClient, move_time: Move
 ) -> None:
     with move_time(hours=3):
@@ -73,7 +73,7 @@ def test_each_device_is_named_with_its_uses_and_this_one_first(
     assert other.endswith("Sign out")
 
 
-def test_a_use_is_told_no_more_exactly_than_it_is_known(
+def test_last_use_is_shown_only_as_precisely_as_it_is_recorded(
     app: Flask, phone: FlaskClient, client: FlaskClient
 ) -> None:
     sign_in(client)
@@ -81,7 +81,7 @@ def test_a_use_is_told_no_more_exactly_than_it_is_known(
     assert "Last active in the last 10 minutes from 198.51.100.7" in cards(client)[1]
 
 
-def test_a_device_that_says_nothing_of_itself_is_listed_too(
+def test_an_unrecognized_device_is_listed_as_unknown(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(device(app, "<script>alert(1)</script>\x01"))
@@ -90,7 +90,7 @@ def test_a_device_that_says_nothing_of_itself_is_listed_too(
     assert cards(client)[1].startswith("Unknown device")
 
 
-def test_signing_a_device_out_ends_it_at_once_and_no_other(
+def test_signing_out_a_device_ends_only_its_session_at_once(
     app: Flask, phone: FlaskClient, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -108,7 +108,7 @@ def test_signing_a_device_out_ends_it_at_once_and_no_other(
     assert noted.details == {"program": "Mobile Safari", "system": "iOS"}
 
 
-def test_signing_out_everywhere_else_keeps_this_one(
+def test_signing_out_everywhere_else_keeps_the_current_session(
     app: Flask, phone: FlaskClient, client: FlaskClient
 ) -> None:
     tablet = device(app, SAFARI)
@@ -120,7 +120,7 @@ def test_signing_out_everywhere_else_keeps_this_one(
     assert [is_signed_in(each) for each in (client, phone, tablet)] == [True, False, False]
 
 
-def test_signing_out_everywhere_ends_this_one_too(
+def test_signing_out_everywhere_ends_the_current_session_too(
     app: Flask, phone: FlaskClient, client: FlaskClient
 ) -> None:
     sign_in(client)
@@ -132,7 +132,7 @@ def test_signing_out_everywhere_ends_this_one_too(
     assert client.get_cookie("refresh_token") is None
 
 
-def test_signing_a_device_out_twice_is_no_error(
+def test_signing_out_a_device_twice_succeeds(
     app: Flask, phone: FlaskClient, client: FlaskClient
 ) -> None:
     sign_in(client)
@@ -147,16 +147,14 @@ def test_signing_a_device_out_twice_is_no_error(
 @pytest.mark.parametrize(
     "value", ["", "nonsense", "c5ab40f9-c286-4a10-b860-9c66441936b0", "\x01", "é", "others "]
 )
-def test_what_is_no_session_of_ours_is_not_found(
-    client: FlaskClient, user: User, value: str
-) -> None:
+def test_an_unknown_session_is_not_found(client: FlaskClient, user: User, value: str) -> None:
     sign_in(client)
 
     assert post(client, PAGE, end=value).status_code == 404
     assert is_signed_in(client)
 
 
-def test_nobody_ends_the_session_of_another(app: Flask, phone: FlaskClient) -> None:
+def test_another_users_session_cannot_be_ended(app: Flask, phone: FlaskClient) -> None:
     with app.app_context():
         add_user("another@example.org")
     stranger = app.test_client()
@@ -168,7 +166,7 @@ def test_nobody_ends_the_session_of_another(app: Flask, phone: FlaskClient) -> N
     assert is_signed_in(phone)
 
 
-def test_a_stale_password_is_asked_for_before_the_list_and_before_ending(
+def test_the_list_and_signing_out_require_a_recent_password(
     app: Flask, phone: FlaskClient, client: FlaskClient, move_time: Move
 ) -> None:
     sign_in(client)
@@ -184,7 +182,7 @@ def test_a_stale_password_is_asked_for_before_the_list_and_before_ending(
         assert is_signed_in(phone)
 
 
-def test_a_page_has_an_end_however_many_there_are(
+def test_the_number_of_listed_sessions_is_limited(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     with app.app_context():
@@ -200,7 +198,7 @@ def test_a_page_has_an_end_however_many_there_are(
     assert len(cards(client)) == 1
 
 
-def test_the_account_page_leads_there(client: FlaskClient, user: User) -> None:
+def test_the_account_page_links_to_the_list(client: FlaskClient, user: User) -> None:
     sign_in(client)
 
     assert f'href="{PAGE}"' in client.get("/account").get_data(as_text=True)
@@ -231,13 +229,13 @@ def test_the_sign_in_page_says_why_each_session_ended(
 
 
 @pytest.mark.parametrize("value", ["forged", "AAAAAAAAAAAAAAAAAAAAAA.0." + "A" * 43])
-def test_a_value_that_is_none_of_ours_is_told_nothing_of(client: FlaskClient, value: str) -> None:
+def test_an_unrecognized_token_gets_a_generic_message(client: FlaskClient, value: str) -> None:
     client.set_cookie("refresh_token", value)
 
     assert ending_of(client) == "Your session has ended. Sign in to continue."
 
 
-def test_a_session_that_is_purged_is_told_nothing_wrong_of(
+def test_a_purged_session_gets_a_generic_message(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -249,7 +247,7 @@ def test_a_session_that_is_purged_is_told_nothing_wrong_of(
     assert ending_of(client) == "Your session has ended. Sign in to continue."
 
 
-def test_who_never_signed_in_or_has_signed_out_here_is_told_nothing(
+def test_no_message_is_shown_after_signing_out_or_without_a_session(
     client: FlaskClient, user: User
 ) -> None:
     assert ending_of(client) == ""
@@ -259,7 +257,7 @@ def test_who_never_signed_in_or_has_signed_out_here_is_told_nothing(
     assert ending_of(client) == ""
 
 
-def test_signing_in_again_replaces_the_session_of_the_browser(
+def test_signing_in_again_replaces_the_browsers_session(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -277,7 +275,7 @@ def test_signing_in_again_replaces_the_session_of_the_browser(
     assert "signed in again in this browser" in ending_of(other)
 
 
-def test_a_loser_of_a_race_takes_no_cookie_away(
+def test_losing_a_refresh_race_removes_no_cookies(
     app: Flask, client: FlaskClient, user: User, move_time: Move
 ) -> None:
     sign_in(client)

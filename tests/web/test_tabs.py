@@ -60,7 +60,7 @@ def is_out_of_date(answer: TestResponse) -> bool:
 
 
 @both_orders
-def test_a_reset_form_sets_the_password_of_the_account_that_it_shows(
+def test_a_reset_form_sets_the_password_of_the_account_it_shows(
     app: Flask, client: FlaskClient, people: None, order: tuple[int, int]
 ) -> None:
     tabs = [open_tab(client, link) for link in reset_links(app, client)]
@@ -74,7 +74,9 @@ def test_a_reset_form_sets_the_password_of_the_account_that_it_shows(
         assert may_sign_in(app, *others)
 
 
-def test_each_tab_shows_its_own_again(app: Flask, client: FlaskClient, people: None) -> None:
+def test_each_tab_keeps_showing_its_own_account(
+    app: Flask, client: FlaskClient, people: None
+) -> None:
     opened = [client.get(link).headers["Location"] for link in reset_links(app, client)]
     asked = [post(client, "/password/reset", email=email).headers["Location"] for email in EMAILS]
     made = [
@@ -87,7 +89,7 @@ def test_each_tab_shows_its_own_again(app: Flask, client: FlaskClient, people: N
             assert email in open_tab(client, location)
 
 
-def test_a_bad_password_leaves_the_form_with_its_own_account(
+def test_a_rejected_password_keeps_the_form_on_its_account(
     app: Flask, client: FlaskClient, people: None
 ) -> None:
     tabs = [open_tab(client, link) for link in reset_links(app, client)]
@@ -99,7 +101,7 @@ def test_a_bad_password_leaves_the_form_with_its_own_account(
     assert may_sign_in(app, EMAILS[0], NEW[0])
 
 
-def test_neither_page_nor_address_has_the_secret_and_the_id_serves_nobody_else(
+def test_the_flow_id_hides_the_secret_and_works_in_no_other_browser(
     app: Flask, client: FlaskClient, people: None
 ) -> None:
     link = reset_links(app, client)[0]
@@ -114,7 +116,7 @@ def test_neither_page_nor_address_has_the_secret_and_the_id_serves_nobody_else(
 
 
 @both_orders
-def test_a_code_verifies_the_address_that_its_form_shows(
+def test_a_code_verifies_the_address_its_form_shows(
     app: Flask, client: FlaskClient, order: tuple[int, int]
 ) -> None:
     tabs = []
@@ -129,7 +131,7 @@ def test_a_code_verifies_the_address_that_its_form_shows(
 
 
 @both_orders
-def test_the_account_that_a_form_shows_is_kept(
+def test_a_form_keeps_the_account_it_shows(
     app: Flask, client: FlaskClient, people: None, order: tuple[int, int]
 ) -> None:
     tabs = []
@@ -152,7 +154,7 @@ def test_the_account_that_a_form_shows_is_kept(
     assert account(app, EMAILS[other]).delete_at
 
 
-def test_each_tab_that_offers_to_keep_one_account_keeps_it(
+def test_any_tab_with_the_offer_can_keep_the_account(
     app: Flask, client: FlaskClient, people: None
 ) -> None:
     sign_in(client, EMAILS[0])
@@ -168,7 +170,7 @@ def test_each_tab_that_offers_to_keep_one_account_keeps_it(
 
 
 @both_orders
-def test_a_new_address_is_put_in_place_from_the_page_that_shows_it(
+def test_an_address_can_be_changed_only_from_the_page_that_shows_it(
     app: Flask, client: FlaskClient, user: User, order: tuple[int, int]
 ) -> None:
     sign_in(client)
@@ -185,7 +187,7 @@ def test_a_new_address_is_put_in_place_from_the_page_that_shows_it(
     assert account(app, EMAILS[newest]).id == user.id
 
 
-def test_a_tab_that_shows_the_same_address_takes_the_newest_code(
+def test_a_tab_that_shows_the_same_address_accepts_the_newest_code(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
@@ -265,7 +267,7 @@ def test_a_number_is_removed_from_the_page_that_shows_it(
         ("/account/data", "/account/data", {}),
     ],
 )
-def test_a_form_of_one_account_does_nothing_to_another(
+def test_a_form_for_one_account_does_not_affect_another(
     app: Flask,
     client: FlaskClient,
     people: None,

@@ -64,7 +64,7 @@ def test_a_used_link_is_refused(app: Flask, client: FlaskClient) -> None:
         assert "already used" in answer.get_data(as_text=True)
 
 
-def test_an_old_link_is_refused(app: Flask, client: FlaskClient) -> None:
+def test_an_expired_link_is_refused(app: Flask, client: FlaskClient) -> None:
     register(client)
     link = newest_verification_link(app)
 
@@ -75,7 +75,7 @@ def test_an_old_link_is_refused(app: Flask, client: FlaskClient) -> None:
     assert "has expired" in answer.get_data(as_text=True)
 
 
-def test_another_link_voids_the_earlier_one(app: Flask, client: FlaskClient) -> None:
+def test_a_new_link_voids_the_previous_one(app: Flask, client: FlaskClient) -> None:
     register(client)
     first = newest_verification_link(app)
     sign_in(client, EMAIL)
@@ -86,7 +86,7 @@ def test_another_link_voids_the_earlier_one(app: Flask, client: FlaskClient) -> 
     assert post(client, newest_verification_link(app)).status_code == 200
 
 
-def test_a_link_with_another_secret_is_refused(app: Flask, client: FlaskClient) -> None:
+def test_a_link_with_a_wrong_secret_is_refused(app: Flask, client: FlaskClient) -> None:
     register(client)
     link = newest_verification_link(app)
     changed = link[:-3] + ("AAA" if not link.endswith("AAA") else "BBB")
@@ -107,9 +107,7 @@ def test_without_redis_a_link_still_works_once(
     assert client.get(link).status_code == 410
 
 
-def test_another_browser_verifies_nothing_with_the_link_alone(
-    app: Flask, client: FlaskClient
-) -> None:
+def test_the_link_alone_does_not_verify_in_another_browser(app: Flask, client: FlaskClient) -> None:
     register(client)
     link, scanner = newest_verification_link(app), app.test_client()
 
@@ -127,7 +125,7 @@ def test_another_browser_verifies_nothing_with_the_link_alone(
     assert is_verified(app)
 
 
-def test_another_browser_that_registered_somebody_else_is_another_browser(
+def test_a_browser_that_registered_another_address_is_another_browser(
     app: Flask, client: FlaskClient
 ) -> None:
     register(client)
@@ -139,7 +137,7 @@ def test_another_browser_that_registered_somebody_else_is_another_browser(
     assert not is_verified(app)
 
 
-def test_the_code_of_the_mail_serves_in_another_browser(app: Flask, client: FlaskClient) -> None:
+def test_the_code_verifies_in_another_browser(app: Flask, client: FlaskClient) -> None:
     register(client)
 
     answer = post(app.test_client(), newest_verification_link(app), code=newest_code(app))
@@ -148,7 +146,7 @@ def test_the_code_of_the_mail_serves_in_another_browser(app: Flask, client: Flas
     assert is_verified(app)
 
 
-def test_a_sign_in_serves_in_another_browser(app: Flask, client: FlaskClient) -> None:
+def test_a_signed_in_user_can_verify_in_another_browser(app: Flask, client: FlaskClient) -> None:
     register(client)
     elsewhere = app.test_client()
     sign_in(elsewhere, EMAIL)
@@ -159,7 +157,7 @@ def test_a_sign_in_serves_in_another_browser(app: Flask, client: FlaskClient) ->
 
 
 @pytest.mark.parametrize("is_signed_in", [True, False])
-def test_the_code_serves_where_it_was_asked_for(
+def test_the_code_verifies_in_the_browser_that_requested_it(
     app: Flask, client: FlaskClient, is_signed_in: bool
 ) -> None:
     register(client)
@@ -175,7 +173,7 @@ def test_the_code_serves_where_it_was_asked_for(
     assert again.status_code == 410
 
 
-def test_the_code_alone_serves_nowhere_else(app: Flask, client: FlaskClient) -> None:
+def test_the_code_alone_does_not_verify_in_another_browser(app: Flask, client: FlaskClient) -> None:
     register(client)
     code, elsewhere = newest_code(app), app.test_client()
     post(elsewhere, "/register", email=EMAIL, password="another long password of mine")
@@ -186,7 +184,7 @@ def test_the_code_alone_serves_nowhere_else(app: Flask, client: FlaskClient) -> 
     assert not is_verified(app)
 
 
-def test_guessing_a_code_ends_and_another_code_does_not_begin_it_afresh(
+def test_guesses_are_limited_and_a_new_code_does_not_reset_the_limit(
     app: Flask, client: FlaskClient, move_time: Callable[..., object]
 ) -> None:
     register(client)
@@ -205,7 +203,7 @@ def test_guessing_a_code_ends_and_another_code_does_not_begin_it_afresh(
     assert post(client, newest_verification_link(app)).status_code == 200
 
 
-def test_guesses_at_one_address_do_not_tell_whether_another_has_an_account(
+def test_guesses_do_not_reveal_whether_an_address_has_an_account(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     with app.app_context():
@@ -222,7 +220,7 @@ def test_guesses_at_one_address_do_not_tell_whether_another_has_an_account(
     assert [answer.status_code for answer in answers] == [422, 422]
 
 
-def test_a_code_of_a_voided_mail_is_wrong(app: Flask, client: FlaskClient) -> None:
+def test_a_code_from_a_voided_mail_is_refused(app: Flask, client: FlaskClient) -> None:
     register(client)
     sign_in(client, EMAIL)
     former = newest_code(app)
@@ -232,7 +230,7 @@ def test_a_code_of_a_voided_mail_is_wrong(app: Flask, client: FlaskClient) -> No
     assert not is_verified(app)
 
 
-def test_a_code_outlives_a_change_of_the_secret_key(
+def test_a_code_survives_a_change_of_the_secret_key(
     make_app: Callable[..., Flask], environ: dict[str, str], client: FlaskClient, app: Flask
 ) -> None:
     register(client)
@@ -245,7 +243,7 @@ def test_a_code_outlives_a_change_of_the_secret_key(
     assert post(successor.test_client(), link, code=code).status_code == 200
 
 
-def test_who_has_just_got_a_mail_waits_for_the_next(
+def test_a_second_email_can_be_requested_after_half_a_minute(
     app: Flask, client: FlaskClient, move_time: Callable[..., object]
 ) -> None:
     register(client)
@@ -263,7 +261,7 @@ def test_who_has_just_got_a_mail_waits_for_the_next(
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_no_bytes_for_a_code_break_anything(app: Flask, client: FlaskClient, value: str) -> None:
+def test_hostile_bytes_for_a_code_are_refused(app: Flask, client: FlaskClient, value: str) -> None:
     register(client)
     link = newest_verification_link(app)
 

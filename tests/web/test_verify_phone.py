@@ -101,7 +101,7 @@ def test_a_code_works_once(app: Flask, signed_in: FlaskClient) -> None:
         assert answer.headers["Location"] == location
 
 
-def test_five_wrong_codes_are_enough_and_another_code_gives_no_more(
+def test_five_wrong_codes_lock_and_a_new_code_allows_no_more_guesses(
     app: Flask, signed_in: FlaskClient, move_time: Callable
 ) -> None:
     ask(signed_in)
@@ -123,7 +123,9 @@ def test_five_wrong_codes_are_enough_and_another_code_gives_no_more(
 
 
 @pytest.mark.parametrize("typed", ["", "12345", "abcdef", "\x01" * 6, "1" * 5000])
-def test_what_is_no_code_costs_no_guess(app: Flask, signed_in: FlaskClient, typed: str) -> None:
+def test_text_that_is_not_a_code_does_not_count_as_a_guess(
+    app: Flask, signed_in: FlaskClient, typed: str
+) -> None:
     ask(signed_in)
     for _ in range(6):
         assert enter(signed_in, typed).status_code == 422
@@ -131,7 +133,7 @@ def test_what_is_no_code_costs_no_guess(app: Flask, signed_in: FlaskClient, type
     assert enter(signed_in, newest_code(app)).status_code == 303
 
 
-def test_a_code_of_another_account_is_of_no_use(app: Flask, signed_in: FlaskClient) -> None:
+def test_a_code_for_another_account_is_refused(app: Flask, signed_in: FlaskClient) -> None:
     ask(signed_in)
     code = newest_code(app)
     other = second_person(app)
@@ -141,7 +143,7 @@ def test_a_code_of_another_account_is_of_no_use(app: Flask, signed_in: FlaskClie
     assert enter(other, code).status_code == 422
 
 
-def test_the_code_that_is_texted_again_is_the_same_and_waits_half_a_minute(
+def test_a_resent_code_is_the_same_and_waits_half_a_minute(
     app: Flask, signed_in: FlaskClient, move_time: Callable
 ) -> None:
     ask(signed_in)
@@ -159,14 +161,14 @@ def test_the_code_that_is_texted_again_is_the_same_and_waits_half_a_minute(
         assert enter(signed_in, newest_code(app)).status_code == 303
 
 
-def test_a_form_that_is_sent_twice_texts_once(app: Flask, signed_in: FlaskClient) -> None:
+def test_submitting_the_form_twice_sends_one_text(app: Flask, signed_in: FlaskClient) -> None:
     for _ in range(2):
         assert ask(signed_in).headers["Location"] == "/verify/phone/code"
 
     assert len(texts(app)) == 1
 
 
-def test_a_code_is_useless_after_ten_minutes(
+def test_a_code_expires_after_ten_minutes(
     app: Flask, signed_in: FlaskClient, move_time: Callable
 ) -> None:
     ask(signed_in)
@@ -180,7 +182,7 @@ def test_a_code_is_useless_after_ten_minutes(
     assert phone_of(app) is None
 
 
-def test_another_number_voids_the_first_ones_code(
+def test_requesting_another_number_voids_the_first_code(
     app: Flask, signed_in: FlaskClient, move_time: Callable
 ) -> None:
     ask(signed_in)
@@ -192,7 +194,7 @@ def test_another_number_voids_the_first_ones_code(
     assert phone_of(app) == OTHER_NUMBER
 
 
-def test_nobody_learns_that_a_number_is_taken_before_the_code_proves_that_it_is_theirs(
+def test_a_taken_number_is_revealed_only_after_the_code_is_entered(
     app: Flask, signed_in: FlaskClient
 ) -> None:
     verify(app, signed_in)
@@ -229,7 +231,7 @@ def blank(text: str) -> str:
     return re.sub(r"\+44\s7400\s12345\d|\d{6}", "", text)
 
 
-def test_a_number_that_two_people_verify_at_once_is_the_first_ones(
+def test_a_number_goes_to_the_first_of_two_accounts_that_verify_it(
     app: Flask, signed_in: FlaskClient, move_time: Callable
 ) -> None:
     other = second_person(app)
@@ -243,7 +245,7 @@ def test_a_number_that_two_people_verify_at_once_is_the_first_ones(
     assert phone_of(app) is None
 
 
-def test_changing_and_removing_wants_the_password(
+def test_changing_and_removing_require_a_recent_password(
     app: Flask, signed_in: FlaskClient, move_time: Callable
 ) -> None:
     verify(app, signed_in)
@@ -259,7 +261,7 @@ def csrf(client: FlaskClient) -> str:
     return re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
 
 
-def test_a_number_is_not_replaced_where_no_password_was_asked_for(
+def test_the_page_without_a_password_check_cannot_replace_a_number(
     app: Flask, signed_in: FlaskClient
 ) -> None:
     verify(app, signed_in)
@@ -272,7 +274,7 @@ def test_a_number_is_not_replaced_where_no_password_was_asked_for(
     assert texts(app, OTHER_NUMBER) == []
 
 
-def test_a_change_keeps_the_former_number_until_the_code_is_back_and_tells_it(
+def test_the_former_number_is_kept_until_the_code_is_entered_then_notified(
     app: Flask, signed_in: FlaskClient, move_time: Callable
 ) -> None:
     verify(app, signed_in)
@@ -290,7 +292,7 @@ def test_a_change_keeps_the_former_number_until_the_code_is_back_and_tells_it(
     assert "+44 7400 123457" in mail.body
 
 
-def test_a_removal_tells_the_number_and_the_mailbox(app: Flask, signed_in: FlaskClient) -> None:
+def test_a_removal_notifies_the_number_and_the_mailbox(app: Flask, signed_in: FlaskClient) -> None:
     verify(app, signed_in)
 
     post(signed_in, "/account/phone/remove", page="/account/phone")
@@ -313,7 +315,7 @@ def test_a_removal_tells_the_number_and_the_mailbox(app: Flask, signed_in: Flask
         ("\x01\u202e", "such as +44 7400 123456"),
     ],
 )
-def test_a_number_that_cannot_be_verified_is_refused_in_words(
+def test_a_number_that_cannot_be_verified_is_refused_with_a_reason(
     signed_in: FlaskClient, phone: str, words: str
 ) -> None:
     page = signed_in.get("/verify/phone")
@@ -331,7 +333,7 @@ def test_a_number_that_cannot_be_verified_is_refused_in_words(
     assert words in answer.get_data(as_text=True)
 
 
-def test_the_texts_to_one_number_are_limited_over_all_accounts(
+def test_texts_to_one_number_are_limited_across_accounts(
     app: Flask, signed_in: FlaskClient, move_time: Callable
 ) -> None:
     clients = [signed_in]
@@ -353,7 +355,7 @@ def test_the_texts_to_one_number_are_limited_over_all_accounts(
         ("SMS_DAILY_BUDGET_PER_COUNTRY", ["+447400123456", "+447400123457"]),
     ],
 )
-def test_a_budget_that_is_spent_texts_nobody(
+def test_no_text_is_sent_once_the_budget_is_spent(
     make_app: Callable[..., Flask], app: Flask, user: User, limit: str, numbers: list[str],
     caplog: pytest.LogCaptureFixture, move_time: Callable,
 ) -> None:  # fmt: skip
@@ -373,7 +375,7 @@ def test_a_budget_that_is_spent_texts_nobody(
     assert texts(app, numbers[1]) == []
 
 
-def test_production_without_a_text_service_says_so_and_keeps_removing_possible(
+def test_without_a_text_service_a_number_can_be_removed_but_not_added(
     make_app: Callable[..., Flask], app: Flask, user: User, client: FlaskClient
 ) -> None:
     sign_in(client)
@@ -393,7 +395,7 @@ def test_production_without_a_text_service_says_so_and_keeps_removing_possible(
     assert refused.status_code == 409
 
 
-def test_a_code_outlives_a_new_secret_key(
+def test_a_code_survives_a_change_of_the_secret_key(
     make_app: Callable[..., Flask], app: Flask, signed_in: FlaskClient, environ: dict[str, str],
     move_time: Callable,
 ) -> None:  # fmt: skip
@@ -413,7 +415,7 @@ def test_a_code_outlives_a_new_secret_key(
         assert enter(client, code).status_code == 303
 
 
-def test_what_the_database_keeps_yields_no_code(app: Flask, signed_in: FlaskClient) -> None:
+def test_the_database_does_not_contain_the_code(app: Flask, signed_in: FlaskClient) -> None:
     ask(signed_in)
     code = newest_code(app)
 
@@ -424,7 +426,9 @@ def test_what_the_database_keeps_yields_no_code(app: Flask, signed_in: FlaskClie
     assert not any(code in column for column in columns)
 
 
-def test_without_redis_everything_works(app: Flask, signed_in: FlaskClient, redis_server) -> None:
+def test_a_number_can_be_verified_without_redis(
+    app: Flask, signed_in: FlaskClient, redis_server
+) -> None:
     redis_server.kill()
 
     verify(app, signed_in)
@@ -432,7 +436,7 @@ def test_without_redis_everything_works(app: Flask, signed_in: FlaskClient, redi
     assert phone_of(app) == NUMBER
 
 
-def test_who_has_no_code_is_sent_to_ask_for_one(signed_in: FlaskClient) -> None:
+def test_without_a_pending_code_the_user_is_sent_to_request_one(signed_in: FlaskClient) -> None:
     assert signed_in.get("/verify/phone/code").headers["Location"] == "/verify/phone"
     told = signed_in.get("/verify/phone").get_data(as_text=True)
     assert "has expired or was already used" in told
