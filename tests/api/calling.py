@@ -1,4 +1,4 @@
-"""What a program does, for tests: tokens of its own, and requests that bear them."""
+"""Acting as a program in tests: creating tokens and sending requests with them."""
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -13,7 +13,7 @@ PROGRAM = Client("192.0.2.7", "program/1.0")
 
 
 def new_token(app: Flask, user: User, *scopes: Scope, name: str = "program") -> str:
-    """Make an API token and return its value."""
+    """Create an API token and return its value."""
     with app.app_context():
         return api_tokens.create(
             user.id, name=name, scopes=scopes, expires_at=None, client=PROGRAM
@@ -21,16 +21,16 @@ def new_token(app: Flask, user: User, *scopes: Scope, name: str = "program") -> 
 
 
 def begin(app: Flask, user: User, *, remember: bool = True) -> SignedIn:
-    """Begin a session as a program would."""
+    """Start a session as a program would."""
     with app.app_context():
         return login.sign_in(user.email, PASSWORD, remember=remember, client=PROGRAM)
 
 
 def bearing(token: str) -> dict[str, str]:
-    """Return the header that bears a token."""
+    """Return the header that carries a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def without_cookies(app: Flask) -> FlaskClient:
-    """Return a client that keeps no cookie, as a program's does."""
+    """Return a client that keeps no cookies, like that of a program."""
     return app.test_client(use_cookies=False)

@@ -1,4 +1,4 @@
-"""What a reverse proxy is told of whoever is behind a request."""
+"""The identity that `/auth/check` reports to a reverse proxy."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Bodies that cannot be decoded: each is refused with what is wrong, and where."""
+"""Bodies that cannot be decoded: each refusal says what is wrong, and where."""
 
 from contextlib import suppress
 from time import process_time
@@ -118,7 +118,7 @@ def test_the_largest_body_is_decoded_quickly(data: bytes) -> None:
 
 
 def check_told(answer: TestResponse, told: str) -> None:
-    """Check that a document says what is wrong with a body."""
+    """Check that a problem document says what is wrong with a body."""
     assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
     assert answer.json["type"] == "urn:authapp:problem:body-malformed"
     assert answer.json["title"]

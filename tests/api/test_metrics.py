@@ -1,4 +1,4 @@
-"""`/metrics` tells the totals of all processes to whoever may know them."""
+"""`/metrics` reports the totals of all processes to authorized callers."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -19,7 +19,7 @@ INACTIVE = {"active": False}
 
 @pytest.fixture
 def caller(app: Flask, user: User) -> dict[str, str]:
-    """The header of a program that may ask."""
+    """The header of a program that may introspect tokens."""
     return bearing(new_token(app, user, Scope.INTROSPECT, name="gateway"))
 
 

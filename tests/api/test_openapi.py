@@ -1,4 +1,4 @@
-"""The OpenAPI document, held against what the API does."""
+"""The OpenAPI document, checked against the API."""
 
 from collections import Counter
 from typing import Any
@@ -59,7 +59,7 @@ def test_only_the_expected_operations_are_open_to_all(document: dict[str, Any]) 
 
 
 class Caller:
-    """One kind of caller, and the requests that are made up for it."""
+    """One kind of caller, and the requests generated for it."""
 
     def __init__(self, app: Flask, user: User, kind: str) -> None:
         self.app, self.user, self.kind = app, user, kind
@@ -68,7 +68,7 @@ class Caller:
         self.open_to_all: dict[str, bool] = {}
 
     def headers(self) -> dict[str, str]:
-        """Return a header that bears this caller's token; a session of its own each time."""
+        """Return a header with this caller's token, from a new session each time."""
         if self.kind == "session":
             with self.app.app_context():
                 begun = start_session(self.user.id, remember=True, client=PROGRAM)
@@ -76,7 +76,7 @@ class Caller:
         return {"token": bearing(self.token), "nobody": {}, "liar": bearing("aut_x")}[self.kind]
 
     def some_id(self, path: str) -> str:
-        """Return the id of a session, or of a token other than the caller's own, that works."""
+        """Return the id of an active session, or of an active token other than the caller's own."""
         with self.app.app_context():
             if "sessions" in path:
                 begun = start_session(self.user.id, remember=True, client=PROGRAM)
@@ -85,16 +85,16 @@ class Caller:
             return str(others[-1].token.id) if others else new_id(self.app, self.user)
 
     def call(self, case: schemathesis.Case, *, real: bool) -> None:
-        """Make a request, of a thing that there is where `real`, and check its answer."""
+        """Send a request, for an existing object if `real`, and check the response."""
         if real and case.path_parameters:
             case.path_parameters["id"] = self.some_id(case.path)
         answer = case.call(headers=self.headers())
-        # That a time is to come is beyond a schema.
+        # A schema cannot require a time in the future.
         case.validate_response(answer, excluded_checks=[positive_data_acceptance])
         assert answer.headers["cache-control"] == ["no-store"]
         is_open = self.open_to_all[case.operation.definition.raw["operationId"]]
         if self.kind in ("nobody", "liar") and not is_open:
-            # An id that is none leads nowhere, whoever asks.
+            # An invalid id is not found for any caller.
             assert answer.status_code in (401, 404)
         self.answers[answer.status_code] += 1
 
@@ -105,7 +105,7 @@ def new_id(app: Flask, user: User) -> str:
 
 
 def fuzz(operation: Any, caller: Caller) -> None:
-    """Make up requests of one operation, good ones and bad ones."""
+    """Generate valid and invalid requests for one operation."""
 
     @settings(
         max_examples=EXAMPLES,
@@ -124,7 +124,7 @@ def fuzz(operation: Any, caller: Caller) -> None:
 
 
 def made_up(operation: Any) -> Any:
-    """Return what the schema allows and what it does not, and which of the two it is."""
+    """Return a strategy of cases, each with whether the schema allows it."""
     good = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     if not operation.body and not operation.path_parameters:
         return st.tuples(good, st.just(True))
@@ -145,7 +145,7 @@ def test_every_response_is_documented(
     app: Flask, user: User, document: dict[str, Any], kind: str, seen: set[int]
 ) -> None:
     caller = Caller(app, user, kind)
-    # Callers bring their tokens themselves: none is to be made up, nor left away.
+    # Callers send their own tokens: none must be generated or omitted.
     for operation in operations(document).values():
         caller.open_to_all[operation["operationId"]] = not operation.pop("security")
     schema = schemathesis.openapi.from_dict(document)
@@ -154,5 +154,5 @@ def test_every_response_is_documented(
     for operation in schema.get_all_operations():
         fuzz(operation.ok(), caller)
 
-    # The requests reached what they are about, and were not all turned away at the door.
+    # The requests reached the operations and were not all refused at authentication.
     assert seen <= set(caller.answers), caller.answers

@@ -1,4 +1,4 @@
-"""docs/nginx.conf, run by a real nginx, in front of the application and of a second program."""
+"""docs/nginx.conf, run by a real nginx in front of the application and a second program."""
 
 import json
 import re
@@ -25,13 +25,13 @@ from tests.support.waiting import wait_until
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
-# `make test` installs it where it can, and says where it cannot.
+# `make test` installs nginx where it can, and says so where it cannot.
 pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx to run docs/nginx.conf")
 
 
 @Request.application
 def program(request: Request) -> Response:
-    """Say what reached the second program, or fail as it might."""
+    """Return the path and headers that reached the second program, or an error of its own."""
     if request.path == "/app/broken":
         return Response("the program's own fault", 500)
     told = {"path": request.full_path, "headers": dict(request.headers)}
@@ -78,7 +78,7 @@ def is_answering(port: int, process: "subprocess.Popen[bytes]") -> bool:
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
-    """The application as it is to be run behind the proxy."""
+    """The application, configured to run behind the proxy."""
     return make_app(PUBLIC_URL=f"http://127.0.0.1:{free_port()}", TRUSTED_PROXIES="1")
 
 
@@ -233,7 +233,7 @@ def test_an_outage_is_503_and_the_programs_own_errors_are_its_own(
     redis_server.kill()
     lose_database()
 
-    # The process may answer from memory for CACHE_LOCAL_TRUST, which a few requests outlast.
+    # The process may answer from memory for CACHE_LOCAL_TRUST; a few requests take longer.
     answers = (client.get(f"{origin}/app/", allow_redirects=False) for _ in range(100))
     later = next(answer for answer in answers if answer.status_code != 200)
     assert later.status_code == 503

@@ -1,4 +1,4 @@
-"""Handing in an API token that leaked."""
+"""Reporting a leaked API token."""
 
 import json
 

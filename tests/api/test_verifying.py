@@ -1,4 +1,4 @@
-"""Another program that verifies tokens by itself, as docs/api.md tells it to."""
+"""Another program that verifies tokens itself, as docs/api.md describes."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
 
 def documented() -> tuple[str, str]:
-    """Return the two halves of the example: what is made once, and what is done for each token."""
+    """Return the two halves of the example: the one-time setup, and the check of each token."""
     text = (ROOT / "docs" / "api.md").read_text()
     found = re.search(r"With\s+PyJWT:\n\n((?:    .*\n)+)", text)
     assert found is not None
@@ -35,7 +35,7 @@ def documented() -> tuple[str, str]:
 
 
 class Program:
-    """Runs the example of the documentation, on keys that are served at a port of the test's."""
+    """Runs the documentation's example on keys that are served at the test's port."""
 
     def __init__(self, port: int) -> None:
         once, self._each = documented()
@@ -58,7 +58,7 @@ def test_a_key_rotation_requires_no_fetch(app: Flask, user: User) -> None:
     assert run_keys(app, "rotate", "--force")[0] == 0
     new = begin(app, user).access_token
 
-    # Nothing is served any more: what the program has must do.
+    # The keys are no longer served: the program has to use those it has.
     assert jwt.get_unverified_header(new)["kid"] != jwt.get_unverified_header(old)["kid"]
     assert program.account_of(new) == str(user.id)
     assert program.account_of(old) == str(user.id)

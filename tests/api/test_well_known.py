@@ -1,4 +1,4 @@
-"""What other programs find out by themselves."""
+"""The `.well-known` documents that other programs read."""
 
 from collections.abc import Callable
 

@@ -17,7 +17,7 @@ def run(app: Flask, *arguments: str) -> tuple[int, str]:
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Yield every command below a group with the words that call it."""
+    """Yield every command below a group with the words that invoke it."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from commands(command, *path, name)
@@ -36,7 +36,7 @@ def taking_arguments(app: Flask) -> Commands:
 
 
 def got(command: click.Command, words: list[str]) -> str:
-    """Return what a command's argument gets, or its type's refusal of that."""
+    """Return the value that a command's argument receives, or its type's refusal."""
     name = next(each.name for each in command.params if isinstance(each, click.Argument))
     try:
         value = command.make_context(command.name, list(words)).params[name]
@@ -70,7 +70,7 @@ def test_every_command_answers_about_the_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    # It writes the file of that name, and this removes nothing by that pattern.
+    # `backup` writes a file of that name, and `flush` finds nothing that matches the pattern.
     del taking_arguments["cache", "backup"], taking_arguments["cache", "flush"]
 
     for path in taking_arguments:

@@ -1,4 +1,4 @@
-"""`flask cache` as an operator uses it: on a cache at work, with wrong files, and without Redis."""
+"""`flask cache` as an operator uses it: on a live cache, with wrong files, and without Redis."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def run(app: Flask, *arguments: object) -> tuple[int, str]:
 
 
 def refused(app: Flask, *arguments: object) -> str:
-    """Run what must be refused in one line, and return the line."""
+    """Run a command that must be refused in one line, and return the line."""
     code, output = run(app, *arguments)
     assert code == 1
     assert output.startswith("Error: ")

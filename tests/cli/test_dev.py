@@ -23,7 +23,7 @@ Launch = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def launch() -> Iterator[Launch]:
-    """Start launchers, and end what a failed test left of them."""
+    """Start launchers, and end those that a failed test left running."""
     started: list[subprocess.Popen[str]] = []
 
     def start(
@@ -59,7 +59,7 @@ def test_it_serves_and_stops_cleanly(launch: Launch, tmp_path: Path, stop: signa
         with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
             assert answer.status == 200
     assert [child.name() for child in children] == ["valkey-server"]
-    # In a session of its own, where the terminal's Ctrl-C does not reach it.
+    # It runs in its own session, where the terminal's Ctrl-C does not reach it.
     assert os.getsid(children[0].pid) == children[0].pid
 
     process.send_signal(stop)
@@ -143,7 +143,7 @@ def test_a_signal_delivered_to_another_thread_is_handled(launch: Launch, tmp_pat
     process = launch(tmp_path / "instance", free_port())
     process.stdout.readline()
 
-    # Ctrl-Z, `fg` and Ctrl-C at once: the kernel may hand the last one to any thread.
+    # Ctrl-Z, `fg` and Ctrl-C in a row: the kernel may deliver the last one to any thread.
     for number in (signal.SIGSTOP, signal.SIGCONT, signal.SIGINT):
         process.send_signal(number)
     process.communicate(timeout=30)

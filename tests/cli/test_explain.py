@@ -23,7 +23,7 @@ from tests.token_cache.rows import add_link
 
 
 def run(app: Flask, text: str, *, piped: bool = False) -> tuple[int, dict[str, str] | str]:
-    """Return the exit code and what was said, line by line."""
+    """Return the exit code with the printed fields, or with the output of a failure."""
     argument, input = ("-", text + "\n") if piped else (text, None)
     ended = app.test_cli_runner().invoke(args=["tokens", "explain", argument], input=input)
     assert ended.exception is None or isinstance(ended.exception, SystemExit)

@@ -1,4 +1,4 @@
-"""Key rotation that nobody notices: when it is refused, and when it is not due."""
+"""Key rotation without interruption: when it is refused, and when it is not due."""
 
 import base64
 import os
@@ -16,7 +16,7 @@ from tests.support.signing_keys import fetch_keys, key_states, run_keys
 
 
 def live(app: Flask) -> dict[str, str]:
-    """Return what `list` says of live sessions, by state."""
+    """Return the number of live sessions that `list` shows, by key state."""
     rows = [line.split() for line in run_keys(app, "list")[1].splitlines()[1:]]
     return {row[2]: row[-1] for row in rows}
 
@@ -24,7 +24,7 @@ def live(app: Flask) -> dict[str, str]:
 def test_rotation_waits_until_programs_can_know_the_next_key(
     app: Flask, move_time: Callable
 ) -> None:
-    # The keys of a new database may be some minutes old.
+    # The keys of a new database may be a few minutes old.
     run_keys(app, "rotate", "--force")
 
     code, output = run_keys(app, "rotate")
@@ -152,7 +152,7 @@ def test_changing_the_key_encryption_key_interrupts_no_session(
     assert run_keys(both, "rewrap") == (0, "keys rewrapped: 2\n")
     assert run_keys(both, "rewrap") == (0, "keys rewrapped: 0\n")
 
-    # The old one is gone for good: what signs and what will sign open with the new one alone.
+    # Without the old key, the active and the next key can be decrypted with the new one alone.
     only_new = make_app(KEY_ENCRYPTION_KEYS=new)
     newcomer = only_new.test_client()
     sign_in(newcomer)

@@ -1,4 +1,4 @@
-"""`flask keys`, and what other programs see of it."""
+"""`flask keys`, and the keys that other programs see."""
 
 import pytest
 from flask import Flask
@@ -44,7 +44,7 @@ def test_a_revoked_key_is_no_longer_published(app: Flask, client: FlaskClient) -
 
 
 def sign_with(app: Flask, pair: keyring.KeyPair) -> None:
-    """Put a key in the place of the staged one and rotate to it."""
+    """Replace the staged key with the given one and rotate to it."""
     with app.app_context():
         staged = db.session.scalars(select(JWTKey).where(JWTKey.state == KeyState.NEXT)).one()
         staged.kid, staged.algorithm = pair.kid, pair.algorithm

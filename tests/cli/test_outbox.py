@@ -1,4 +1,4 @@
-"""The worker under faults, and what operators see and mend."""
+"""The worker under faults, and the commands with which operators inspect and retry messages."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 30.0
 
 @pytest.fixture
 def start_worker(environ: dict[str, str], mail_server: MailServer) -> Iterator[Callable]:
-    """Start `flask outbox run` in a process of its own."""
+    """Start `flask outbox run` in its own process."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> "subprocess.Popen[bytes]":
@@ -118,7 +118,7 @@ def test_a_worker_survives_a_database_outage_and_logs_it_once(
         add()
         db.session.remove()
         lose_database()
-        # No connection of this application's own may outlive it.
+        # None of the application's own connections may outlive the database.
         db.engine.dispose()
     with working(mailing_app):
         wait_until(lambda: "the database is not available" in caplog.text)

@@ -1,4 +1,4 @@
-"""`flask users`: what an operator does for people, and to them."""
+"""`flask users`: managing accounts as an operator."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Messages for the tests of what is done with them."""
+"""Messages for the delivery tests."""
 
 from collections import Counter
 from datetime import timedelta
@@ -13,7 +13,7 @@ from authapp.models import OutboxMessage, db
 
 
 def add(lifetime: timedelta = outbox.LIFETIME, **fields: Any) -> OutboxMessage:
-    """Put a mail into the outbox, and commit it."""
+    """Add a mail to the outbox and commit it."""
     message = OutboxMessage(
         **{
             "channel": "mail",
@@ -31,12 +31,12 @@ def add(lifetime: timedelta = outbox.LIFETIME, **fields: Any) -> OutboxMessage:
 
 
 def deliver() -> Counter[Outcome]:
-    """Deliver what is due now, as a worker's round does."""
+    """Deliver the messages that are due now, like one round of a worker."""
     with open_senders() as send:
         return Counter(deliver_due(send))
 
 
 def stored(message: OutboxMessage) -> OutboxMessage:
-    """Return a message as the database has it."""
+    """Return a message as stored in the database."""
     found = select(OutboxMessage).where(OutboxMessage.id == message.id)
     return db.session.scalars(found, execution_options={"populate_existing": True}).one()

@@ -1,4 +1,4 @@
-"""Messages are rows of the transaction; what becomes of them, and in which order."""
+"""Outbox messages: committed with their transaction, then delivered, retried and wiped in order."""
 
 import threading
 from collections import Counter

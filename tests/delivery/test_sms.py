@@ -1,4 +1,4 @@
-"""Text messages over real HTTP: what each service is asked, and what its answers mean."""
+"""Text messages over real HTTP: the request to each service, and the outcome of each response."""
 
 import base64
 import hmac

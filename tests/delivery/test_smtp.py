@@ -190,7 +190,7 @@ def test_a_server_that_does_not_speak_smtp_costs_one_try(
 
 
 def greet(listener: socket.socket, greeting: bytes | None) -> None:
-    """Say a greeting and hang up, or say nothing until the other side does."""
+    """Send a greeting and hang up, or send nothing until the other side hangs up."""
     connection, _address = listener.accept()
     with connection:
         if greeting is None:

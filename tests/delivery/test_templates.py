@@ -1,4 +1,4 @@
-"""Mails say the same in text and in HTML, and bring nothing from elsewhere."""
+"""Mails say the same in text and HTML, and load nothing from other servers."""
 
 import re
 from pathlib import Path
@@ -17,13 +17,13 @@ LED_TO = re.compile(r"parts\.(?:button|link)\((\w+),")
 
 
 def sentences(template: str) -> list[str]:
-    """Return what is said, less how each kind of mail points at a link."""
+    """Return the sentences of a mail, without the wording that points to a link."""
     said = SENTENCE.findall(BUTTON.sub("", template))
     return sorted(re.sub(r"( here)?[.:]$", "", sentence) for sentence in said)
 
 
 def text_of(file: Path) -> str:
-    """Return a template with those that it extends."""
+    """Return the text of a template and of those it extends."""
     text = file.read_text()
     found = re.search(r'{% extends "(email/notice\.\w+)" %}', text)
     return text + ((ROOT / "templates" / found[1]).read_text() if found else "")

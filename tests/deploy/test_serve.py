@@ -1,4 +1,4 @@
-"""The production server, in the configuration that it ships with: two workers of eight threads."""
+"""The production server in its shipped configuration: two workers with eight threads each."""
 
 import http.client
 import json
@@ -47,7 +47,7 @@ def server(environ: dict[str, str]) -> Iterator[AppServer]:
 def ask(
     server: AppServer, method: str, path: str, body: object = None, **headers: str
 ) -> tuple[int, dict[str, object]]:
-    """Send a request, and return its status and what its JSON says."""
+    """Send a request, and return its status and JSON."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=READY_SECONDS)
     sent = None if body is None else json.dumps(body)
     if sent:
@@ -63,7 +63,7 @@ def ask(
 
 
 def sign_in(server: AppServer) -> dict[str, str]:
-    """Sign in, and return the header that proves it."""
+    """Sign in, and return the header that authenticates requests."""
     given = {"email": "somebody@example.org", "password": PASSWORD}
     status, grant = ask(server, "POST", "/api/v1/login", given)
     assert status == HTTPStatus.OK
@@ -71,14 +71,14 @@ def sign_in(server: AppServer) -> dict[str, str]:
 
 
 def send_raw(server: AppServer, *lines: str, body: bytes = b"") -> socket.socket:
-    """Send a request, or a part of one, over a connection of its own."""
+    """Send a request, or part of one, over a new connection."""
     connection = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
     connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
     return connection
 
 
 def send_slow_body(server: AppServer) -> socket.socket:
-    """Announce a thousand bytes, and send one."""
+    """Announce a body of a thousand bytes, and send one byte."""
     head = ("POST /api/v1/login HTTP/1.1", "Host: a", "Content-Type: application/json")
     return send_raw(server, *head, "Content-Length: 1000", body=b"{")
 
@@ -192,13 +192,13 @@ def test_a_request_in_progress_is_finished_when_the_server_stops(
 
 
 def wait_until_accepted(server: AppServer) -> None:
-    """Wait until each worker has taken what came before: a queue is served in order."""
+    """Wait until each worker has accepted all earlier connections: a queue is served in order."""
     for _ in range(WORKERS * 4):
         assert ask(server, "GET", "/healthz")[0] == HTTPStatus.OK
 
 
 def wait_until_refused(server: AppServer) -> None:
-    """Wait until no worker takes new connections."""
+    """Wait until no worker accepts new connections."""
     wait_until(lambda: is_refused(server), "the server goes on", seconds=PATIENCE)
 
 

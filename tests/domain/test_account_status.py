@@ -1,4 +1,4 @@
-"""What is begun for an account and what closes it take turns."""
+"""Starting something for an account and closing it never overlap."""
 
 import threading
 from collections.abc import Callable
@@ -132,7 +132,7 @@ def test_a_sign_in_overtaken_by_a_change_starts_no_session(
 
 
 def before_next_update(app: Flask, action: Callable[[], None]) -> None:
-    """Let another thread do something just before the next UPDATE of an account."""
+    """Run an action in another thread just before the next UPDATE of an account."""
     waiting = [action]
 
     @event.listens_for(db.engine, "before_cursor_execute")

@@ -1,4 +1,4 @@
-"""Which addresses are acceptable, and which are the same."""
+"""Which email addresses are accepted, and which are equal."""
 
 import pytest
 

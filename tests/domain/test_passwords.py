@@ -1,4 +1,4 @@
-"""Hashing passwords takes a limited part of a process, and the queue for it is short."""
+"""Password hashing uses a limited number of threads per process, with a short queue."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from tests.support.browsing import hidden, sign_in
 
 
 class Crowd:
-    """Threads that hash, and wait to hash, until they are released."""
+    """Threads that hash, or wait to hash, until they are released."""
 
     def __init__(self, queue: HashingQueue, slots: int) -> None:
         self._queue, self._slots = queue, slots

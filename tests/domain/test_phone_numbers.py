@@ -1,4 +1,4 @@
-"""Which phone numbers can be verified, in whatever spelling."""
+"""Which phone numbers can be verified, in any spelling."""
 
 from collections.abc import Callable
 

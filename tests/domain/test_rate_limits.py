@@ -1,4 +1,4 @@
-"""Limits let a burst through and then a steady pace, and never lock anybody out for good."""
+"""Limits allow a burst, then a steady pace, and never lock anyone out permanently."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Security mails say what happened, from where, and what to do if it was somebody else."""
+"""Security mails say what happened, from where, and what to do if it was someone else."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Problem documents, as docs/api.md promises them."""
+"""Problem documents, as documented in docs/api.md."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Noting which cached rows a transaction changes."""
+"""Tracking which cached rows a transaction changes."""
 
 import pytest
 from flask import Flask

@@ -1,4 +1,4 @@
-"""Deleting a person leaves no trace of them in Redis, and there is one way to do it."""
+"""Deleting a user leaves no trace in Redis, and there is one way to do it."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The migrations, on both kinds of database."""
+"""The migrations, on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

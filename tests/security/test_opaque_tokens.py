@@ -1,4 +1,4 @@
-"""Values that carry their row's id."""
+"""Opaque tokens, which carry their row's id."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What a password may be, and that checking one tells nothing by its time."""
+"""Which passwords are accepted, and that the time of a check reveals nothing."""
 
 import time
 from collections.abc import Callable

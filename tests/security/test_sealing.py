@@ -1,4 +1,4 @@
-"""Sealed bytes open only where, and as, they were sealed."""
+"""Sealed bytes open only unchanged and in the place they were sealed for."""
 
 import os
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from authapp.security.opaque_tokens import make_api_token
 from authapp.security.token_scanner import Found, scan
 
-# The same in every process that collects these tests.
+# Fixed values, so that every process collects the same tests.
 TOKEN, OTHER = (
     make_api_token("aut", UUID(int=n << 100), sha256(b"%d" % n).digest()) for n in (5, 7)
 )

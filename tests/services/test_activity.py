@@ -1,4 +1,4 @@
-"""What happened to an account is noted with what did it."""
+"""Activity is recorded in the same transaction as the change it describes."""
 
 from flask import Flask
 from flask.testing import FlaskClient

@@ -312,7 +312,7 @@ def test_a_disabled_account_gets_no_token(user: User) -> None:
 
 
 def at_once(app: Flask, *calls: Callable[[], object]) -> list[object]:
-    """Run calls in threads of their own, and return what each gave or raised."""
+    """Run each call in its own thread, and return each result or exception type."""
 
     def run(call: Callable[[], object]) -> object:
         with app.app_context():

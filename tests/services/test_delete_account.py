@@ -1,4 +1,4 @@
-"""A closed account can be kept for a while; a deleted one leaves no trace anywhere."""
+"""A closed account can be kept until it is deleted; a deleted one leaves no trace."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -215,7 +215,7 @@ def test_a_deleted_account_leaves_no_trace_in_the_database_or_redis(
 
 
 def leave_traces(user: User) -> None:
-    """Do all that a person can do, and read it back into the cache."""
+    """Do everything a user can do, and read it back into the cache."""
     signed_in = enter(user)
     token = api_tokens.create(
         user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE
@@ -231,7 +231,7 @@ def leave_traces(user: User) -> None:
 
 
 def names_of(user: User) -> set[str]:
-    """Return what tells a person: their address, their id, and the ids of what is theirs."""
+    """Return what identifies a user: their address, their id, and the ids of their rows."""
     ids = {user.id}
     for model in (Token, RefreshToken, VerificationToken, OutboxMessage, ActivityEvent):
         ids.update(db.session.scalars(db.select(model.id).where(model.user_id == user.id)))
@@ -239,7 +239,7 @@ def names_of(user: User) -> set[str]:
 
 
 def rows_that_name(names: set[str]) -> list[str]:
-    """Return what names a person; a tombstone's random id leads to nothing, and is purged."""
+    """Return the rows that identify a user, except tombstones: their random ids are purged."""
     tables = set(inspect(db.engine).get_table_names()) - {"cache_tombstones"}
     return sorted(
         f"{table}: {row}"

@@ -1,4 +1,4 @@
-"""Everything that is kept about a person can be taken along, and no secret with it."""
+"""A user can download all data stored about them, without secrets."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Whoever did not do it freezes the account, and the oldest address has the last word."""
+"""Freezing an account through a "This wasn't me" link: the oldest address has the last word."""
 
 import re
 
@@ -28,7 +28,7 @@ THIEF = "thief@example.org"
 
 
 def notice(user: User, to: str | None = None) -> str:
-    """Send a security mail, and return the secret of its way out."""
+    """Send a security mail, and return the secret of its "This wasn't me" link."""
     security_notices.send(db.session.get(User, user.id), "new_device", client=HERE, to=to)
     db.session.commit()
     return secret_in(newest("new_device").body, "/not-me/")
@@ -50,7 +50,7 @@ def again(user: User) -> User:
 
 
 def change_address(user: User, to: str) -> str:
-    """Change the address as its owner, or a thief, may do; return the former address's link."""
+    """Change the address, as its owner or a thief can; return the former address's link."""
     account = again(user)
     former, account.email, account.email_key = account.email, to, to
     return notice(user, to=former)

@@ -1,4 +1,4 @@
-"""The ledger of programs that fetch the published keys."""
+"""The record of programs that fetch the published keys."""
 
 import unicodedata
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Deleting what has been over for a while."""
+"""Purging rows that expired or were revoked long ago."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A refresh token has one successor for everybody, for a while; an old copy ends the session."""
+"""A refresh token has one successor, even for retries; an old copy ends the session."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +53,7 @@ def change(session_id: UUID, **values: object) -> None:
 
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
-    """Note the first word of every statement that the application's own connections run."""
+    """Record the first word of every statement that the application's own connections run."""
     seen: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -208,7 +208,7 @@ def test_a_rotation_is_one_update_and_retries_write_nothing(app: Flask, user: Us
     with app.app_context(), statements(app) as losers:
         renew(first.refresh_token, client=HERE)
 
-    # The one that reads is what is written through to the cache.
+    # The SELECT reads the row that is written through to the cache.
     assert winners == ["UPDATE", "SELECT"]
     assert losers == []
 
@@ -351,7 +351,7 @@ def test_confirming_the_password_does_not_sign_out_another_tab(context: None, us
 
 
 def overtaken(app: Flask, first: SignedIn, times: int) -> str:
-    """Renew, while others rotate between our look at the session and our claim."""
+    """Renew while others rotate between reading the session and claiming the rotation."""
     overtakers = iter([lambda: rotate_elsewhere(app, first.refresh_token, times)])
 
     def overtake(_connection: object, _cursor: object, statement: str, *_: object) -> None:

@@ -1,6 +1,6 @@
 """After each use case that changes cached rows, Redis has no fence and no outdated value left.
 
-Every entry of the person is cached before, so that a use case that forgets one is caught. Every
+Every entry of the user is cached first, so that a use case that forgets one is caught. Every
 other test is checked for the same on a colder cache (`make_app`).
 """
 
@@ -66,7 +66,7 @@ NUMBER = "+12025550123"
 
 
 class Person:
-    """A person with sessions, tokens and links of every kind, all of them cached."""
+    """A user with sessions, tokens and links of every kind, all of them cached."""
 
     def __init__(self) -> None:
         self.user = add_user("person@example.org")
@@ -265,9 +265,9 @@ def _forget_limits() -> None:
 
 
 def _wrong_entries(app: Flask, server: RedisServer) -> list[str]:
-    """Return the keys that hold anything but what the database has; every kind was cached before.
+    """Return the keys that differ from the database; entries of every kind were cached first.
 
-    A list is compared as a whole: no time passes here by which an id could drop out.
+    Lists are compared as a whole: no time passes in which an id could expire.
     """
     with server.client as client:
         held = {name.decode(): client.get(name) for name in client.scan_iter(_type="string")}

@@ -1,4 +1,4 @@
-"""What an account whose address is not verified may do."""
+"""What an account with an unverified address may do."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ MakeApp = Callable[..., Flask]
 
 @pytest.fixture
 def make_client(make_app: MakeApp) -> Callable[..., FlaskClient]:
-    """Make a client of an application with pages that want a verified address."""
+    """Return a client of an application with pages that require a verified address."""
 
     def make(**changes: str) -> FlaskClient:
         app = make_app(**changes)
@@ -31,7 +31,7 @@ def make_client(make_app: MakeApp) -> Callable[..., FlaskClient]:
 
 @pytest.fixture
 def newcomer(app: Flask, user: User) -> User:
-    """Somebody whose address is not verified yet."""
+    """A user whose address is not verified yet."""
     with app.app_context():
         db.session.get(User, user.id).email_verified_at = None
         db.session.commit()

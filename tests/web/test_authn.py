@@ -27,7 +27,7 @@ FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def bearer(client: FlaskClient, token: str) -> int:
-    """Ask for the account page with nothing but an `Authorization` header."""
+    """Request the account page with only an `Authorization` header."""
     client.delete_cookie("access_token")
     client.delete_cookie("refresh_token")
     return client.get("/account", headers={"Authorization": f"Bearer {token}"}).status_code
@@ -42,14 +42,14 @@ def kid_of(token: str) -> str:
 
 
 def forge(token: str, key: Any, algorithm: str, headers: Any = None, **claims: Any) -> str:
-    """Make a token like another, but signed with `key` and with some claims changed."""
+    """Return a copy of a token that is signed with `key` and has some claims changed."""
     header = {"typ": "at+jwt", "kid": kid_of(token), **(headers or {})}
     payload = {name: value for name, value in {**claims_of(token), **claims}.items() if value}
     return jwt.encode(payload, key, algorithm=algorithm, headers=header)
 
 
 def our_key(app: Flask) -> Any:
-    """Return the private half of the active key, as only the server has it."""
+    """Return the private half of the active key, which only the server has."""
     with app.app_context():
         return keys.keyring.parse_private(signing_keys.signer().private_der)
 

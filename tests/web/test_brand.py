@@ -1,4 +1,4 @@
-"""The brand by configuration: what pages and mails show of it, and what is refused."""
+"""The configurable brand: what pages and mails show, and which settings are refused."""
 
 from collections.abc import Callable
 from pathlib import Path

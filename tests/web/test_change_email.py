@@ -1,4 +1,4 @@
-"""Changing an account's address: the new one is verified first, the old one is told."""
+"""Changing an account's address: the new one is verified first, the old one is notified."""
 
 import re
 from collections.abc import Callable

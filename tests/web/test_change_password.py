@@ -1,4 +1,4 @@
-"""Changing one's password, with the present one."""
+"""Changing the password, which requires the current one."""
 
 from collections.abc import Callable
 

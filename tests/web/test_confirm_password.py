@@ -1,4 +1,4 @@
-"""The password is asked for once more before what guards the account."""
+"""Sensitive pages require a recently entered password."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ STALE = 16
 
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
-    """An application with a page that wants a fresh password."""
+    """An application with a page that requires a recent password."""
     app = make_app()
     guarded = Blueprint("guarded", __name__)
     guarded.add_url_rule("/guarded", "show", lambda: "behind the guard", methods=["GET", "POST"])

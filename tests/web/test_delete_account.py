@@ -1,4 +1,4 @@
-"""Deleting the account, keeping it after all, and taking the data along, in pages."""
+"""The pages for deleting an account, keeping it after all, and downloading its data."""
 
 import json
 from collections.abc import Callable
@@ -91,7 +91,7 @@ def test_the_page_says_when_there_is_no_grace_period(
 
 
 def test_the_data_is_a_download_that_is_not_cached(client: FlaskClient, user: User) -> None:
-    # What registering leaves behind belongs to it too: a link, a code, a browser.
+    # The data includes what registering created: a link, a code, a browser.
     email = "new@example.org"
     post(client, "/register", email=email, password=PASSWORD)
     sign_in(client, email)

@@ -1,4 +1,4 @@
-"""Flows that have ended, and forms that name none: a clear page, and nothing is changed."""
+"""Expired flows and forms without a flow lead to a clear page and change nothing."""
 
 from collections.abc import Callable
 from random import Random
@@ -19,7 +19,7 @@ LONGEST_COOKIE: Final = 4093
 
 
 def open_links(client: FlaskClient, count: int) -> list[str]:
-    """Open as many links as asked for, and return where each leads."""
+    """Open the given number of links, and return where each leads."""
     return [client.get(f"/password/reset/{number:x>200}").location for number in range(count)]
 
 

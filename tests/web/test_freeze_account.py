@@ -1,4 +1,4 @@
-"""The page behind "This wasn't me": it needs no sign-in, and a person."""
+"""The page behind "This wasn't me": it requires no sign-in, but a person's action."""
 
 from flask import Flask
 from flask.testing import FlaskClient

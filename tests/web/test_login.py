@@ -1,4 +1,4 @@
-"""Signing in: who is let try how often, and which browsers are known again."""
+"""Signing in: how many attempts are allowed, and which browsers are recognized."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def guess(client: FlaskClient, email: str = KNOWN, password: str = WRONG) -> Tes
 
 
 def guess_out(app: Flask, email: str = KNOWN) -> None:
-    """Let a stranger use up what strangers may try."""
+    """Use up the attempts that strangers are allowed."""
     stranger = app.test_client()
     for _ in range(BURST.most):
         assert guess(stranger, email).status_code == 422
@@ -115,7 +115,7 @@ def test_guesses_from_a_known_browser_are_limited_too(
 
 
 def guess_for_days(app: Flask, days: int, move_time: Move) -> int:
-    """Let strangers all over the world guess as often as they may; return how often that was."""
+    """Guess from many networks as often as the limits allow; return the number of guesses."""
     tried = 0
     for hour in range(24 * days):
         with move_time(hours=hour), app.app_context(), contextlib.suppress(TooManyAttempts):
@@ -195,7 +195,7 @@ def test_registrations_are_limited_per_client(app: Flask, client: FlaskClient) -
 
 @contextmanager
 def work(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Note each statement and each hash, which are what takes time."""
+    """Record each statement and each hash: they take the time."""
     done: list[str] = []
     verify = argon2.PasswordHasher.verify
 

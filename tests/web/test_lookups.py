@@ -1,4 +1,4 @@
-"""A request looks a link or code up once: counted in the database, where Redis answers nothing."""
+"""A request looks up a link or code once, counted in an application without Redis."""
 
 from collections.abc import Callable
 from typing import Final
@@ -106,7 +106,7 @@ def text_again(app: Flask, client: FlaskClient) -> Request:
 
 
 def lookups(statements: list[str]) -> list[str]:
-    """Return the statements that read links; a list of a user's is read by its ids first."""
+    """Return the statements that read links; a user's list is read by its ids first."""
     by_id = "FROM verification_tokens WHERE verification_tokens.id "
     return [each for each in statements if each.startswith("SELECT") and by_id in each]
 

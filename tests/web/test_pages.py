@@ -1,4 +1,4 @@
-"""Rules that hold on every page."""
+"""Rules that apply to every page."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What holds between processes: two real servers, on one database and one Redis.
+"""Guarantees between processes: two real servers on one database and one Redis.
 
 `--log-cli-level=INFO` shows what was measured.
 """
@@ -112,7 +112,7 @@ def freeze_after(burst: Burst, redis_server: RedisServer) -> None:
 
 @dataclass
 class Ending:
-    """One way to end a session: who does it, whose session it ends."""
+    """One way to end a session: who does it, and whose session ends."""
 
     victim: Identity
     other: Identity
@@ -151,7 +151,7 @@ WAYS: dict[str, Callable[[Ending], object]] = {
 
 
 class Hammer(threading.Thread):
-    """Presents an access token to one server, again and again, and notes each answer."""
+    """Presents an access token to one server repeatedly, and records each response."""
 
     def __init__(self, server: AppServer, access_token: str) -> None:
         super().__init__()
@@ -171,7 +171,7 @@ class Hammer(threading.Thread):
                 self.accepted_once.set()
 
     def first_answer_since(self, moment: float) -> float:
-        """Return when the first request that began after a moment was answered."""
+        """Return when the first request that began after the given time was answered."""
         while True:
             for began, ended, _ in list(self.answers):
                 if began > moment:
@@ -185,7 +185,7 @@ class Hammer(threading.Thread):
 
 
 def prepare(app: Flask, email: str) -> tuple[Ending, SignedIn]:
-    """Make somebody who is signed in twice and has all that can end sessions."""
+    """Create a user who is signed in twice and has everything that can end sessions."""
     with app.app_context():
         user = add_user(email)
         owner = db.session.get(User, user.id)

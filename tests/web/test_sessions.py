@@ -1,4 +1,4 @@
-"""Where somebody is signed in: seeing the devices, and signing out on them."""
+"""The list of devices a user is signed in on, and signing out on them."""
 
 import re
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Move = Callable[..., object]
 
 @pytest.fixture
 def phone(app: Flask, user: User) -> FlaskClient:
-    """Another device of the same person, signed in."""
+    """Another device of the same user, signed in."""
     client = device(app, SAFARI, "198.51.100.7")
     sign_in(client)
     return client
@@ -45,7 +45,7 @@ def session_of(app: Flask, client: FlaskClient) -> UUID:
 
 
 def cards(client: FlaskClient) -> list[str]:
-    """Return what each device's card says, without the markup."""
+    """Return the text of each device's card, without markup."""
     html = client.get(PAGE).get_data(as_text=True)
     found = re.findall(r'aria-labelledby="session-\d+">(.*?)</article>', html, re.DOTALL)
     return [" ".join(re.sub("<[^>]+>", " ", card).split()) for card in found]

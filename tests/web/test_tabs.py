@@ -47,7 +47,7 @@ def open_tab(client: FlaskClient, path: str) -> str:
 
 
 def send(client: FlaskClient, path: str, page: str, **fields: str) -> TestResponse:
-    """Send the form of a page that was opened before."""
+    """Send the form of a page that was opened earlier."""
     return client.post(path, data={**hidden(page), **fields})
 
 
@@ -149,7 +149,7 @@ def test_a_form_keeps_the_account_it_shows(
     assert kept.headers["Location"] == "/account"
     assert EMAILS[this] in open_tab(client, "/account")
     assert account(app, EMAILS[this]).delete_at is None
-    # Keeping an account signs in, and a form that was opened before is of no use.
+    # Keeping an account signs in, which makes an earlier form useless.
     assert too_late.status_code == 400
     assert account(app, EMAILS[other]).delete_at
 

@@ -1,4 +1,4 @@
-"""Verifying an address by a link that works once, or by the code of the same mail."""
+"""Verifying an address with a link that works once, or with the code in the same mail."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Verifying, changing and removing a phone number, and all that must not work."""
+"""Verifying, changing and removing a phone number, and the attempts that must fail."""
 
 import re
 from collections.abc import Callable
@@ -226,7 +226,7 @@ def test_a_taken_number_is_revealed_only_after_the_code_is_entered(
 
 
 def blank(text: str) -> str:
-    """Return a text without what differs by number, by code and by form."""
+    """Return a text without the parts that differ by number, code and form."""
     text = re.sub(r'name="(csrf_token|flow)"(\s+type="hidden")?\s+value="[^"]+"', "", text)
     return re.sub(r"\+44\s7400\s12345\d|\d{6}", "", text)
 
