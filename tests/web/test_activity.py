@@ -1,4 +1,4 @@
-"""What happened to an account, told to its owner in plain words and to nobody else."""
+"""The account's activity, shown in plain words to its owner only."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ from tests.support.browsing import post, sign_in
 
 
 def noted_details() -> Iterator[str]:
-    """Return the name of every detail that the domain or a service notes."""
+    """Return the name of every detail that the domain or a service records."""
     for file in chain.from_iterable(
         (ROOT / "authapp" / folder).glob("*.py") for folder in ("domain", "services")
     ):
@@ -32,16 +32,14 @@ def events(page: str) -> list[str]:
     return re.findall(r"<li", page.split('class="events"')[1].split("</ol>", maxsplit=1)[0])
 
 
-def test_everything_that_may_happen_has_words() -> None:
+def test_every_activity_and_detail_has_a_label() -> None:
     assert set(WORDS) == set(Activity)
     assert set(PURPOSES) == set(VerificationType)
     assert set(noted_details()) <= set(DETAILS)
     assert "name" in set(noted_details())
 
 
-def test_what_happened_is_told_with_where_and_on_which_device(
-    client: FlaskClient, user: User
-) -> None:
+def test_events_are_shown_with_device_and_address(client: FlaskClient, user: User) -> None:
     client.environ_base["HTTP_USER_AGENT"] = HERE.user_agent
     post(client, "/login", email=user.email, password="not the password")
     sign_in(client)
@@ -54,12 +52,12 @@ def test_what_happened_is_told_with_where_and_on_which_device(
     assert "UTC" not in page.split("<time")[0]
 
 
-def test_details_are_told_and_nobody_s_text_becomes_markup(
+def test_details_are_shown_and_user_text_is_escaped(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
     with app.app_context():
-        activity.note(user.id, Activity.API_TOKEN_MADE, None, name="<b>backup</b>")
+        activity.note(user.id, Activity.API_TOKEN_CREATED, None, name="<b>backup</b>")
         activity.note(
             user.id, Activity.SIGNED_OUT_ELSEWHERE, HERE, program="Safari", system="macOS"
         )
@@ -74,14 +72,14 @@ def test_details_are_told_and_nobody_s_text_becomes_markup(
     assert "possibly a mail scanner" in page
 
 
-def test_a_long_history_comes_in_pages_and_each_event_once(
+def test_a_long_history_is_paged_and_shows_each_event_once(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     sign_in(client)
     with app.app_context():
         at = db.session.scalars(db.select(ActivityEvent)).one().created_at
         for _ in range(2 * PAGE):
-            # At the same moment, so that their order is for the page to keep.
+            # All have the same time, so that the page has to keep their order.
             db.session.add(
                 ActivityEvent(user_id=user.id, activity=Activity.SIGNED_OUT, created_at=at)
             )
@@ -98,13 +96,13 @@ def test_a_long_history_comes_in_pages_and_each_event_once(
 
 
 @pytest.mark.parametrize("before", ["nonsense", "00000000-0000-0000-0000-000000000000", "\x00"])
-def test_a_page_that_is_none_is_not_found(client: FlaskClient, user: User, before: str) -> None:
+def test_an_unknown_page_is_not_found(client: FlaskClient, user: User, before: str) -> None:
     sign_in(client)
 
     assert client.get("/account/activity", query_string={"before": before}).status_code == 404
 
 
-def test_nobody_sees_another_s_history(app: Flask, client: FlaskClient, user: User) -> None:
+def test_another_users_history_is_not_visible(app: Flask, client: FlaskClient, user: User) -> None:
     with app.app_context():
         another = add_user("another@example.org")
         activity.note(another.id, Activity.REUSE_SEEN, HERE)

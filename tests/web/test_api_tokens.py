@@ -1,4 +1,4 @@
-"""The pages of a person's API tokens."""
+"""The pages of a user's API tokens."""
 
 import re
 from collections.abc import Callable
@@ -27,7 +27,7 @@ WANTED = {"name": "backup", "scopes": ["account:read", "tokens:read"], "expiry":
 
 @pytest.fixture
 def listed(app: Flask, user: User, client: FlaskClient) -> Callable[[], list[ListedToken]]:
-    """Read the tokens of whoever is signed in."""
+    """Sign in, and return a function that lists the tokens of the user."""
     sign_in(client)
 
     def read() -> list[ListedToken]:
@@ -48,7 +48,7 @@ def value_in(answer: TestResponse) -> str:
 
 
 def said_of(fact: str, client: FlaskClient) -> str:
-    """Return what the list says of its only token under the name of a fact."""
+    """Return the value shown in the list for a labeled fact about its only token."""
     html = client.get(LIST).get_data(as_text=True)
     (said,) = re.findall(rf"<dt>{fact}</dt>\s*<dd>\s*(.*?)\s*</dd>", html, re.DOTALL)
     return str(said)
@@ -59,7 +59,7 @@ def check(app: Flask, value: str) -> TokenIdentity:
         return api_token_domain.check(value)
 
 
-def test_a_token_is_made_and_its_value_shown_once(app: Flask, client, listed) -> None:
+def test_a_token_is_created_and_its_value_shown_once(app: Flask, client, listed) -> None:
     answer = make(client)
 
     value = value_in(answer)
@@ -72,7 +72,7 @@ def test_a_token_is_made_and_its_value_shown_once(app: Flask, client, listed) ->
     assert value not in page
 
 
-def test_a_form_sent_twice_makes_one_token(client: FlaskClient, listed) -> None:
+def test_a_form_sent_twice_creates_one_token(client: FlaskClient, listed) -> None:
     html = client.get(NEW).get_data(as_text=True)
     hidden = dict(re.findall(r'name="(csrf_token|key)"[^>]*value="([^"]+)"', html))
 
@@ -100,7 +100,7 @@ def test_a_form_sent_twice_makes_one_token(client: FlaskClient, listed) -> None:
         ({"expiry": "eternity"}, "Not a valid choice"),
     ],
 )
-def test_what_cannot_be_is_told_beside_its_field(client, listed, changes, told: str) -> None:
+def test_invalid_input_is_reported_next_to_its_field(client, listed, changes, told: str) -> None:
     answer = make(client, **changes)
 
     page = answer.get_data(as_text=True)
@@ -110,7 +110,7 @@ def test_what_cannot_be_is_told_beside_its_field(client, listed, changes, told: 
     assert listed() == []
 
 
-def test_a_date_is_the_last_day_on_which_it_works(client: FlaskClient, listed) -> None:
+def test_the_expiry_date_is_the_last_day_the_token_works(client: FlaskClient, listed) -> None:
     last_day = clock.now().date() + timedelta(days=3)
 
     make(client, expiry="date", expires_at=last_day.isoformat())
@@ -120,7 +120,7 @@ def test_a_date_is_the_last_day_on_which_it_works(client: FlaskClient, listed) -
     assert made.token.expires_at > clock.now() + timedelta(days=2, hours=23)
 
 
-def test_a_token_for_ever_says_so(client: FlaskClient, listed) -> None:
+def test_a_token_without_an_expiry_is_listed_as_such(client: FlaskClient, listed) -> None:
     make(client, expiry="never")
 
     assert listed()[0].token.expires_at is None
@@ -149,7 +149,7 @@ def test_a_token_is_renamed(client: FlaskClient, listed) -> None:
     assert "<b>archive" not in client.get(LIST).get_data(as_text=True)
 
 
-def test_rotating_shows_the_new_value_and_keeps_the_old_for_a_while(app, client, listed) -> None:
+def test_rotating_shows_the_new_value_and_keeps_the_old_token_valid(app, client, listed) -> None:
     old = value_in(make(client))
     path = f"{LIST}/{listed()[0].token.id}/rotate"
 
@@ -164,7 +164,7 @@ def test_rotating_shows_the_new_value_and_keeps_the_old_for_a_while(app, client,
 
 
 @pytest.mark.parametrize("overlap", ["", "2d", "\x01"])
-def test_no_other_overlap_is_taken(client: FlaskClient, listed, overlap: str) -> None:
+def test_only_the_offered_overlaps_are_accepted(client: FlaskClient, listed, overlap: str) -> None:
     make(client)
 
     answer = post(client, f"{LIST}/{listed()[0].token.id}/rotate", overlap=overlap)
@@ -189,7 +189,7 @@ def test_revoking_asks_first_and_then_works_at_once(app: Flask, client, listed) 
 
 
 @pytest.mark.parametrize("page", ["name", "rotate", "revoke"])
-def test_somebody_elses_token_is_not_there(app: Flask, client, listed, page: str) -> None:
+def test_another_users_token_is_not_found(app: Flask, client, listed, page: str) -> None:
     with app.app_context():
         other = add_user("other@example.org")
         theirs = api_tokens.create(
@@ -202,7 +202,7 @@ def test_somebody_elses_token_is_not_there(app: Flask, client, listed, page: str
     assert check(app, theirs.value)
 
 
-def test_changes_ask_for_a_fresh_password_and_the_list_does_not(client, listed, move_time) -> None:
+def test_changes_require_a_recent_password_and_the_list_does_not(client, listed, move_time) -> None:
     make(client)
     id = listed()[0].token.id
 
@@ -216,7 +216,7 @@ def test_changes_ask_for_a_fresh_password_and_the_list_does_not(client, listed, 
         assert unchanged.token.name == "backup"
 
 
-def test_at_the_limit_one_must_go_first(client, listed, monkeypatch) -> None:
+def test_at_the_limit_a_token_must_be_revoked_first(client, listed, monkeypatch) -> None:
     monkeypatch.setattr(api_tokens, "MOST", 1)
     make(client)
 
@@ -229,7 +229,9 @@ def test_at_the_limit_one_must_go_first(client, listed, monkeypatch) -> None:
     assert len(listed()) == 1
 
 
-def test_its_owner_is_told_and_can_look_it_up(app: Flask, client, listed, user: User) -> None:
+def test_a_new_token_is_emailed_to_its_owner_and_recorded(
+    app: Flask, client, listed, user: User
+) -> None:
     value = value_in(make(client))
 
     with app.app_context():
@@ -239,9 +241,9 @@ def test_its_owner_is_told_and_can_look_it_up(app: Flask, client, listed, user: 
     assert mail.subject == "New authapp API token"
     assert "“backup”" in mail.body
     assert value[:40] not in mail.body
-    assert (noted.activity, noted.details) == (Activity.API_TOKEN_MADE, {"name": "backup"})
+    assert (noted.activity, noted.details) == (Activity.API_TOKEN_CREATED, {"name": "backup"})
 
 
-def test_a_date_far_from_any_calendar_breaks_nothing(client: FlaskClient, listed) -> None:
+def test_a_date_outside_the_calendar_is_refused(client: FlaskClient, listed) -> None:
     for text in ("0001-01-01", "275760-09-13", "-1", "\x01", str(date.max)):
         assert make(client, expiry="date", expires_at=text).status_code == 422

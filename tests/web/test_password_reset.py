@@ -23,7 +23,7 @@ NEW = "five entirely different words here"
 
 
 def ask(app: Flask, client: FlaskClient, email: str = "somebody@example.org") -> None:
-    """Ask for a link, and let the worker answer."""
+    """Request a link, and let the worker answer."""
     assert post(client, "/password/reset", email=email).status_code == 303
     with app.app_context():
         password_reset.answer_requests()
@@ -62,7 +62,7 @@ def test_a_link_sets_a_password_once(app: Flask, client: FlaskClient, user: User
     assert "already used" in again.get_data(as_text=True)
 
 
-def test_the_secret_is_in_no_address_that_a_page_has(
+def test_the_secret_does_not_appear_in_the_page_or_its_url(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     ask(app, client)
@@ -93,7 +93,7 @@ def test_opening_the_link_and_its_form_changes_nothing(
     assert choose(client).status_code == 303
 
 
-def test_asking_does_the_same_work_for_any_address(
+def test_a_request_does_the_same_work_for_any_address(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     statements: list[str] = []
@@ -112,7 +112,7 @@ def test_asking_does_the_same_work_for_any_address(
     assert work("x" + user.email) == work("x@example.org")
 
 
-def test_only_an_account_gets_a_mail(app: Flask, client: FlaskClient, user: User) -> None:
+def test_only_an_existing_account_gets_a_mail(app: Flask, client: FlaskClient, user: User) -> None:
     ask(app, client, "nobody@example.org")
     assert mails(app) == []
 
@@ -123,10 +123,10 @@ def test_only_an_account_gets_a_mail(app: Flask, client: FlaskClient, user: User
     assert "30 minutes" in body
     with app.app_context():
         assert db.session.scalars(db.select(PasswordResetRequest)).all() == []
-        assert activity.list_recent(user.id)[0].activity == Activity.PASSWORD_RESET_ASKED
+        assert activity.list_recent(user.id)[0].activity == Activity.PASSWORD_RESET_REQUESTED
 
 
-def test_a_disabled_account_gets_no_mail_and_its_link_no_password(
+def test_a_disabled_account_gets_no_mail_and_cannot_use_its_link(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     ask(app, client)
@@ -142,7 +142,7 @@ def test_a_disabled_account_gets_no_mail_and_its_link_no_password(
     assert answer.status_code == 410
 
 
-def test_a_reset_signs_out_everywhere_and_says_so_by_mail(
+def test_a_reset_signs_out_everywhere_and_sends_a_notice(
     app: Flask, client: FlaskClient, make_app: Callable[..., Flask], user: User
 ) -> None:
     elsewhere = make_app().test_client()
@@ -161,7 +161,7 @@ def test_a_reset_signs_out_everywhere_and_says_so_by_mail(
         assert activity.list_recent(user.id)[0].activity == Activity.PASSWORD_RESET
 
 
-def test_a_reset_voids_what_whoever_knew_the_former_password_asked_for(
+def test_a_reset_voids_pending_links_of_a_thief(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     thief = app.test_client()
@@ -225,7 +225,7 @@ def test_every_link_works_until_one_is_used(app: Flask, client: FlaskClient, use
     assert 'href="/password/reset"' in answer.get_data(as_text=True)
 
 
-def test_an_old_link_is_refused(
+def test_an_expired_link_is_refused(
     app: Flask, client: FlaskClient, user: User, move_time: Callable[..., object]
 ) -> None:
     ask(app, client)
@@ -238,7 +238,7 @@ def test_an_old_link_is_refused(
     assert "has expired" in answer.get_data(as_text=True)
 
 
-def test_a_bad_password_is_told_and_uses_nothing_up(
+def test_a_rejected_password_is_explained_and_keeps_the_link_valid(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     ask(app, client)
@@ -251,7 +251,7 @@ def test_a_bad_password_is_told_and_uses_nothing_up(
     assert choose(client).status_code == 303
 
 
-def test_of_two_at_once_one_wins(app: Flask, client: FlaskClient, user: User) -> None:
+def test_one_of_two_concurrent_resets_succeeds(app: Flask, client: FlaskClient, user: User) -> None:
     ask(app, client)
     value = newest_link(app).rpartition("/")[2]
 
@@ -271,7 +271,9 @@ def test_of_two_at_once_one_wins(app: Flask, client: FlaskClient, user: User) ->
     assert post(client, "/login", email=user.email, password=password).status_code == 303
 
 
-def test_two_workers_answer_a_request_once(app: Flask, client: FlaskClient, user: User) -> None:
+def test_concurrent_workers_answer_a_request_once(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
     post(client, "/password/reset", email=user.email)
 
     def work(_: int) -> int:
@@ -285,7 +287,7 @@ def test_two_workers_answer_a_request_once(app: Flask, client: FlaskClient, user
     assert len(mails(app)) == 1
 
 
-def test_a_reset_proves_the_mailbox(app: Flask, client: FlaskClient) -> None:
+def test_a_reset_verifies_the_address(app: Flask, client: FlaskClient) -> None:
     post(client, "/register", email="new@example.org", password=PASSWORD)
     ask(app, client, "new@example.org")
     client.get(newest_link(app))
@@ -297,7 +299,7 @@ def test_a_reset_proves_the_mailbox(app: Flask, client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("is_verified", [False, True])
-def test_a_reset_ends_the_tokens_of_whoever_took_the_address_first(
+def test_a_reset_of_an_unverified_account_revokes_its_tokens(
     make_app: Callable[..., Flask], user: User, is_verified: bool
 ) -> None:
     app = make_app(UNVERIFIED_MAY="everything")
@@ -322,7 +324,7 @@ def test_a_reset_ends_the_tokens_of_whoever_took_the_address_first(
             assert refusal.value.reason == RevokeReason.ADDRESS_PROVEN
 
 
-def test_a_mailbox_is_not_flooded_and_nobody_is_told(
+def test_mails_to_one_address_are_limited_silently(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     for _ in range(password_reset.BY_ADDRESS.most + 2):
@@ -331,7 +333,7 @@ def test_a_mailbox_is_not_flooded_and_nobody_is_told(
     assert len(mails(app)) == password_reset.BY_ADDRESS.most
 
 
-def test_a_client_that_asks_on_and_on_hears_when_to_stop(client: FlaskClient) -> None:
+def test_requests_are_limited_per_client_with_a_retry_time(client: FlaskClient) -> None:
     for number in range(password_reset.BY_CLIENT.most):
         assert post(client, "/password/reset", email=f"a{number}@example.org").status_code == 303
 
@@ -341,7 +343,7 @@ def test_a_client_that_asks_on_and_on_hears_when_to_stop(client: FlaskClient) ->
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_a_form_whose_link_was_never_opened_says_what_to_do(client: FlaskClient) -> None:
+def test_a_form_without_an_opened_link_says_what_to_do(client: FlaskClient) -> None:
     page = client.get("/password/reset/new")
     form = post(client, "/password/reset/new", "/password/reset", new_password=NEW)
 
@@ -351,7 +353,7 @@ def test_a_form_whose_link_was_never_opened_says_what_to_do(client: FlaskClient)
 
 
 @pytest.mark.parametrize("text", ["x", "." * 66, "%00", "é" * 40, "x" * 5000])
-def test_any_text_for_a_link_is_refused_kindly(client: FlaskClient, text: str) -> None:
+def test_an_invalid_link_is_refused_with_an_explanation(client: FlaskClient, text: str) -> None:
     answer = client.get(f"/password/reset/{text}", follow_redirects=True)
 
     assert answer.status_code == 410
