@@ -87,12 +87,16 @@ $(DEVELOPMENT): requirements.txt tests/requirements.txt | $(BIN)/python
 	$(PIP) install -r requirements.txt -r tests/requirements.txt
 	@touch $@ $(RUNTIME)
 
-# Debian's Chromium if we may install it, otherwise Playwright's.
+# Debian's headless shell, which takes a third less CPU than Chromium, if we may install it;
+# otherwise Playwright's.
 $(BROWSER): $(DEVELOPMENT)
-	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	@if command -v chromium-headless-shell; then :; \
 	elif command -v apt-get && [ "$$(id -u)" = 0 ]; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends chromium; \
+		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \
+		apt-get install -y -qq --no-install-recommends chromium-headless-shell \
+		|| command -v chromium \
+		|| apt-get install -y -qq --no-install-recommends chromium; \
+	elif command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
 	else $(BIN)/playwright install chromium; fi >/dev/null
 	@touch $@
 

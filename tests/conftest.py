@@ -40,7 +40,7 @@ _CHEAP_HASH = _CHEAP_HASHER.hash("the password of no account")
 PATIENCE_MS = 20_000
 """How long a page may take to show an element on an overloaded machine."""
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _QUIET = [
     "--no-sandbox",
     "--disable-gpu",

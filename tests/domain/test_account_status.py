@@ -109,7 +109,9 @@ def test_revoke_all_ends_sessions_and_tokens(context: None, user: User) -> None:
 
 
 def test_every_reason_for_ending_all_access_is_a_revoke_reason() -> None:
-    assert {RevokeReason(reason) for reason in (EndReason.DISABLED, EndReason.FROZEN)}
+    ending_all = (EndReason.DISABLED, EndReason.FROZEN, EndReason.ACCOUNT_CLOSED)
+
+    assert {RevokeReason(reason) for reason in ending_all}
 
 
 @pytest.mark.parametrize("change", ["frozen", "another password"])

@@ -1,6 +1,7 @@
 """Rules that apply to every page."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -229,6 +230,21 @@ def test_an_unexpected_error_shows_no_traceback(
 
     assert answer.status_code in (500, 503)
     assert "Traceback" not in answer.get_data(as_text=True)
+
+
+def test_an_unexpected_error_shows_a_reference_that_the_log_has(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.add_url_rule("/fault", view_func=lambda: 1 // 0)
+
+    page = app.test_client().get("/fault")
+
+    assert page.status_code == 500
+    (logged,) = [record for record in caplog.records if record.exc_info]
+    assert logged.exc_info[0] is ZeroDivisionError
+    reference = logged.getMessage().removeprefix("unexpected error ")
+    assert UUID(reference)
+    assert reference in page.get_data(as_text=True)
 
 
 def test_without_a_database_pages_return_503_and_never_401(
