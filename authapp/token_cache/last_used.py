@@ -57,6 +57,7 @@ class LastUsed:
         self._lock = threading.Lock()
         self._waiting: dict[UUID, Use] = {}
         self._timer: threading.Timer | None = None
+        self._is_closed = False
 
     def note(self, token_id: UUID, address: str) -> None:
         """Record that a token was used now."""
@@ -75,9 +76,9 @@ class LastUsed:
         self._store(mine)
 
     def close(self) -> None:
-        """Stop the timer and write all unwritten uses now."""
+        """Stop the timer permanently, and write all unwritten uses now."""
         with self._lock:
-            timer = self._timer
+            timer, self._is_closed = self._timer, True
         if timer is not None:
             timer.cancel()
             self._store(self._take())
@@ -120,7 +121,7 @@ class LastUsed:
         """Drop the oldest uses beyond MOST, and start the timer if it is not running."""
         while len(self._waiting) > MOST:
             del self._waiting[next(iter(self._waiting))]
-        if self._timer is None:
+        if self._timer is None and not self._is_closed:
             self._timer = threading.Timer(WRITE_AFTER.total_seconds(), self.write)
             self._timer.daemon = True
             self._timer.start()
