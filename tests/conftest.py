@@ -167,7 +167,8 @@ def make_app(
         return made[-1]
 
     yield make
-    differing = {key for app in made for key in disagreements(app)}
+    clock_moved = "move_time" in request.fixturenames
+    differing = {key for app in made for key in disagreements(app, clock_moved=clock_moved)}
     for app in made:
         dispose(app)
     if request.node.get_closest_marker("ends_in_disagreement") is None:

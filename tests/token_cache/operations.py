@@ -99,8 +99,6 @@ def test_wrong_secret_finds_nothing(user: User) -> None:
     assert token_cache.get_token_by_value(other) is not None
 
 
-# Once the clock moves back, a list filled in the future lacks the records expired by then.
-@pytest.mark.ends_in_disagreement
 @pytest.mark.parametrize("with_redis", [True, False])
 def test_expired_record_is_never_returned(
     redis_server: RedisServer, user: User, move_time, with_redis: bool
