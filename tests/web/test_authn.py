@@ -4,18 +4,15 @@ import base64
 import hmac
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import jwt
 import pytest
-import time_machine
 from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from authapp import clock
 from authapp.domain import signing_keys
 from authapp.models import JWTKey, User
 from authapp.security.keyring import parse_public
@@ -154,22 +151,26 @@ def test_malformed_cookies_and_headers_are_refused(client: FlaskClient, value: s
     assert [answer.status_code for answer in answers] == [303, 303, 303]
 
 
-def test_an_expired_token_is_renewed_in_the_same_request(client: FlaskClient, user: User) -> None:
+def test_an_expired_token_is_renewed_in_the_same_request(
+    client: FlaskClient, user: User, move_time: Callable[..., Any]
+) -> None:
     sign_in(client)
     before = cookie(client, "access_token"), cookie(client, "refresh_token")
 
-    with time_machine.travel(clock.now() + timedelta(minutes=11), tick=True):
+    with move_time(minutes=11):
         assert is_signed_in(client)
 
     assert cookie(client, "access_token") != before[0]
     assert cookie(client, "refresh_token") != before[1]
 
 
-def test_an_expired_token_alone_is_refused(client: FlaskClient, user: User) -> None:
+def test_an_expired_token_alone_is_refused(
+    client: FlaskClient, user: User, move_time: Callable[..., Any]
+) -> None:
     sign_in(client)
     token = cookie(client, "access_token")
 
-    with time_machine.travel(clock.now() + timedelta(minutes=11), tick=True):
+    with move_time(minutes=11):
         assert bearer(client, token) == 303
 
 
@@ -189,7 +190,7 @@ def test_signing_out_invalidates_every_copy_of_the_token(
 
 
 def test_rotating_the_keys_keeps_users_signed_in(
-    app: Flask, client: FlaskClient, user: User
+    app: Flask, client: FlaskClient, user: User, move_time: Callable[..., Any]
 ) -> None:
     sign_in(client)
     old = cookie(client, "access_token")
@@ -199,7 +200,7 @@ def test_rotating_the_keys_keeps_users_signed_in(
     assert rotated.exit_code == 0, rotated.output
     assert is_signed_in(client)
     assert cookie(client, "access_token") == old
-    with time_machine.travel(clock.now() + timedelta(minutes=11), tick=True):
+    with move_time(minutes=11):
         assert is_signed_in(client)
         assert kid_of(cookie(client, "access_token")) in rotated.output
 

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from typing import Any
 
 import pytest
-import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
-from authapp import clock
 from authapp.delivery import outbox
 from authapp.domain.emailed_links import GUESSES
 from authapp.models import Activity, ActivityEvent, User, db
@@ -64,11 +62,13 @@ def test_a_used_link_is_refused(app: Flask, client: FlaskClient) -> None:
         assert "already used" in answer.get_data(as_text=True)
 
 
-def test_an_expired_link_is_refused(app: Flask, client: FlaskClient) -> None:
+def test_an_expired_link_is_refused(
+    app: Flask, client: FlaskClient, move_time: Callable[..., Any]
+) -> None:
     register(client)
     link = newest_verification_link(app)
 
-    with time_machine.travel(clock.now() + timedelta(minutes=31), tick=True):
+    with move_time(minutes=31):
         answer = client.get(link)
 
     assert answer.status_code == 410
