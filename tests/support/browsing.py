@@ -26,6 +26,11 @@ def hidden(html: str) -> dict[str, str]:
     return found
 
 
+def without_form_tokens(html: str) -> str:
+    """Return a page without what changes every second: the time in the tokens of its forms."""
+    return re.sub(r'(name="csrf_token"[^>]*value=")[^"]+', r"\1", html)
+
+
 def csrf_token(client: FlaskClient, page: str = "/login") -> str:
     """Return the token of the form on a page."""
     return hidden(client.get(page).get_data(as_text=True))["csrf_token"]
