@@ -74,7 +74,7 @@ def test_every_file_of_a_recipe_exists(recipe: str) -> None:
         ("_flask_config", "authapp/__init__.py"),
         ("Brand", "authapp/web/brand.py"),
         ("SCOPES", "authapp/web/messages.py"),
-        ("WORDS", "authapp/web/activity.py"),
+        ("DESCRIPTIONS", "authapp/web/activity.py"),
         ("PURPOSES", "authapp/web/activity.py"),
         ("OneLineGroup", "authapp/cli/group.py"),
         ("_LISTS", "authapp/token_cache/keys.py"),

@@ -27,9 +27,9 @@ class Account(msgspec.Struct):
 
 @blueprint.get("/me")
 @operation(
-    gives=(HTTPStatus.OK, Account),
+    returns=(HTTPStatus.OK, Account),
     scope=Scope.ACCOUNT_READ,
-    refuses=[HTTPStatus.NOT_FOUND],
+    errors=[HTTPStatus.NOT_FOUND],
 )
 def show(caller: Principal) -> Account:
     """Return the caller's account."""

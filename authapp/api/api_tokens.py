@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from authapp.api.bodies import Body
 from authapp.api.openapi import Time, operation
-from authapp.domain.api_token_rules import LONGEST_OVERLAP, NAME_CHARACTERS, granted_by
+from authapp.domain.api_token_rules import MAX_OVERLAP, NAME_CHARACTERS, granted_by
 from authapp.domain.principal import Principal
 from authapp.http.client import client
 from authapp.models import Scope
@@ -19,11 +19,11 @@ from authapp.services.api_tokens import ListedToken, NewToken
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")
 
-_LONGEST_OVERLAP_SECONDS: Final = int(LONGEST_OVERLAP.total_seconds())
+_MAX_OVERLAP_SECONDS: Final = int(MAX_OVERLAP.total_seconds())
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARACTERS)]
 Scopes = Annotated[list[Scope], msgspec.Meta(min_length=1)]
-OverlapSeconds = Annotated[int, msgspec.Meta(ge=0, le=_LONGEST_OVERLAP_SECONDS)]
+OverlapSeconds = Annotated[int, msgspec.Meta(ge=0, le=_MAX_OVERLAP_SECONDS)]
 
 
 class NewTokenBody(Body):
@@ -74,7 +74,7 @@ class CreatedToken(msgspec.Struct):
 
 
 @blueprint.get("")
-@operation(gives=(HTTPStatus.OK, TokenList), scope=Scope.TOKENS_READ)
+@operation(returns=(HTTPStatus.OK, TokenList), scope=Scope.TOKENS_READ)
 def show(caller: Principal) -> TokenList:
     """List the active tokens."""
     return TokenList([_token(each) for each in service.list_tokens(caller.user_id)])
@@ -82,10 +82,10 @@ def show(caller: Principal) -> TokenList:
 
 @blueprint.post("")
 @operation(
-    gives=(HTTPStatus.CREATED, CreatedToken),
+    returns=(HTTPStatus.CREATED, CreatedToken),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
-    refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
+    errors=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )
 def create(caller: Principal, json: NewTokenBody) -> tuple[CreatedToken, int]:
     """Create a token.
@@ -105,10 +105,10 @@ def create(caller: Principal, json: NewTokenBody) -> tuple[CreatedToken, int]:
 
 @blueprint.patch("/<uuid:id>")
 @operation(
-    gives=(HTTPStatus.NO_CONTENT, None),
+    returns=(HTTPStatus.NO_CONTENT, None),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
-    refuses=[HTTPStatus.NOT_FOUND],
+    errors=[HTTPStatus.NOT_FOUND],
 )
 def rename(caller: Principal, id: UUID, json: NewName) -> Response:
     """Rename a token."""
@@ -118,10 +118,10 @@ def rename(caller: Principal, id: UUID, json: NewName) -> Response:
 
 @blueprint.post("/<uuid:id>/rotate")
 @operation(
-    gives=(HTTPStatus.CREATED, CreatedToken),
+    returns=(HTTPStatus.CREATED, CreatedToken),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
-    refuses=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
+    errors=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )
 def rotate(caller: Principal, id: UUID, json: Rotation) -> tuple[CreatedToken, int]:
     """Replace a token with one that has the same name, scopes and lifetime."""
@@ -137,10 +137,10 @@ def rotate(caller: Principal, id: UUID, json: Rotation) -> tuple[CreatedToken, i
 
 @blueprint.delete("/<uuid:id>")
 @operation(
-    gives=(HTTPStatus.NO_CONTENT, None),
+    returns=(HTTPStatus.NO_CONTENT, None),
     scope=Scope.TOKENS_WRITE,
     fresh=True,
-    refuses=[HTTPStatus.NOT_FOUND],
+    errors=[HTTPStatus.NOT_FOUND],
 )
 def revoke(caller: Principal, id: UUID) -> Response:
     """Revoke a token, effective from its next use."""

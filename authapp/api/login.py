@@ -57,9 +57,9 @@ class SignInGrant(Grant):
 
 @blueprint.post("/login")
 @operation(
-    gives=(HTTPStatus.OK, SignInGrant),
+    returns=(HTTPStatus.OK, SignInGrant),
     is_open=True,
-    refuses=[HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS],
+    errors=[HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS],
 )
 def sign_in(json: Credentials) -> SignInGrant:
     """Start a session."""
@@ -77,9 +77,9 @@ def sign_in(json: Credentials) -> SignInGrant:
 
 @blueprint.post("/refresh")
 @operation(
-    gives=(HTTPStatus.OK, Grant),
+    returns=(HTTPStatus.OK, Grant),
     is_open=True,
-    refuses=[HTTPStatus.UNAUTHORIZED],
+    errors=[HTTPStatus.UNAUTHORIZED],
 )
 def refresh(json: Renewal) -> Grant:
     """Renew a session.
@@ -92,8 +92,8 @@ def refresh(json: Renewal) -> Grant:
 
 @blueprint.post("/logout")
 @operation(
-    gives=(HTTPStatus.NO_CONTENT, None),
-    refuses=[HTTPStatus.FORBIDDEN],
+    returns=(HTTPStatus.NO_CONTENT, None),
+    errors=[HTTPStatus.FORBIDDEN],
 )
 def log_out(caller: Principal) -> Response:
     """End the current session; all of its tokens are refused from now on."""

@@ -116,11 +116,11 @@ tree: Final = SpecTree(
 
 def operation(
     *,
-    gives: tuple[HTTPStatus, Any],
+    returns: tuple[HTTPStatus, Any],
     scope: Scope | None = None,
     is_open: bool = False,
     fresh: bool = False,
-    refuses: Sequence[HTTPStatus] = (),
+    errors: Sequence[HTTPStatus] = (),
 ) -> Callable[[View], View]:
     """Make a view an operation of the API.
 
@@ -129,7 +129,7 @@ def operation(
     """
 
     def decorate(view: View) -> View:
-        refusals = [HTTPStatus.SERVICE_UNAVAILABLE, *refuses]
+        refusals = [HTTPStatus.SERVICE_UNAVAILABLE, *errors]
         if not is_open:
             refusals.append(HTTPStatus.UNAUTHORIZED)
         if scope is not None:
@@ -137,7 +137,7 @@ def operation(
         if "json" in view.__annotations__:
             refusals.extend(bodies.REFUSALS)
         described: View = tree.validate(
-            resp=_Answers(*gives, refusals),
+            resp=_Answers(*returns, refusals),
             security={} if is_open else {_BEARER: [scope] if scope else []},
             operation_id=f"{view.__module__.rpartition('.')[2]}.{view.__name__}",
         )(view)

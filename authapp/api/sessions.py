@@ -46,7 +46,7 @@ class Ended(msgspec.Struct):
 
 
 @blueprint.get("")
-@operation(gives=(HTTPStatus.OK, SessionList), scope=Scope.SESSIONS_READ, fresh=True)
+@operation(returns=(HTTPStatus.OK, SessionList), scope=Scope.SESSIONS_READ, fresh=True)
 def show(caller: Principal) -> SessionList:
     """List the active sessions."""
     current = caller.session_id
@@ -56,10 +56,10 @@ def show(caller: Principal) -> SessionList:
 
 @blueprint.delete("/<uuid:id>")
 @operation(
-    gives=(HTTPStatus.NO_CONTENT, None),
+    returns=(HTTPStatus.NO_CONTENT, None),
     scope=Scope.SESSIONS_WRITE,
     fresh=True,
-    refuses=[HTTPStatus.NOT_FOUND],
+    errors=[HTTPStatus.NOT_FOUND],
 )
 def end(caller: Principal, id: UUID) -> Response:
     """End a session; all of its tokens are refused from now on."""
@@ -68,7 +68,7 @@ def end(caller: Principal, id: UUID) -> Response:
 
 
 @blueprint.delete("")
-@operation(gives=(HTTPStatus.OK, Ended), scope=Scope.SESSIONS_WRITE, fresh=True)
+@operation(returns=(HTTPStatus.OK, Ended), scope=Scope.SESSIONS_WRITE, fresh=True)
 def end_others(caller: Principal) -> Ended:
     """End every session except the current one; an API token, which has none, ends all of them."""
     if isinstance(caller, Identity):

@@ -19,7 +19,7 @@ class LeakedToken(Body):
 
 
 @blueprint.post("/report")
-@operation(gives=(HTTPStatus.ACCEPTED, None), is_open=True)
+@operation(returns=(HTTPStatus.ACCEPTED, None), is_open=True)
 def report(json: LeakedToken) -> Response:
     """Revoke the token and email its owner; the response is the same for any value."""
     leaked_tokens.report(json.token, client=client())

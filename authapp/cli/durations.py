@@ -6,11 +6,11 @@ from typing import Any, Final
 import click
 from pytimeparse.timeparse import timeparse
 
-LONGEST: Final = timedelta(days=3650)
+MAX_DURATION: Final = timedelta(days=3650)
 
 
 class Duration(click.ParamType[timedelta]):
-    """A duration with units, from 1 second to LONGEST."""
+    """A duration with units, from 1 second to MAX_DURATION."""
 
     name = "duration"
 
@@ -18,7 +18,7 @@ class Duration(click.ParamType[timedelta]):
         if isinstance(value, timedelta):
             return value
         seconds = timeparse(value) if value.isascii() else None
-        if seconds is None or not 1 <= seconds <= LONGEST.total_seconds():
+        if seconds is None or not 1 <= seconds <= MAX_DURATION.total_seconds():
             self.fail(f"{value!a} is not a duration such as 30d, 12h or 90m", param, ctx)
         return timedelta(seconds=seconds)
 

@@ -10,7 +10,7 @@ from authapp.cli.group import ValueCommand
 from authapp.services import explain
 from authapp.services.explain import Explained
 
-LONGEST: Final = 8192
+MAX_CHARACTERS: Final = 8192
 """Characters read from standard input; more than any token has."""
 
 
@@ -25,7 +25,7 @@ def explain_command(value_or_id: str) -> None:
     """
     if value_or_id == "-":
         with click.open_file("-", errors="replace") as piped:
-            value_or_id = piped.read(LONGEST)
+            value_or_id = piped.read(MAX_CHARACTERS)
     explained = explain.explain(value_or_id.strip())
     click.echo("\n".join(f"{name:18}{value}" for name, value in _lines(explained).items()))
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import aliased
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import outbox
-from authapp.delivery.failures import DeliveryFailed, Refused, ServerAway
+from authapp.delivery.failures import DeliveryFailed, Refused, ServerUnavailable
 from authapp.models import OutboxMessage, db
 
 Send = Callable[[OutboxMessage], bool]
@@ -56,7 +56,7 @@ def deliver_due(send: Send) -> Iterator[Outcome]:
         try:
             has_left = send(message)
         except DeliveryFailed as failure:
-            if isinstance(failure, ServerAway):
+            if isinstance(failure, ServerUnavailable):
                 skipped.add(message.channel)
             yield _handle_failure(message, failure)
         except Exception as error:

@@ -1,7 +1,7 @@
 """Why a message was not delivered.
 
     DeliveryFailed      this attempt failed; the message is tried again later
-    ├── ServerAway      the server accepts no messages at present
+    ├── ServerUnavailable      the server accepts no messages at present
     └── Refused         permanent: the recipient or the message is rejected
 
 The error's text is stored with the message, for operators.
@@ -12,7 +12,7 @@ class DeliveryFailed(Exception):
     """A server did not accept a message, but may accept it later."""
 
 
-class ServerAway(DeliveryFailed):
+class ServerUnavailable(DeliveryFailed):
     """A server cannot be reached, hangs or disconnects: other messages should not be tried now."""
 
 

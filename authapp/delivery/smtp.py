@@ -16,7 +16,7 @@ import flask_mail
 from flask import Flask, current_app
 
 from authapp.config import Settings, current_settings
-from authapp.delivery.failures import DeliveryFailed, Refused, ServerAway
+from authapp.delivery.failures import DeliveryFailed, Refused, ServerUnavailable
 from authapp.errors import ConfigError
 
 _SERVICE_NOT_AVAILABLE = 421
@@ -88,7 +88,7 @@ class Connection(flask_mail.Connection):
             raise DeliveryFailed(_describe(error.smtp_code, error.smtp_error)) from error
         except (smtplib.SMTPException, OSError) as error:
             self._hang_up()
-            raise ServerAway(f"{type(error).__name__}: {error}") from error
+            raise ServerUnavailable(f"{type(error).__name__}: {error}") from error
 
     def _open(self) -> None:
         if self.host is not None and not self._is_open(self.host):
@@ -97,10 +97,10 @@ class Connection(flask_mail.Connection):
             try:
                 self.host = self.configure_host()
             except smtplib.SMTPResponseException as error:
-                raise ServerAway(_describe(error.smtp_code, error.smtp_error)) from error
+                raise ServerUnavailable(_describe(error.smtp_code, error.smtp_error)) from error
             except (smtplib.SMTPException, OSError, ValueError) as error:
                 # ValueError: a host or user name that cannot be encoded for the protocol.
-                raise ServerAway(f"{type(error).__name__}: {error}") from error
+                raise ServerUnavailable(f"{type(error).__name__}: {error}") from error
 
     def _is_open(self, host: smtplib.SMTP) -> bool:
         try:
@@ -132,7 +132,7 @@ def _failure(code: int, reply: Any) -> DeliveryFailed:
     """Return a permanent or a temporary failure, by the reply's first digit (RFC 5321 4.2.1)."""
     reason = _describe(code, reply)
     if code == _SERVICE_NOT_AVAILABLE:
-        return ServerAway(reason)
+        return ServerUnavailable(reason)
     return Refused(reason) if code >= 500 and code != _FULL else DeliveryFailed(reason)
 
 

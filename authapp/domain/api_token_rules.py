@@ -11,8 +11,8 @@ from authapp.models import RevokeReason, Scope, Token
 from authapp.token_cache.records import TokenRecord
 
 NAME_CHARACTERS: Final = 100
-LONGEST_LIFE: Final = timedelta(days=3653)
-LONGEST_OVERLAP: Final = timedelta(days=30)
+MAX_LIFETIME: Final = timedelta(days=3653)
+MAX_OVERLAP: Final = timedelta(days=30)
 
 # Invisible, but several languages need them to spell words.
 _JOINERS: Final = str.maketrans("", "", "\u200c\u200d")
@@ -64,20 +64,20 @@ def end_reason(token: Token | TokenRecord) -> str | None:
 
 
 def require_life(expires_at: datetime | None) -> None:
-    """Raise InputRefused for an expiry in the past, or more than LONGEST_LIFE away."""
+    """Raise InputRefused for an expiry in the past, or more than MAX_LIFETIME away."""
     if expires_at is None:
         return
     left = expires_at - clock.now()
     if left <= timedelta():
         raise InputRefused("expires_at", "past")
-    if left > LONGEST_LIFE:
-        raise InputRefused("expires_at", "too_far", years=LONGEST_LIFE.days // 365)
+    if left > MAX_LIFETIME:
+        raise InputRefused("expires_at", "too_far", years=MAX_LIFETIME.days // 365)
 
 
 def require_overlap(overlap: timedelta) -> None:
     """Raise InputRefused for an overlap that is negative or too long."""
-    if not timedelta() <= overlap <= LONGEST_OVERLAP:
-        raise InputRefused("overlap", "out_of_range", days=LONGEST_OVERLAP.days)
+    if not timedelta() <= overlap <= MAX_OVERLAP:
+        raise InputRefused("overlap", "out_of_range", days=MAX_OVERLAP.days)
 
 
 def require_within(granted: frozenset[Scope] | None, wanted: frozenset[Scope]) -> None:

@@ -8,14 +8,14 @@ from sqlalchemy import select
 from authapp.errors import InputRefused
 from authapp.models import User, db
 
-LONGEST: Final = 254
+MAX_CHARACTERS: Final = 254
 """RFC 5321 section 4.5.3.1.3, without the angle brackets."""
 
 
 def parse_email(raw: str) -> str:
     """Return an address in its stored form; raises InputRefused if it is invalid."""
     trimmed = raw.strip()
-    if len(trimmed) > LONGEST:
+    if len(trimmed) > MAX_CHARACTERS:
         raise InputRefused("email", "too_long")
     if not trimmed.rpartition("@")[0].isascii():
         # Few servers deliver to these (RFC 6531), so most of them could never be verified.

@@ -26,7 +26,7 @@ VOIDED_BY_A_NEW_PASSWORD: Final = (
 
 @dataclass(frozen=True)
 class Strength:
-    """How hard a password is to guess, from 0 to STRONGEST, and why it is refused, if it is."""
+    """How hard a password is to guess, from 0 to MAX_STRENGTH, and why it is refused, if it is."""
 
     score: int
     refusal: InputRefused | None
@@ -101,4 +101,6 @@ def replace(user: User, password_hash: str, how: Activity, *, client: Client) ->
 def _refusal(password: str, field: str, words: Sequence[str]) -> InputRefused | None:
     least = current_settings().accounts.password_min_length
     reason = passwords.weakness(password, least=least, context=words)
-    return InputRefused(field, reason, least=least, most=passwords.LONGEST) if reason else None
+    return (
+        InputRefused(field, reason, least=least, most=passwords.MAX_CHARACTERS) if reason else None
+    )

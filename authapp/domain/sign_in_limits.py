@@ -11,7 +11,7 @@ from uuid import UUID
 
 from authapp.domain import known_devices, rate_limits
 from authapp.domain.client import Client
-from authapp.domain.email_addresses import LONGEST, email_key, find_owner, key_of
+from authapp.domain.email_addresses import MAX_CHARACTERS, email_key, find_owner, key_of
 from authapp.domain.rate_limits import Limit
 
 BY_CLIENT: Final = Limit("sign_in_by_client", most=50, within=timedelta(minutes=10))
@@ -56,4 +56,4 @@ def _subject(email: str, device: str) -> str:
 
 def _unknown_browser(email: str) -> str:
     # A domain has many spellings in Unicode; they find one account and must share its limits.
-    return key_of(email) or email_key(email.strip()[: LONGEST + 1])
+    return key_of(email) or email_key(email.strip()[: MAX_CHARACTERS + 1])

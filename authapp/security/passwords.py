@@ -11,10 +11,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn_rs_py import zxcvbn
 
-LONGEST: Final = 1024
+MAX_CHARACTERS: Final = 1024
 """Characters, as typed; far more than the 64 that NIST SP 800-63B-4 requires."""
 
-STRONGEST: Final = 4
+MAX_STRENGTH: Final = 4
 """zxcvbn's best score."""
 
 _ESTIMATED_CHARACTERS: Final = 72
@@ -38,7 +38,7 @@ def weakness(password: str, *, least: int, context: Sequence[str]) -> str | None
     `context` has words that an attacker would try first, such as the address.
     Source: NIST SP 800-63B-4 section 3.1.1.2; no composition rules, no truncation.
     """
-    if len(password) > LONGEST:
+    if len(password) > MAX_CHARACTERS:
         return "too_long"
     if len(_normal(password)) < least:
         return "too_short"
@@ -46,7 +46,7 @@ def weakness(password: str, *, least: int, context: Sequence[str]) -> str | None
 
 
 def score(password: str, *, context: Sequence[str]) -> int:
-    """Return how hard a password is to guess, from 0 to STRONGEST; rates only its beginning."""
+    """Return how hard a password is to guess, from 0 to MAX_STRENGTH; rates only its beginning."""
     beginning = _normal(password[:_ESTIMATED_CHARACTERS])[:_ESTIMATED_CHARACTERS]
     kinds = _SUBSTITUTED.keys() & set(map(ord, beginning))
     if len(kinds) > _MOST_SUBSTITUTES:
@@ -62,9 +62,11 @@ def hash_password(password: str) -> str:
 
 def verify_password(password_hash: str | None, password: str) -> bool:
     """Check a password; a missing hash takes as long as a wrong password."""
-    is_possible = password_hash is not None and len(password) <= LONGEST
+    is_possible = password_hash is not None and len(password) <= MAX_CHARACTERS
     try:
-        is_correct = _hasher.verify(password_hash or _dummy_hash, _normal(password[:LONGEST]))
+        is_correct = _hasher.verify(
+            password_hash or _dummy_hash, _normal(password[:MAX_CHARACTERS])
+        )
     except (VerificationError, InvalidHashError):
         return False
     return is_correct and is_possible

@@ -38,7 +38,7 @@ from authapp.services.confirm_password import require_password, require_unchange
 
 log = logging.getLogger(__name__)
 
-OFFER: Final = timedelta(minutes=15)
+KEEP_TOKEN_LIFETIME: Final = timedelta(minutes=15)
 """How long after entering the password a user may restore the account without it."""
 
 _LAST_MESSAGE_WAIT: Final = timedelta(days=1)
@@ -65,12 +65,12 @@ def close(identity: Identity, password: str, *, client: Client) -> datetime:
     return delete_at
 
 
-def offer_to_keep(user_id: UUID) -> str:
+def issue_keep_token(user_id: UUID) -> str:
     """Return a value for `keep`, which proves that the password was just entered."""
     with transaction():
         user = account_status.lock(user_id)
         return one_time_tokens.issue(
-            user, VerificationType.KEEP_ACCOUNT, target=user.email, lifetime=OFFER
+            user, VerificationType.KEEP_ACCOUNT, target=user.email, lifetime=KEEP_TOKEN_LIFETIME
         )
 
 

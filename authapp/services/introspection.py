@@ -15,7 +15,7 @@ def authenticate(value: str, *, address: str) -> Principal:
     """
     principal = token_cache.recall_verdict(value, Principal) or _verify(value)
     if principal.token_id is not None:
-        token_cache.note_token_use(principal.token_id, address)
+        token_cache.record_token_use(principal.token_id, address)
     return principal
 
 

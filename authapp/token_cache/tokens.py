@@ -8,7 +8,7 @@ from authapp.token_cache.records import TOKEN, TokenRecord
 
 
 class TokenOperations(Operations):
-    """The six operations on API tokens, and `note_token_use`."""
+    """The six operations on API tokens, and `record_token_use`."""
 
     def get_token_by_id(self, id: UUID) -> TokenRecord | None:
         """Return a token, or None if it does not exist or has expired."""
@@ -28,7 +28,7 @@ class TokenOperations(Operations):
         """Return a user's active tokens, oldest first."""
         return self._get_all(TOKEN, user_id)
 
-    def note_token_use(self, id: UUID, address: str) -> None:
+    def record_token_use(self, id: UUID, address: str) -> None:
         """Record that a token was used now; written in the background, and never cached."""
         self.assembly.last_used.note(id, address)
 

@@ -16,7 +16,7 @@ from authapp.web.messages import for_device
 
 blueprint = Blueprint("activity", __name__, url_prefix="/account/activity")
 
-WORDS: Final[dict[Activity, LazyString]] = {
+DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.REGISTERED: _l("Account created"),
     Activity.REGISTERED_AGAIN: _l("Someone tried to register with your email address"),
     Activity.EMAIL_VERIFIED: _l("Email address confirmed"),
@@ -78,7 +78,7 @@ def show() -> ResponseReturnValue:
         "activity/show.html",
         happened=service.list_page(g.identity.user_id, before=before),
         is_latest=before is None,
-        words=WORDS,
+        descriptions=DESCRIPTIONS,
         details_of=details_of,
     )
 

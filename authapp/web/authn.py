@@ -27,7 +27,7 @@ from authapp.http.request import SAFE_METHODS
 from authapp.services import refresh
 from authapp.services.confirm_password import is_fresh
 from authapp.web.access import Access, rule
-from authapp.web.navigation import page_at_hand
+from authapp.web.navigation import current_page
 
 
 def init_app(app: Flask) -> None:
@@ -67,12 +67,12 @@ def login_required() -> BaseResponse | None:
     if Access.SIGNED_IN not in needed:
         return None
     if g.identity is None:
-        return redirect(url_for("login.show", next=page_at_hand()), 303)
+        return redirect(url_for("login.show", next=current_page()), 303)
     if Access.VERIFIED in needed and not may_do_everything(g.identity.user_id):
         flash(_("Confirm your email address to continue."))
         return redirect(url_for("verify_email.show"), 303)
     if Access.FRESH in needed and not is_fresh(g.identity):
-        return redirect(url_for("confirm_password.show", next=page_at_hand()), 303)
+        return redirect(url_for("confirm_password.show", next=current_page()), 303)
     return None
 
 

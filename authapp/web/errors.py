@@ -15,7 +15,7 @@ from authapp.http import problem_types, problems
 from authapp.models import db
 from authapp.web import authn, messages
 from authapp.web.flows import PageOutOfDate
-from authapp.web.navigation import page_at_hand
+from authapp.web.navigation import current_page
 
 # Temporary errors, whose page offers to open the same URL again.
 _PASSING = (
@@ -41,7 +41,7 @@ def _form_not_ours(error: CSRFError) -> Response:
     if request.endpoint == "login.sign_out" and g.get("identity") is None:
         # The user already signed out in another tab, so there is nothing left to do.
         return make_response("", HTTPStatus.SEE_OTHER, {"Location": url_for("login.show")})
-    return _page(HTTPStatus.BAD_REQUEST, messages.FORM_NOT_OURS, again=page_at_hand())
+    return _page(HTTPStatus.BAD_REQUEST, messages.FORM_NOT_OURS, again=current_page())
 
 
 def _page_out_of_date(error: PageOutOfDate) -> Response:
@@ -98,7 +98,7 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _answer(status: HTTPStatus, *, wait: timedelta | None = None, reference: str = "") -> Response:
-    again = page_at_hand() if status in _PASSING else None
+    again = current_page() if status in _PASSING else None
     text = messages.for_status(status)
     response = _page(status, text, wait=wait, reference=reference, again=again)
     if wait is not None:

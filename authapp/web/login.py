@@ -49,7 +49,7 @@ def submit() -> ResponseReturnValue:
     except AccountFrozen:
         return render_template("login/frozen.html", text=messages.FROZEN), 403
     except AccountClosing as closing:
-        value = delete_account.offer_to_keep(closing.user_id)
+        value = delete_account.issue_keep_token(closing.user_id)
         # A later offer to the same account replaces the earlier one, in every tab.
         flow = flows.start(flows.KEEP_ACCOUNT, value, about=str(closing.user_id))
         return redirect(url_for("delete_account.offer", flow=flow), 303)

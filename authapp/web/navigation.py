@@ -18,7 +18,7 @@ def local_path(target: str | None, fallback: str) -> str:
     return fallback
 
 
-def page_at_hand() -> str | None:
+def current_page() -> str | None:
     """Return the current request's path and query if a GET can open them, else None."""
     adapter = current_app.create_url_adapter(request)
     try:

@@ -211,7 +211,7 @@ def test_an_expired_claim_is_taken_over_and_the_slow_worker_changes_nothing(
         def too_slow(_message: OutboxMessage) -> bool:
             with move_time(seconds=delivery.claim_time().total_seconds() + 1):
                 assert deliver() == {Outcome.SENT: 1}
-            raise delivery.ServerAway("too late")
+            raise delivery.ServerUnavailable("too late")
 
         assert Counter(delivery.deliver_due(too_slow)) == {Outcome.PUT_BACK: 1}
 

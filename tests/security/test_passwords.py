@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from authapp.security.passwords import (
-    LONGEST,
+    MAX_CHARACTERS,
     hash_password,
     needs_rehash,
     score,
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real_passwords
     ("password", "reason"),
     [
         ("short", "too_short"),
-        ("x" * (LONGEST + 1), "too_long"),
+        ("x" * (MAX_CHARACTERS + 1), "too_long"),
         ("aaaaaaaaaaaaaaaaaaaa", "too_guessable"),
         ("passwordpassword", "too_guessable"),
         ("somebody@example.org", "too_guessable"),
@@ -35,7 +35,9 @@ def test_only_guessable_passwords_are_refused(password: str, reason: str | None)
     assert weakness(password, least=15, context=["somebody@example.org"]) == reason
 
 
-@pytest.mark.parametrize("password", ["four words", "é\ud800\x00", "x" * LONGEST, " spaces "])
+@pytest.mark.parametrize(
+    "password", ["four words", "é\ud800\x00", "x" * MAX_CHARACTERS, " spaces "]
+)
 def test_a_password_verifies_only_exactly_as_set(password: str) -> None:
     kept = hash_password(password)
 
@@ -90,9 +92,9 @@ def test_the_worst_passwords_take_little_longer_to_check(worst: str) -> None:
 
 
 def test_a_password_is_not_truncated() -> None:
-    kept = hash_password("x" * LONGEST)
+    kept = hash_password("x" * MAX_CHARACTERS)
 
-    assert not verify_password(kept, "x" * LONGEST + "y")
+    assert not verify_password(kept, "x" * MAX_CHARACTERS + "y")
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def close(user: User) -> None:
 def offer(user: User) -> str:
     with pytest.raises(AccountClosing) as refusal:
         enter(user)
-    return delete_account.offer_to_keep(refusal.value.user_id)
+    return delete_account.issue_keep_token(refusal.value.user_id)
 
 
 def deliver_everything() -> None:

@@ -100,7 +100,7 @@ def _closed(who: Person) -> None:
 
 def _keep(who: Person) -> None:
     _closed(who)
-    delete_account.keep(delete_account.offer_to_keep(who.id), client=HERE)
+    delete_account.keep(delete_account.issue_keep_token(who.id), client=HERE)
 
 
 def _freeze(who: Person) -> None:

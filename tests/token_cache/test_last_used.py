@@ -30,7 +30,7 @@ def read(id) -> TokenUse | None:
 
 def test_use_is_visible_once_written(context, user: User, waiting: LastUsed) -> None:
     token = add_token(user.id)[0]
-    token_cache.note_token_use(token.id, "192.0.2.7")
+    token_cache.record_token_use(token.id, "192.0.2.7")
     assert read(token.id) is None
 
     waiting.write()
@@ -45,7 +45,7 @@ def test_many_uses_are_written_together(context, user: User, waiting: LastUsed) 
     written = []
     event.listen(waiting._engine, "before_cursor_execute", lambda *call: written.append(call[2]))
     for number in range(200):
-        token_cache.note_token_use(token.id, f"192.0.2.{number}")
+        token_cache.record_token_use(token.id, f"192.0.2.{number}")
 
     waiting.write()
 
@@ -61,7 +61,7 @@ def test_use_does_not_invalidate_the_cached_token(context, user: User, waiting: 
     database = token_cache.assembly.database
     event.listen(database._loaders, "before_cursor_execute", lambda *call: loads.append(call[2]))
 
-    token_cache.note_token_use(token.id, "192.0.2.7")
+    token_cache.record_token_use(token.id, "192.0.2.7")
     waiting.write()
 
     assert token_cache.get_token_by_value(value) is not None

@@ -13,7 +13,7 @@ from authapp import ROOT
 from authapp.domain import activity
 from authapp.models import Activity, ActivityEvent, User, VerificationType, db
 from authapp.services.activity import PAGE, list_recent
-from authapp.web.activity import DETAILS, PURPOSES, WORDS
+from authapp.web.activity import DESCRIPTIONS, DETAILS, PURPOSES
 from tests.support.accounts import HERE, add_user
 from tests.support.browsing import post, sign_in
 
@@ -33,7 +33,7 @@ def events(page: str) -> list[str]:
 
 
 def test_every_activity_and_detail_has_a_label() -> None:
-    assert set(WORDS) == set(Activity)
+    assert set(DESCRIPTIONS) == set(Activity)
     assert set(PURPOSES) == set(VerificationType)
     assert set(noted_details()) <= set(DETAILS)
     assert "name" in set(noted_details())

@@ -8,10 +8,10 @@ from typing import Any, Final
 import urllib3
 
 from authapp.config import Settings
-from authapp.delivery.failures import DeliveryFailed, ServerAway
+from authapp.delivery.failures import DeliveryFailed, ServerUnavailable
 
 _LONGEST_ANSWER: Final = 64 * 1024
-_LONGEST_QUOTE: Final = 200
+_MAX_QUOTE_CHARACTERS: Final = 200
 # The service rejects all messages or asks to wait: the next message would fail too.
 _AWAY: Final = (401, 403, 404, 408, 429)
 
@@ -29,12 +29,12 @@ class Answer:
 
     def summary(self) -> str:
         """Return the response as text, for operators."""
-        return f"{self.status} {json.dumps(self.document)}"[:_LONGEST_QUOTE]
+        return f"{self.status} {json.dumps(self.document)}"[:_MAX_QUOTE_CHARACTERS]
 
     def failure(self) -> DeliveryFailed:
         """Return the error for a response without success; the message is tried again later."""
         is_away = self.status in _AWAY or self.status >= 500
-        return ServerAway(self.summary()) if is_away else DeliveryFailed(self.summary())
+        return ServerUnavailable(self.summary()) if is_away else DeliveryFailed(self.summary())
 
 
 def make_pool(settings: Settings) -> urllib3.PoolManager:
@@ -46,7 +46,7 @@ def make_pool(settings: Settings) -> urllib3.PoolManager:
 
 
 def post(pool: urllib3.PoolManager, url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Send the body without following redirects; raises ServerAway if there is no response."""
+    """Send the body without following redirects; raises ServerUnavailable without a response."""
     try:
         response = pool.request(
             "POST", url, body=body, headers=dict(headers), redirect=False, preload_content=False
@@ -57,7 +57,9 @@ def post(pool: urllib3.PoolManager, url: str, *, body: bytes, headers: Mapping[s
         else:
             response.close()
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise ServerAway(f"{type(error).__name__}: {error}"[:_LONGEST_QUOTE]) from error
+        raise ServerUnavailable(
+            f"{type(error).__name__}: {error}"[:_MAX_QUOTE_CHARACTERS]
+        ) from error
     return Answer(response.status, _as_object(content))
 
 

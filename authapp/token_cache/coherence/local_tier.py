@@ -25,7 +25,7 @@ MOST_VALUE_BYTES: Final = 16 << 20
 MOST_ABSENT: Final = 10_000
 """Keys without a row have their own memory, so that guessed ids cannot displace values."""
 
-LONGEST: Final = timedelta(minutes=1)
+MAX_MEMORY_TIME: Final = timedelta(minutes=1)
 """After this time Redis is read again, because only that refreshes a value before it expires."""
 
 _ABSENT_BYTES: Final = 100
@@ -122,7 +122,7 @@ class LocalTier:
         """Remember a value that was read from Redis or has just been filled there."""
         if generation is None:
             return
-        seconds = min(look.time_left, LONGEST).total_seconds()
+        seconds = min(look.time_left, MAX_MEMORY_TIME).total_seconds()
         size = _size_of(look.value)
         remembered = Remembered(look.value, time.monotonic() + seconds, size)
         self._put(self._values, entry, remembered, generation)
@@ -135,7 +135,7 @@ class LocalTier:
         """
         if generation is None:
             return
-        until = time.monotonic() + LONGEST.total_seconds()
+        until = time.monotonic() + MAX_MEMORY_TIME.total_seconds()
         self._put(self._absent, entry, Remembered(None, until, _ABSENT_BYTES), generation)
 
     def _put(
