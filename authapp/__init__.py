@@ -14,7 +14,8 @@ from authapp.config import Settings, load
 from authapp.delivery import sms
 from authapp.delivery.mail import mailer
 from authapp.http.application import Application
-from authapp.models.base import db, engine_options, open_sqlite
+from authapp.models.base import db, engine_options, prepare_engine
+from authapp.models.database_slots import DatabaseSlots, SlottedPool
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,12 +27,15 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         __name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
     app.extensions["settings"] = settings
-    app.config.update(_flask_config(settings))
+    slots = DatabaseSlots(settings.database.requests, settings.database.timeout)
+    app.extensions["database_slots"] = slots
+    app.config.update(_flask_config(settings, slots))
     if settings.deployment.trusted_proxies:
         hops = settings.deployment.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     db.init_app(app)
-    _open_database(app)
+    with app.app_context():
+        prepare_engine(db.engine, settings)
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
     token_cache.token_cache.init_app(app)
     mailer.init_app(app)
@@ -41,7 +45,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     return app
 
 
-def _flask_config(settings: Settings) -> dict[str, Any]:
+def _flask_config(settings: Settings, slots: DatabaseSlots) -> dict[str, Any]:
     """Return our settings as the configuration of Flask and its extensions."""
     return {
         "SECRET_KEY": settings.secrets.secret_key,
@@ -50,6 +54,8 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             **engine_options(settings),
             "pool_size": settings.database.pool_size,
+            "poolclass": SlottedPool,
+            "slots": slots,
         },
         "MAIL_SERVER": settings.mail.server,
         "MAIL_PORT": settings.mail.port,
@@ -61,9 +67,3 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 256 * 1024,
         "MAX_FORM_MEMORY_SIZE": 256 * 1024,
     }
-
-
-def _open_database(app: Flask) -> None:
-    with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            open_sqlite(db.engine)

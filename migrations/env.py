@@ -6,6 +6,8 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 
+from authapp.models.postgresql import lift_limits
+
 db = current_app.extensions["migrate"].db
 
 
@@ -36,4 +38,6 @@ if context.is_offline_mode():
     run_as_sql()
 else:
     with db.engine.connect() as engine_connection:
+        if db.engine.dialect.name == "postgresql":
+            lift_limits(engine_connection)
         run_on(engine_connection)

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from authapp.errors import DomainError
+from authapp.models.base import OUTAGES
 from authapp.token_cache.redis.client import RedisUnavailable
 
 _MISTYPED: Final = 0.8
@@ -76,8 +77,9 @@ def one_line(failure: type[click.ClickException] = click.ClickException) -> Iter
         raise failure(str(error)) from error
     except RedisUnavailable as error:
         raise failure(f"Redis is not available: {error}") from error
-    except (OperationalError, ProgrammingError) as error:
-        reason = str(error.orig).splitlines()[0]
+    except (*OUTAGES, ProgrammingError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = str(cause).splitlines()[0]
         raise failure(
             f"the database is not available ({reason}); check DATABASE_URL, and run"
             " `flask db upgrade` if you have not"

@@ -8,8 +8,6 @@ from uuid import UUID
 
 import click
 from flask import Flask, current_app
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from authapp import clock
 from authapp.cli.group import OneLineGroup
@@ -18,6 +16,7 @@ from authapp.delivery.deliver import Outcome, deliver_due
 from authapp.delivery.outbox import State
 from authapp.delivery.sender import open_senders
 from authapp.models import OutboxMessage, db
+from authapp.models.base import OUTAGES
 from authapp.services import delete_account, password_reset
 from authapp.token_cache import token_cache
 
@@ -68,7 +67,7 @@ class Worker(threading.Thread):
         """Run one task of a round; if it fails, it runs again in the next round."""
         try:
             task()
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
+        except OUTAGES as error:
             db.session.rollback()
             if not self._database_is_away:
                 self._database_is_away = True

@@ -78,8 +78,10 @@ class Database:
     """The database and how long to wait for it."""
 
     url: str = setting("DATABASE_URL", database, None, "SQLAlchemy URL of a PostgreSQL database or an SQLite file.")
-    pool_size: int = setting("DATABASE_POOL_SIZE", whole(1, 100), "8", "Database connections that one process keeps open for everything else. Under load it opens up to 10 more.", unit="connections")
+    pool_size: int = setting("DATABASE_POOL_SIZE", whole(1, 100), "8", "Maximum number of database connections that one process keeps open for changes and pages.", unit="connections")
+    requests: int = setting("DATABASE_REQUESTS", whole(1, 100), "4", "Maximum number of requests in one process that use the database at the same time. Keep it below SERVE_THREADS: the other threads answer from the cache while the database hangs, and answer 503 at once if that is not enough.", unit="requests")
     timeout: timedelta = setting("DATABASE_TIMEOUT", duration(1, 60, SECOND), "3", "How long to wait for a database connection, new or from the pool.", unit="seconds")
+    statement_timeout: timedelta = setting("DATABASE_STATEMENT_TIMEOUT", duration(1, 10, SECOND), "5", "How long one statement may take in PostgreSQL. One second later, authapp gives up and closes the connection.", unit="seconds")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The database: its extension object, its column types, and the options of its engines."""
 
+import logging
 import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
@@ -7,13 +8,26 @@ from uuid import UUID, uuid4
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Table, event
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, mapped_column, registry
 from sqlalchemy.types import TypeDecorator, Uuid
 
 from authapp.config import Settings
+from authapp.models import postgresql
 
-STATEMENT_TIMEOUT_SECONDS: Final = 10
-"""Shorter than a fence's lifetime, so that no commit can happen after its fence expires."""
+log = logging.getLogger(__name__)
+
+OUTAGES: Final = (
+    OperationalError,
+    InterfaceError,
+    # PostgreSQL reports a timeout within a transaction, and a read-only server, as one of these.
+    InternalError,
+    PoolTimeout,
+    # A statement after one that lost its connection.
+    PendingRollbackError,
+)
+"""What SQLAlchemy raises while the database is unavailable, read-only, full or overloaded."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -56,11 +70,24 @@ Id = Annotated[UUID, mapped_column(primary_key=True, default=uuid4)]
 
 
 class Database(SQLAlchemy):
-    """The extension, which skips the teardown of a session that was never used."""
+    """The extension; cleaning up a session is cheap if it was not used, and never fails."""
+
+    def rollback(self) -> None:
+        """Roll back the session; if the database does not answer, close its connection."""
+        try:
+            self.session.rollback()
+        except OUTAGES:
+            self.session().invalidate()
 
     def _teardown_session(self, exc: BaseException | None) -> None:
-        if self.session.registry.has():
+        if not self.session.registry.has():
+            return
+        try:
             super()._teardown_session(exc)
+        except OUTAGES as error:
+            log.warning("a transaction could not be rolled back: %s", type(error).__name__)
+            self.session().invalidate()
+            self.session.remove()
 
 
 db = Database(model_class=Model)
@@ -77,7 +104,15 @@ def table_of(model: type[Any]) -> Table:
     return cast(Table, model.__table__)
 
 
-def open_sqlite(engine: Engine) -> None:
+def prepare_engine(engine: Engine, settings: Settings) -> None:
+    """Set up the connections that an engine will open; call it before the first one."""
+    if engine.dialect.name == "sqlite":
+        _open_sqlite(engine)
+    else:
+        postgresql.limit_answers(engine, settings)
+
+
+def _open_sqlite(engine: Engine) -> None:
     """Make an SQLite engine enforce foreign keys, and allow reads during a write (WAL)."""
 
     @event.listens_for(engine, "connect")
@@ -91,12 +126,7 @@ def open_sqlite(engine: Engine) -> None:
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Return the options for every engine of the application, which limit its waits."""
     wait_seconds = int(settings.database.timeout.total_seconds())
-    options: dict[str, Any] = {"pool_timeout": wait_seconds, "pool_pre_ping": False}
+    options: dict[str, Any] = {"pool_timeout": wait_seconds, "max_overflow": 0}
     if settings.database.url.startswith("sqlite"):
         return {**options, "connect_args": {"timeout": wait_seconds}}
-    server_options = (
-        f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s"
-        f" -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_SECONDS}s -c timezone=UTC"
-    )
-    connect_args = {"connect_timeout": max(2, wait_seconds), "options": server_options}
-    return {**options, "connect_args": connect_args}
+    return {**options, "connect_args": postgresql.connect_args(settings)}

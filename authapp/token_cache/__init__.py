@@ -42,7 +42,8 @@ class TokenCache(
     def init_app(self, app: Flask) -> None:
         """Create the application's own cache and register it as its Flask-Caching backend."""
         settings: Settings = app.extensions["settings"]
-        assembly = app.extensions["token_cache"] = assemble(settings)
+        assembly = assemble(settings, app.extensions["database_slots"])
+        app.extensions["token_cache"] = assembly
         # Runs when the process exits at the latest, so that counters and last uses are stored.
         self._finalizers[app] = finalize(app, assembly.close)
         backend = f"{TokenCacheBackend.__module__}.{TokenCacheBackend.__name__}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from authapp.config import Settings
+from authapp.models.database_slots import DatabaseSlots
 from authapp.token_cache.backend import TokenCacheBackend
 from authapp.token_cache.coherence.database import CacheDatabase
 from authapp.token_cache.coherence.local_tier import LocalTier
@@ -36,9 +37,9 @@ class Assembly:
             self.backend.client.close()
 
 
-def assemble(settings: Settings) -> Assembly:
+def assemble(settings: Settings, slots: DatabaseSlots) -> Assembly:
     """Create one application's cache; connects to nothing yet."""
-    database = CacheDatabase(settings)
+    database = CacheDatabase(settings, slots)
     counters = Counters(database.housekeeping)
     backend = TokenCacheBackend(settings, database, counters)
     local = LocalTier(backend, counters, settings)

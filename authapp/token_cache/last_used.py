@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from authapp import clock
 from authapp.config import Settings
 from authapp.models import Token, TokenUse
-from authapp.models.base import engine_options, open_sqlite, table_of
+from authapp.models.base import engine_options, prepare_engine, table_of
 from authapp.token_cache.backend import TokenCacheBackend
 
 log = logging.getLogger(__name__)
@@ -52,8 +52,7 @@ class LastUsed:
             poolclass=NullPool,
             connect_args=engine_options(settings)["connect_args"],
         )
-        if self._engine.dialect.name == "sqlite":
-            open_sqlite(self._engine)
+        prepare_engine(self._engine, settings)
         self._lock = threading.Lock()
         self._waiting: dict[UUID, Use] = {}
         self._timer: threading.Timer | None = None

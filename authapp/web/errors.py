@@ -6,13 +6,12 @@ from uuid import uuid4
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from authapp.errors import DomainError, TooManyAttempts, Unavailable
 from authapp.http import problem_types, problems
 from authapp.models import db
+from authapp.models.base import OUTAGES
 from authapp.web import authn, messages
 from authapp.web.flows import PageOutOfDate
 from authapp.web.navigation import current_page
@@ -31,7 +30,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(PageOutOfDate, _page_out_of_date)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(DomainError, _domain_error)
-    for outage in (OperationalError, InterfaceError, PoolTimeout):
+    for outage in OUTAGES:
         app.register_error_handler(outage, _database_away)
     app.register_error_handler(Exception, _unexpected)
 
@@ -83,7 +82,7 @@ def _domain_error(error: DomainError) -> Response:
 
 def _database_away(error: Exception) -> Response:
     current_app.logger.error("the database is not available: %s", type(error).__name__)
-    db.session.rollback()
+    db.rollback()
     return _domain_error(Unavailable())
 
 
@@ -91,7 +90,7 @@ def _unexpected(error: Exception) -> Response:
     """Return an error response with a reference under which the exception is logged."""
     reference = str(uuid4())
     current_app.logger.error("unexpected error %s", reference, exc_info=error)
-    db.session.rollback()
+    db.rollback()
     if problems.is_for_program():
         return problems.for_fault(reference)
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, reference=reference)

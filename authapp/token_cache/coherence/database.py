@@ -21,14 +21,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from authapp import clock
 from authapp.config import Settings
 from authapp.errors import Unavailable
 from authapp.models import CacheJournal, CacheState, CacheTombstone
-from authapp.models.base import engine_options, open_sqlite, table_of
+from authapp.models.base import OUTAGES, engine_options, prepare_engine, table_of
+from authapp.models.database_slots import DatabaseSlots, SlottedPool
 from authapp.token_cache.coherence.tombstones import Tombstone
 from authapp.token_cache.records import Kind, R
 
@@ -60,9 +59,13 @@ class JournalEntry(NamedTuple):
 class CacheDatabase:
     """Queries in autocommit mode, so that each read sees what is committed when it begins."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._loaders = _engine(settings, settings.cache.loaders)
-        self.housekeeping = _engine(settings, 1, sqlite_wait_seconds=HOUSEKEEPING_WAIT_SECONDS)
+    def __init__(self, settings: Settings, slots: DatabaseSlots) -> None:
+        self._loaders = _engine(
+            settings, pool_size=settings.cache.loaders, poolclass=SlottedPool, slots=slots
+        )
+        self.housekeeping = _engine(
+            settings, pool_size=1, sqlite_wait_seconds=HOUSEKEEPING_WAIT_SECONDS
+        )
 
     def close(self) -> None:
         """Close every connection."""
@@ -152,7 +155,7 @@ class CacheDatabase:
         try:
             with self._loaders.connect() as connection:
                 return connection.execute(statement).mappings().all()
-        except (OperationalError, PoolTimeout) as error:
+        except OUTAGES as error:
             raise Unavailable from error
 
 
@@ -176,14 +179,11 @@ def _owned_ids(kind: Kind[Any], owner: Sequence[Any]) -> Select[tuple[UUID]]:
     return select(kind.table.c.id).where(*(kind.table.c[name] == value for name, value in owned))
 
 
-def _engine(
-    settings: Settings, connections: int, sqlite_wait_seconds: float | None = None
-) -> Engine:
+def _engine(settings: Settings, *, sqlite_wait_seconds: float | None = None, **pool: Any) -> Engine:
     options = engine_options(settings)
     if sqlite_wait_seconds is not None and "timeout" in options["connect_args"]:
         options["connect_args"]["timeout"] = sqlite_wait_seconds
-    options.update(pool_size=connections, max_overflow=0, isolation_level="AUTOCOMMIT")
+    options.update(pool, isolation_level="AUTOCOMMIT")
     engine = create_engine(settings.database.url, **options)
-    if engine.dialect.name == "sqlite":
-        open_sqlite(engine)
+    prepare_engine(engine, settings)
     return engine

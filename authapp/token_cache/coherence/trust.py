@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 _PATIENCE: Final = 3
 """Number of Redis timeouts to wait for another thread's check, or for the database."""
 
+_PATIENCE_AFTER_OUTAGE_SECONDS: Final = 0.02
+"""How long to wait for a database that did not answer the last time, before trusting Redis."""
+
 _FINGERPRINT_ATTEMPTS: Final = 2
 
 _MISSED_CHANGES_UNKNOWN: Final = "the changes it missed cannot be read from the database"
@@ -265,7 +268,9 @@ class Trust:
         answer: list[Any] = []
         self._query_thread = threading.Thread(target=self._ask, args=(answer,), daemon=True)
         self._query_thread.start()
-        self._query_thread.join(self._patience_seconds)
+        self._query_thread.join(
+            _PATIENCE_AFTER_OUTAGE_SECONDS if self._database_was_away else self._patience_seconds
+        )
         return answer[0] if answer else None
 
     def _ask(self, answer: list[Any]) -> None:

@@ -1,0 +1,74 @@
+"""Connections to PostgreSQL that give up if it does not answer.
+
+Neither `statement_timeout` nor TCP's own timeouts help if the server is frozen or its disk hangs:
+it does not enforce the former, and its kernel goes on acknowledging packets.
+"""
+
+from typing import Any, Final
+
+import psycopg
+from psycopg.abc import RV, PQGen
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Engine, event, text
+
+from authapp.config import Settings
+
+IDLE_IN_TRANSACTION_SECONDS: Final = 10
+"""Shorter than a fence's lifetime, so that no commit can happen after its fence expires."""
+
+_GRACE_SECONDS: Final = 1.0
+"""The server cancels a slow statement itself; this is how much longer the client waits for that."""
+
+_KEEPALIVES: Final = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}
+
+
+class ImpatientConnection(psycopg.Connection[Any]):
+    """A connection that is closed if the server does not answer within `answer_seconds`."""
+
+    answer_seconds: float | None = None
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Run a step of the protocol; raises OperationalError if the server does not answer."""
+        try:
+            return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the database did not answer in time") from error
+
+
+def connect_args(settings: Settings) -> dict[str, Any]:
+    """Return the options of libpq, which limit how long a connection and a statement take."""
+    statement_ms = int(settings.database.statement_timeout.total_seconds() * 1000)
+    server_options = (
+        f"-c statement_timeout={statement_ms} -c timezone=UTC"
+        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
+    )
+    return {
+        # psycopg raises a shorter time to two seconds.
+        "connect_timeout": max(2, int(settings.database.timeout.total_seconds())),
+        "tcp_user_timeout": statement_ms,
+        "options": server_options,
+        **_KEEPALIVES,
+    }
+
+
+def limit_answers(engine: Engine, settings: Settings) -> None:
+    """Make an engine's connections give up soon after the server should have."""
+    answer_seconds = settings.database.statement_timeout.total_seconds() + _GRACE_SECONDS
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, args: Any, options: Any) -> ImpatientConnection:
+        connection = ImpatientConnection.connect(*args, **options)
+        connection.answer_seconds = answer_seconds
+        return connection
+
+
+def lift_limits(connection: Connection) -> None:
+    """Allow a connection statements of any duration, for migrations."""
+    connection.execute(text("SET statement_timeout = 0"))
+    connection.commit()
+    raw = connection.connection.driver_connection
+    if isinstance(raw, ImpatientConnection):
+        raw.answer_seconds = None
