@@ -1,6 +1,6 @@
 """Asking for the password again before sensitive pages."""
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -10,7 +10,7 @@ from authapp.services import account
 from authapp.services import confirm_password as service
 from authapp.web import authn
 from authapp.web.forms import Form, password_field
-from authapp.web.navigation import local_path
+from authapp.web.navigation import next_page
 
 blueprint = Blueprint("confirm_password", __name__, url_prefix="/account/confirm")
 
@@ -51,4 +51,4 @@ def _render(form: ConfirmPasswordForm) -> str:
 
 
 def _next() -> str:
-    return local_path(request.args.get("next"), url_for("account.show"))
+    return next_page(url_for("account.show"))

@@ -1,6 +1,6 @@
 """Signing in and out."""
 
-from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -13,7 +13,7 @@ from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
 from authapp.web import authn, flows, messages
 from authapp.web.forms import LoginForm, refused_for_now
-from authapp.web.navigation import local_path
+from authapp.web.navigation import next_page
 
 blueprint = Blueprint("login", __name__)
 
@@ -79,4 +79,4 @@ def _render(form: LoginForm) -> str:
 
 
 def _next() -> str:
-    return local_path(request.args.get("next"), url_for("account.show"))
+    return next_page(url_for("account.show"))

@@ -1,7 +1,8 @@
-"""Paths to continue to; they never lead to another site (open redirect)."""
+"""Addresses to continue to; they never lead to another site (open redirect)."""
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 from flask import current_app, request, url_for
 from werkzeug.routing import RoutingException
@@ -10,12 +11,28 @@ _LONGEST: Final = 2000
 # One slash and then none: browsers read `//host` and `/\host` as another site.
 _LOCAL: Final = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
+_VERBATIM: Final = b"from="
+_UNRESERVED_IN_PATHS: Final = "/!$&'()*+,:;=@~"
+"""RFC 3986 section 3.3, besides letters, digits and what `quote` never encodes."""
+
 
 def local_path(target: str | None, fallback: str) -> str:
     """Return `target` if it is a path of this site, else `fallback`."""
     if target and len(target) <= _LONGEST and _LOCAL.fullmatch(target) and "\\" not in target:
         return target
     return fallback
+
+
+def next_page(fallback: str) -> str:
+    """Return the address that the query asks to continue to, byte for byte.
+
+    It is the parameter `next`, encoded like any other. Proxies that cannot encode an address start
+    the query with `from=` instead: all that follows is the address as the browser requested it.
+    """
+    if request.query_string.startswith(_VERBATIM):
+        verbatim = request.query_string.removeprefix(_VERBATIM)
+        return local_path(verbatim.decode("latin-1"), fallback)
+    return local_path(request.args.get("next"), fallback)
 
 
 def current_page() -> str | None:
@@ -27,7 +44,7 @@ def current_page() -> str | None:
         opens = False
     if not opens:
         return None
-    # Unlike `full_path`, this decodes every byte; a non-ASCII address leads to the home page.
+    path = quote(request.path, safe=_UNRESERVED_IN_PATHS)
+    # Unlike `full_path`, this decodes every byte; a non-ASCII query leads to the home page.
     query = request.query_string.decode("latin-1")
-    address = f"{request.path}?{query}" if query else request.path
-    return local_path(address, url_for("home.show"))
+    return local_path(f"{path}?{query}" if query else path, url_for("home.show"))

@@ -1,6 +1,7 @@
 """Rules that apply to every page."""
 
 from collections.abc import Callable
+from urllib.parse import quote, urljoin
 from uuid import UUID
 
 import pytest
@@ -164,12 +165,67 @@ def test_next_never_leads_to_another_site(target: str | None) -> None:
     assert local_path(target, "/account") == "/account"
 
 
-def test_the_visitor_returns_to_the_requested_page(client: FlaskClient, user: User) -> None:
-    asked = client.get("/verify/email?from=mail").status_code
-    answer = post(client, "/login?next=/verify/email", email=user.email, password=PASSWORD)
+ADDRESSES = (
+    "/app/my%20file.pdf",
+    "/app/search?q=a+b",
+    "/app/a%2Fb?c=%2F%25%26%23%2B%3D",
+    "/app/?a=1&b=2&next=/x&from=/y",
+    "/app/%C3%A9?name=%E6%97%A5%E6%9C%AC",
+    "/app/a;b=c,d/(e)/~f!$'*:@?g=/?:@!$'()*,;",
+    "/app/?to=//other.example",
+)
 
-    assert asked == 200
-    assert answer.headers["Location"] == "/verify/email"
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("query", ["next={encoded}", "from={verbatim}"])
+def test_the_visitor_returns_to_the_requested_address(app: Flask, user: User, query: str) -> None:
+    for address in ADDRESSES:
+        client = app.test_client()
+        page = "/login?" + query.format(verbatim=address, encoded=quote(address, safe=""))
+
+        signed_in = post(client, page, email=user.email, password=PASSWORD)
+
+        assert signed_in.headers["Location"] == address
+        assert client.get(page).headers["Location"] == address
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_sign_in_leads_back_to_the_page_that_required_it(app: Flask, user: User) -> None:
+    for page in ("/account/activity?before=a+b%2F%25%26&c=d", "/account?%C3%A9=%20"):
+        client = app.test_client()
+        sign_in_page = client.get(page).headers["Location"]
+
+        answer = post(client, sign_in_page, email=user.email, password=PASSWORD)
+
+        assert answer.headers["Location"] == page
+
+
+ELSEWHERE = (
+    "//evil.example",
+    "/\\evil.example",
+    "/%5Cevil.example",
+    "%2F%2Fevil.example",
+    "https://evil.example",
+    "%09//evil.example",
+    "/%09/evil.example",
+    "/%0D%0AX-Injected:1",
+    "evil.example",
+    "javascript:alert(1)",
+)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("parameter", ["next", "from"])
+def test_no_address_leads_to_another_site(app: Flask, user: User, parameter: str) -> None:
+    for target in ELSEWHERE:
+        client = app.test_client()
+        page = f"/login?{parameter}={target}"
+
+        answer = post(client, page, email=user.email, password=PASSWORD)
+
+        led_to = urljoin("https://accounts.example/login", answer.headers["Location"])
+        assert led_to.startswith("https://accounts.example/"), target
+        assert "X-Injected" not in answer.headers
 
 
 def test_a_wrong_password_is_refused_like_an_unknown_address(
