@@ -82,7 +82,7 @@ def revoke_command(kid: str) -> None:
 
 @keys_group.command("rewrap")
 def rewrap_command() -> None:
-    """Encrypt the private keys again with the first encryption key."""
+    """Encrypt private keys and messages again with the first encryption key."""
     click.echo(f"keys rewrapped: {keys.rewrap()}")
 
 

@@ -19,9 +19,11 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import outbox
 from authapp.delivery.failures import DeliveryFailed, Refused, ServerUnavailable
+from authapp.delivery.sealing import OpenMessage, hide_secrets, open_message
 from authapp.models import OutboxMessage, db
+from authapp.security.sealing import SealBroken, SealingKeyMissing
 
-Send = Callable[[OutboxMessage], bool]
+Send = Callable[[OpenMessage], bool]
 """Sends a message or raises DeliveryFailed; returns whether it has left this machine."""
 
 TRIES: Final = 16
@@ -54,7 +56,7 @@ def deliver_due(send: Send) -> Iterator[Outcome]:
     skipped: set[str] = set()
     while (message := _claim_next(skipped)) is not None:
         try:
-            has_left = send(message)
+            has_left = send(_open(message))
         except DeliveryFailed as failure:
             if isinstance(failure, ServerUnavailable):
                 skipped.add(message.channel)
@@ -139,6 +141,19 @@ def _claim(id: Any, seen: Any) -> OutboxMessage | None:
     ).one_or_none()
 
 
+def _open(message: OutboxMessage) -> OpenMessage:
+    """Return a message with its content; raises DeliveryFailed."""
+    if message.content_sealed is None:
+        raise Refused("its content was erased")
+    try:
+        return open_message(message)
+    except SealingKeyMissing as error:
+        # During a rolling restart, other processes may have a key that this one lacks.
+        raise DeliveryFailed(f"KEY_ENCRYPTION_KEYS cannot open it: {error}") from error
+    except SealBroken as error:
+        raise Refused(f"KEY_ENCRYPTION_KEYS cannot open it: {error}") from error
+
+
 def _record_sent(message: OutboxMessage, *, has_left: bool) -> Outcome:
     """Record that a message was sent, even if another worker has claimed it since."""
     wiped = outbox.WIPED if has_left else {}
@@ -154,7 +169,8 @@ def _handle_failure(message: OutboxMessage, failure: DeliveryFailed) -> Outcome:
         "%s %s: %s after attempt %d", message.message, message.id, outcome, message.attempts
     )
     still_mine = _is_claimed_until(message.claimed_until)
-    error = str(failure)[:_LONGEST_ERROR]
+    # Servers quote what they refuse, such as a link.
+    error = hide_secrets(str(failure), message)[:_LONGEST_ERROR]
     if gives_up:
         _settle(message, still_mine, dead_at=clock.now(), last_error=error)
     else:

@@ -14,6 +14,7 @@ from authapp.config import current_settings
 from authapp.delivery import outbox
 from authapp.delivery.deliver import Send
 from authapp.delivery.failures import Refused
+from authapp.delivery.sealing import Content, OpenMessage
 from authapp.delivery.smtp import Mailer
 from authapp.models import Channel, OutboxMessage
 
@@ -34,16 +35,13 @@ def enqueue(
     """
     folder, context = f"email/{message}", {"app_name": current_settings().brand.app_name, **context}
     subject = render_template(f"{folder}/subject.txt", **context)
-    mail = OutboxMessage(
-        user_id=user_id,
-        channel=Channel.MAIL,
-        recipient=to,
-        message=message,
+    content = Content(
         subject=" ".join(subject.split()),
         body=render_template("email/layout.txt", folder=folder, **context),
         html=render_template(f"{folder}/body.html", **context),
     )
-    outbox.add(mail, lifetime)
+    mail = OutboxMessage(user_id=user_id, channel=Channel.MAIL, recipient=to, message=message)
+    outbox.add(mail, content, lifetime)
 
 
 @contextmanager
@@ -54,7 +52,7 @@ def open_sender() -> Iterator[Send]:
     """
     with mailer.connect() as connection:
 
-        def send(message: OutboxMessage) -> bool:
+        def send(message: OpenMessage) -> bool:
             if not current_settings().mail.server:
                 return False
             try:
@@ -66,7 +64,7 @@ def open_sender() -> Iterator[Send]:
         yield send
 
 
-def _as_mail(message: OutboxMessage) -> Message:
+def _as_mail(message: OpenMessage) -> Message:
     """Return the email, with the header that automatic messages must have (RFC 3834).
 
     It has no List-Unsubscribe, because it is about the recipient's own account.

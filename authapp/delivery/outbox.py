@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
 
 from authapp import clock
+from authapp.delivery.sealing import Content, OpenMessage, open_message, seal, with_content
 from authapp.errors import Conflict, NotFound
 from authapp.models import OutboxMessage, db
+from authapp.security.sealing import SealBroken
 
 LIFETIME: Final = timedelta(days=7)
 """How long a message is useful, unless it contains something that expires sooner."""
 
-WIPED: Final[dict[str, Any]] = {"body": "", "html": None}
+WIPED: Final[dict[str, Any]] = {"content_sealed": None}
 """Values that erase a message's links and codes once they are no longer needed."""
 
 TOO_OLD: Final = "expired before it was sent"
@@ -41,16 +43,18 @@ def is_unclaimed(now: datetime) -> ColumnElement[bool]:
     return or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now)
 
 
-def add(message: OutboxMessage, lifetime: timedelta = LIFETIME) -> None:
+def add(message: OutboxMessage, content: Content, lifetime: timedelta = LIFETIME) -> None:
     """Add a message to the outbox, in the caller's transaction; it expires after `lifetime`."""
-    message.expires_at = clock.now() + lifetime
+    message.id, message.expires_at = uuid4(), clock.now() + lifetime
+    seal(message, content)
     db.session.add(message)
 
 
-def list_recent() -> list[OutboxMessage]:
-    """Return the latest messages, newest first."""
+def list_recent() -> list[OpenMessage]:
+    """Return the latest messages with their content, newest first; for development."""
     newest = OutboxMessage.created_at.desc()
-    return list(db.session.scalars(select(OutboxMessage).order_by(newest).limit(_RECENT)))
+    found = db.session.scalars(select(OutboxMessage).order_by(newest).limit(_RECENT))
+    return [_open_or_explain(message) for message in found]
 
 
 def list_in(states: Sequence[State], *, limit: int) -> list[OutboxMessage]:
@@ -111,7 +115,7 @@ def bury_expired() -> None:
     expired = and_(
         OutboxMessage.expires_at <= now,
         OutboxMessage.sent_at.is_(None),
-        or_(OutboxMessage.dead_at.is_(None), OutboxMessage.body != ""),
+        or_(OutboxMessage.dead_at.is_(None), OutboxMessage.content_sealed.is_not(None)),
         is_unclaimed(now),
     )
     # Usually there are none, and an UPDATE would make SQLite's other writers wait.
@@ -132,6 +136,13 @@ def delete_older(before: datetime, most: int) -> int:
     db.session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(ids)))
     db.session.commit()
     return len(ids)
+
+
+def _open_or_explain(message: OutboxMessage) -> OpenMessage:
+    try:
+        return open_message(message)
+    except SealBroken as error:
+        return with_content(message, Content(body=f"This message cannot be opened: {error}."))
 
 
 def _revive(condition: ColumnElement[bool]) -> int:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from authapp.delivery import mail, sms
 from authapp.delivery.deliver import Send
-from authapp.models import Channel, OutboxMessage
+from authapp.delivery.sealing import OpenMessage
+from authapp.models import Channel
 
 
 @contextmanager
@@ -14,7 +15,7 @@ def open_senders() -> Iterator[Send]:
     with mail.open_sender() as send_mail:
         senders = {Channel.MAIL: send_mail, Channel.SMS: sms.send}
 
-        def send(message: OutboxMessage) -> bool:
+        def send(message: OpenMessage) -> bool:
             return senders[Channel(message.channel)](message)
 
         yield send

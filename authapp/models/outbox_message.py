@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
@@ -24,7 +24,8 @@ class OutboxMessage(Base):
     """One message, ready to send.
 
     The worker that sends it has claimed it until `claimed_until`. After `expires_at` it is no
-    longer useful. Its bodies contain links and codes, and are erased once it is sent or expired.
+    longer useful. Its content is sealed (see `authapp.delivery.sealing`), because it has links and
+    codes, and is erased once it is sent or expired.
     """
 
     __tablename__ = "outbox_messages"
@@ -48,9 +49,7 @@ class OutboxMessage(Base):
     channel: Mapped[str] = mapped_column(String(10))
     recipient: Mapped[str] = mapped_column(String(320))
     message: Mapped[str] = mapped_column(String(60))
-    subject: Mapped[str] = mapped_column(String(255))
-    body: Mapped[str] = mapped_column(Text)
-    html: Mapped[str | None] = mapped_column(Text)
+    content_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     due_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -7,8 +7,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 @lru_cache(maxsize=64)
-def derive_key(secret: str, purpose: str) -> bytes:
+def derive_key(secret: str | bytes, purpose: str) -> bytes:
     """Return the 32-byte key for `purpose` (HKDF-SHA-256, RFC 5869)."""
-    return HKDF(SHA256(), 32, salt=None, info=f"authapp {purpose}".encode()).derive(
-        secret.encode("utf-8", "surrogateescape")
-    )
+    material = secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
+    return HKDF(SHA256(), 32, salt=None, info=f"authapp {purpose}".encode()).derive(material)

@@ -16,6 +16,10 @@ class SealBroken(Exception):
     """Sealed bytes that were altered, moved or truncated, or whose key is not configured."""
 
 
+class SealingKeyMissing(SealBroken):
+    """None of the configured keys sealed these bytes, or the part that names the key is altered."""
+
+
 class Sealer:
     """Seals with the first key, and opens with any of them.
 
@@ -35,12 +39,13 @@ class Sealer:
     def open(self, sealed: bytes, *, bound_to: bytes) -> bytes:
         """Decrypt what `seal` made.
 
-        Raises SealBroken, which does not distinguish altered, truncated and moved bytes.
+        Raises SealingKeyMissing, or SealBroken, which does not distinguish altered, truncated and
+        moved bytes.
         """
         key_id, rest = sealed[:_KEY_ID_BYTES], sealed[_KEY_ID_BYTES:]
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise SealBroken("sealed under a key that is not configured")
+            raise SealingKeyMissing("sealed under a key that is not configured")
         try:
             return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], bound_to)
         except (InvalidTag, ValueError) as error:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authapp import clock
 from authapp.config import current_settings
+from authapp.delivery import sealing as message_sealing
 from authapp.domain import key_encryption
 from authapp.errors import Conflict, NotFound
 from authapp.models import JWTKey, KeyState, RefreshToken, db
@@ -107,10 +108,13 @@ def prune() -> list[str]:
 def rewrap() -> int:
     """Seal every private half under the first of KEY_ENCRYPTION_KEYS; return how many changed.
 
-    Raises Conflict, and changes nothing, if any of them cannot be decrypted.
+    Messages in the outbox are sealed again, too. Raises Conflict, and changes nothing, if any
+    private half cannot be decrypted.
     """
     with transaction():
-        return sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))
+        changed = sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))
+        message_sealing.reseal_all()
+    return changed
 
 
 def live_sessions(key: JWTKey) -> int:

@@ -16,7 +16,6 @@ from flask import Flask
 
 from authapp import ROOT
 from authapp.cli.outbox import Worker
-from authapp.delivery import outbox
 from authapp.delivery.deliver import Outcome
 from authapp.models import OutboxMessage, db
 from tests.delivery.messages import add, deliver, stored
@@ -90,7 +89,7 @@ def test_a_worker_finishes_the_current_message_before_it_stops(
 
     assert worker.wait(PATIENCE_SECONDS) == 0
     with mailing_app.app_context():
-        messages = outbox.list_recent()
+        messages = list(db.session.scalars(db.select(OutboxMessage)))
         assert sum(message.sent_at is not None for message in messages) == len(mail_server.messages)
         assert all(message.claimed_until is None for message in messages)
     assert len(mail_server.messages) < 3

@@ -4,28 +4,27 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from authapp.delivery import outbox
 from authapp.delivery.deliver import Outcome, deliver_due
+from authapp.delivery.sealing import Content, OpenMessage, open_message
 from authapp.delivery.sender import open_senders
 from authapp.models import OutboxMessage, db
 
 
-def add(lifetime: timedelta = outbox.LIFETIME, **fields: Any) -> OutboxMessage:
+def add(
+    lifetime: timedelta = outbox.LIFETIME,
+    *,
+    body: str = "Hello.",
+    html: str | None = "<p>Hello.</p>",
+    **fields: Any,
+) -> OutboxMessage:
     """Add a mail to the outbox and commit it."""
     message = OutboxMessage(
-        **{
-            "channel": "mail",
-            "recipient": "somebody@example.org",
-            "message": "test",
-            "subject": "Hello",
-            "body": "Hello.",
-            "html": "<p>Hello.</p>",
-            **fields,
-        }
+        **{"channel": "mail", "recipient": "somebody@example.org", "message": "test", **fields}
     )
-    outbox.add(message, lifetime)
+    outbox.add(message, Content(subject="Hello", body=body, html=html), lifetime)
     db.session.commit()
     return message
 
@@ -36,7 +35,13 @@ def deliver() -> Counter[Outcome]:
         return Counter(deliver_due(send))
 
 
+def opened(message: OutboxMessage) -> OpenMessage:
+    """Return a message as stored in the database, with its content."""
+    return open_message(stored(message))
+
+
 def stored(message: OutboxMessage) -> OutboxMessage:
-    """Return a message as stored in the database."""
-    found = select(OutboxMessage).where(OutboxMessage.id == message.id)
+    """Return a message as stored in the database, for any application."""
+    (id,) = inspect(message).identity
+    found = select(OutboxMessage).where(OutboxMessage.id == id)
     return db.session.scalars(found, execution_options={"populate_existing": True}).one()

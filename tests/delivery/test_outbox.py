@@ -13,9 +13,10 @@ from authapp import clock
 from authapp.delivery import deliver as delivery
 from authapp.delivery import outbox
 from authapp.delivery.deliver import Outcome
+from authapp.delivery.sealing import Content, OpenMessage
 from authapp.models import OutboxMessage, User, db
 from authapp.services import purge, register
-from tests.delivery.messages import add, deliver, stored
+from tests.delivery.messages import add, deliver, opened, stored
 from tests.support.accounts import HERE, PASSWORD
 from tests.support.mail import MailServer, hang_up
 
@@ -70,7 +71,7 @@ def test_an_uncommitted_message_is_not_sent(mailing_app: Flask, mail_server: Mai
         db.session.delete(db.session.query(OutboxMessage).one())
         db.session.flush()
         db.session.rollback()
-        outbox.add(OutboxMessage(channel="mail", recipient="never@example.org"))
+        outbox.add(OutboxMessage(channel="mail", recipient="never@example.org"), Content())
         db.session.rollback()
 
         assert deliver() == {Outcome.SENT: 1}
@@ -83,7 +84,7 @@ def test_the_content_of_a_sent_message_is_erased(mailing_app: Flask) -> None:
 
         deliver()
 
-        assert (stored(message).body, stored(message).html) == ("", None)
+        assert stored(message).content_sealed is None
 
 
 def test_development_without_a_server_keeps_the_content_of_messages(app: Flask) -> None:
@@ -92,7 +93,7 @@ def test_development_without_a_server_keeps_the_content_of_messages(app: Flask) 
 
         assert deliver() == {Outcome.SENT: 1}
 
-        assert stored(message).body == "https://example.org/secret"
+        assert opened(message).body == "https://example.org/secret"
 
 
 def test_retry_delays_grow_with_jitter_until_the_last_try(
@@ -114,7 +115,7 @@ def test_retry_delays_grow_with_jitter_until_the_last_try(
         assert dead.dead_at
         assert dead.attempts == delivery.TRIES
         assert "451 4.7.1 come back later" in dead.last_error
-        assert dead.body == "Hello."
+        assert opened(message).body == "Hello."
     assert timedelta(seconds=7) < pauses[0] < timedelta(seconds=13)
     assert pauses[5] > 10 * pauses[0]
     assert max(pauses) < timedelta(hours=1.2)
@@ -134,7 +135,7 @@ def test_an_expired_message_dies_and_is_wiped(
 
         assert stored(message).dead_at
         assert stored(message).last_error == outbox.TOO_OLD
-        assert stored(message).body == ""
+        assert stored(message).content_sealed is None
     assert mail_server.messages == []
 
 
@@ -145,12 +146,12 @@ def test_a_dead_message_is_wiped_once_it_expires(
     with mailing_app.app_context():
         message = add()
         assert deliver() == {Outcome.DEAD: 1}
-        assert stored(message).body
+        assert opened(message).body
 
         with move_time(days=8):
             deliver()
 
-        assert stored(message).body == ""
+        assert stored(message).content_sealed is None
         assert "nobody of that name" in stored(message).last_error
 
 
@@ -208,7 +209,7 @@ def test_an_expired_claim_is_taken_over_and_the_slow_worker_changes_nothing(
     with mailing_app.app_context():
         message = add()
 
-        def too_slow(_message: OutboxMessage) -> bool:
+        def too_slow(_message: OpenMessage) -> bool:
             with move_time(seconds=delivery.claim_time().total_seconds() + 1):
                 assert deliver() == {Outcome.SENT: 1}
             raise delivery.ServerUnavailable("too late")
@@ -244,7 +245,7 @@ def test_no_transaction_is_open_while_a_message_is_sent(mailing_app: Flask) -> N
     with mailing_app.app_context():
         add()
 
-        def look(message: OutboxMessage) -> bool:
+        def look(message: OpenMessage) -> bool:
             assert message.body
             assert not db.session().in_transaction()
             return True

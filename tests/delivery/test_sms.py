@@ -72,7 +72,7 @@ def test_the_webhook_request_is_signed_over_id_time_and_body(
 
         assert deliver() == {Outcome.SENT: 1}
 
-        assert stored(message).body == ""
+        assert stored(message).content_sealed is None
         id = str(message.id)
     (request,) = service.requests
     timestamp = request.headers["webhook-timestamp"]

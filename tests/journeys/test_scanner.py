@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
+from authapp.delivery.sealing import open_message
 from authapp.models import (
     Activity,
     ActivityEvent,
@@ -48,7 +49,7 @@ def send_every_mail(server: str, new_page: Callable[..., Page]) -> None:
 
 def links() -> Iterator[tuple[str, str, VerificationType | None]]:
     """Yield every link in every email, as the email, the URL, and the purpose of its token."""
-    for mail in db.session.scalars(db.select(OutboxMessage)):
+    for mail in map(open_message, db.session.scalars(db.select(OutboxMessage))):
         for url in re.findall(r"https?://\S+", mail.body):
             token = parse_link_token(url.rpartition("/")[2])
             row = db.session.get(VerificationToken, token.id) if token else None

@@ -9,6 +9,7 @@ from flask import Flask, current_app, render_template
 
 from authapp.config import DEVELOPMENT, Settings, current_settings
 from authapp.delivery import outbox
+from authapp.delivery.sealing import Content, OpenMessage
 from authapp.delivery.sms.twilio import Twilio
 from authapp.delivery.sms.webhook import Webhook
 from authapp.models import Channel, OutboxMessage
@@ -50,20 +51,11 @@ def enqueue(
     text = render_template(
         f"sms/{message}.txt", app_name=current_settings().brand.app_name, **context
     )
-    outbox.add(
-        OutboxMessage(
-            user_id=user_id,
-            channel=Channel.SMS,
-            recipient=to,
-            message=message,
-            subject="",
-            body=text.strip(),
-        ),
-        lifetime,
-    )
+    waiting = OutboxMessage(user_id=user_id, channel=Channel.SMS, recipient=to, message=message)
+    outbox.add(waiting, Content(body=text.strip()), lifetime)
 
 
-def send(message: OutboxMessage) -> bool:
+def send(message: OpenMessage) -> bool:
     """Send one text message; without a service, return False: it is read on the outbox page."""
     sender: TextSender | None = current_app.extensions["text_sender"]
     if sender is None:
