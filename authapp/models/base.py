@@ -109,7 +109,7 @@ def prepare_engine(engine: Engine, settings: Settings) -> None:
     if engine.dialect.name == "sqlite":
         _open_sqlite(engine)
     else:
-        postgresql.limit_answers(engine, settings)
+        postgresql.prepare_engine(engine, settings)
 
 
 def _open_sqlite(engine: Engine) -> None:

@@ -4,12 +4,14 @@ Neither `statement_timeout` nor TCP's own timeouts help if the server is frozen 
 it does not enforce the former, and its kernel goes on acknowledging packets.
 """
 
+import select
 from typing import Any, Final
 
 import psycopg
 from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DisconnectionError
 
 from authapp.config import Settings
 
@@ -54,8 +56,8 @@ def connect_args(settings: Settings) -> dict[str, Any]:
     }
 
 
-def limit_answers(engine: Engine, settings: Settings) -> None:
-    """Make an engine's connections give up soon after the server should have."""
+def prepare_engine(engine: Engine, settings: Settings) -> None:
+    """Make an engine's connections impatient, and replace those that the server has closed."""
     answer_seconds = settings.database.statement_timeout.total_seconds() + _GRACE_SECONDS
 
     @event.listens_for(engine, "do_connect")
@@ -63,6 +65,18 @@ def limit_answers(engine: Engine, settings: Settings) -> None:
         connection = ImpatientConnection.connect(*args, **options)
         connection.answer_seconds = answer_seconds
         return connection
+
+    @event.listens_for(engine, "checkout")
+    def _require_open(connection: ImpatientConnection, _record: Any, _proxy: Any) -> None:
+        if _has_hung_up(connection):
+            raise DisconnectionError("the server has closed an idle connection")
+
+
+def _has_hung_up(connection: ImpatientConnection) -> bool:
+    """Return whether an idle connection has something to read: the server has ended it."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def lift_limits(connection: Connection) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from http import HTTPStatus
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, text
@@ -103,6 +104,19 @@ def test_every_way_to_lose_a_connection_is_an_outage(app: Flask, ends: list[str]
         with pytest.raises(OUTAGES):
             use(connection)
         connection.invalidate()
+
+
+def test_connections_that_ended_while_idle_are_replaced(
+    app: Flask, user: User, postgres: PostgresServer
+) -> None:
+    ending = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+    client, proof = app.test_client(), bearing(begin(app, user).access_token)
+    assert client.get("/api/v1/me", headers=proof).status_code == HTTPStatus.OK
+
+    with app.app_context(), psycopg.connect(postgres.url("postgres")) as connection:
+        connection.execute(ending, [db.engine.url.database])
+
+    assert client.get("/api/v1/me", headers=proof).status_code == HTTPStatus.OK
 
 
 def test_a_read_only_database_gets_a_503(app: Flask, user: User, postgres: PostgresServer) -> None:
