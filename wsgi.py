@@ -3,6 +3,8 @@
 import os
 import sys
 
+import structlog
+
 from authapp import create_app
 from authapp.errors import ConfigError, Unavailable
 from authapp.token_cache import token_cache
@@ -18,4 +20,4 @@ if "FLASK_RUN_FROM_CLI" not in os.environ:
         try:
             token_cache.warm_keys()
         except Unavailable:
-            app.logger.warning("the signing keys were not cached: the database is not available")
+            structlog.get_logger(__name__).warning("signing_keys_not_cached")

@@ -13,9 +13,11 @@ from authapp import api, cli, token_cache, web
 from authapp.config import Settings, load
 from authapp.delivery import sms
 from authapp.delivery.mail import mailer
+from authapp.http import logs
 from authapp.http.application import Application
 from authapp.models.base import db, engine_options, prepare_engine
 from authapp.models.database_slots import DatabaseSlots, SlottedPool
+from authapp.models.outage import database_outage
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """Return the application for an environment; raises ConfigError for invalid settings."""
     settings = load(os.environ if environ is None else environ)
+    logs.configure(settings)
     app = Application(
         __name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
@@ -38,6 +41,8 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         prepare_engine(db.engine, settings)
     Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
     token_cache.token_cache.init_app(app)
+    with app.app_context():
+        database_outage.watch(db.engine)
     mailer.init_app(app)
     sms.init_app(app)
     for skin in (web, api, cli):

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 import click
+import structlog
 from flask import Flask, current_app
 
 from authapp import clock
@@ -17,8 +18,11 @@ from authapp.delivery.outbox import State
 from authapp.delivery.sender import open_senders
 from authapp.models import OutboxMessage, db
 from authapp.models.base import OUTAGES
+from authapp.models.outage import database_outage
 from authapp.services import delete_account, password_reset
 from authapp.token_cache import token_cache
+
+log = structlog.get_logger(__name__)
 
 outbox_group = OneLineGroup("outbox", help="Deliver, list and retry messages.")
 
@@ -34,7 +38,6 @@ class Worker(threading.Thread):
         super().__init__(name="outbox-worker", daemon=True)
         self._app = app
         self._stopping = threading.Event()
-        self._database_is_away = False
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -59,9 +62,6 @@ class Worker(threading.Thread):
             for _outcome in deliver_due(send):
                 if self._stopping.is_set():
                     return
-        if self._database_is_away:
-            self._database_is_away = False
-            self._app.logger.info("the database is reachable again")
 
     def _survive(self, task: Callable[[], object]) -> None:
         """Run one task of a round; if it fails, it runs again in the next round."""
@@ -69,13 +69,10 @@ class Worker(threading.Thread):
             task()
         except OUTAGES as error:
             db.session.rollback()
-            if not self._database_is_away:
-                self._database_is_away = True
-                kind = type(error).__name__
-                self._app.logger.error("the database is not available: %s", kind)  # noqa: TRY400
+            database_outage.note(error)
         except Exception:
             db.session.rollback()
-            self._app.logger.exception("a task of the outbox worker failed")
+            log.exception("outbox_task_failed")
 
 
 def start_background_worker(app: Flask) -> Worker:

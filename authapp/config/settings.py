@@ -36,6 +36,9 @@ SENDER_PLACEHOLDER: Final = "no-reply@localhost.localdomain"
 LOOK: Final = "look"
 EVERYTHING: Final = "everything"
 
+TEXT: Final = "text"
+JSON: Final = "json"
+
 
 def setting(
     name: str, read: Callable[[str], Any], default: str | None, about: str, *, unit: str = ""
@@ -61,6 +64,14 @@ class Deployment:
     password_hashers: int = setting("PASSWORD_HASHERS", whole(1, 64), "1", "Maximum number of passwords that one process hashes at the same time, each with 19 MiB and one core. Three more per hasher may wait; beyond that, a sign-in is answered with 503.", unit="passwords")
     request_budget: int = setting("REQUEST_BUDGET", whole(0, 1_000_000), "300", "Maximum number of requests per minute that one client may send to change something without being signed in, such as sign-ins and registrations. Counted in Redis; while Redis is away, nothing is counted. 0 turns the limit off.", unit="requests")
     metrics_tokens: list[str] = setting("METRICS_TOKENS", secrets, "", "Bearer tokens that Prometheus may use at `/metrics`, comma-separated. Leave empty to disable `/metrics`.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logs:
+    """Log lines."""
+
+    format: str = setting("LOG_FORMAT", choice(TEXT, JSON), TEXT, "How log lines look: `text` for people, `json` for programs.")
+    level: str = setting("LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Least important events that are logged: `debug`, `info`, `warning` or `error`.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +194,7 @@ class Settings:
     """Every setting, read and checked."""
 
     deployment: Deployment
+    logs: Logs
     secrets: Secrets
     database: Database
     cache: Cache

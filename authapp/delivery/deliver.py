@@ -5,13 +5,13 @@ open during the exchange with a server. If a worker dies in between, its claim e
 worker sends the message again. docs/operation.md says when a message can arrive twice.
 """
 
-import logging
 import random
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import aliased
 
@@ -35,7 +35,7 @@ _FIRST_PAUSE: Final = timedelta(seconds=10)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
 _LONGEST_ERROR: Final = 255
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Outcome(StrEnum):
@@ -63,7 +63,7 @@ def deliver_due(send: Send) -> Iterator[Outcome]:
             yield _handle_failure(message, failure)
         except Exception as error:
             # A bug must not cause endless attempts or hold up other messages.
-            log.exception("%s %s could not be sent", message.message, message.id)
+            log.exception("message_failed", kind=message.message, message_id=message.id)
             yield _handle_failure(message, DeliveryFailed(f"{type(error).__name__}: {error}"))
         else:
             yield _record_sent(message, has_left=has_left)
@@ -166,7 +166,11 @@ def _handle_failure(message: OutboxMessage, failure: DeliveryFailed) -> Outcome:
     gives_up = isinstance(failure, Refused) or message.attempts >= TRIES
     outcome = Outcome.DEAD if gives_up else Outcome.PUT_BACK
     log.warning(
-        "%s %s: %s after attempt %d", message.message, message.id, outcome, message.attempts
+        "message_not_sent",
+        kind=message.message,
+        message_id=message.id,
+        outcome=outcome,
+        attempt=message.attempts,
     )
     still_mine = _is_claimed_until(message.claimed_until)
     # Servers quote what they refuse, such as a link.

@@ -1,14 +1,15 @@
 """Recording account activity, in the transaction that causes it."""
 
-import logging
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from authapp.domain.client import Client
 from authapp.models import Activity, ActivityEvent, db
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 KEPT: Final = timedelta(days=400)
 """Retention of events; longer than a year, so that a yearly look misses none."""
@@ -28,5 +29,4 @@ def note(user_id: UUID | None, activity: Activity, client: Client | None, **deta
             details=details,
         )
     )
-    account, address = user_id or "unknown", client.address if client else "none"
-    log.info("%s: account %s, client %s", activity, account, address)
+    log.info(str(activity), user_id=user_id)

@@ -1,8 +1,8 @@
 """Private keys in the database, sealed under KEY_ENCRYPTION_KEYS and bound to their kid."""
 
-import logging
 from functools import lru_cache
 
+import structlog
 from sqlalchemy import select
 
 from authapp.config import current_settings
@@ -11,7 +11,7 @@ from authapp.models import JWTKey, db
 from authapp.security.keyring import KeyPair
 from authapp.security.sealing import SealBroken, Sealer
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 def seal(pair: KeyPair) -> bytes:
@@ -37,7 +37,7 @@ def _opened(kid: str, key_encryption_keys: tuple[bytes, ...]) -> bytes:
     try:
         return Sealer(key_encryption_keys).open(sealed, bound_to=kid.encode())
     except SealBroken as error:
-        log.critical("none of KEY_ENCRYPTION_KEYS decrypts the signing key %s", kid)
+        log.critical("signing_key_not_decrypted", kid=kid)
         raise Unavailable from error
 
 

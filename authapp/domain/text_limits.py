@@ -1,9 +1,10 @@
 """Limits on text messages: each costs money, and some pay the attacker who causes them."""
 
-import logging
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
+
+import structlog
 
 from authapp.config import current_settings
 from authapp.domain import rate_limits
@@ -21,7 +22,7 @@ _TO_NUMBER: Final = Limit("phone_texts_to_number", most=6, within=timedelta(hour
 
 _DAY: Final = timedelta(days=1)
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 def spend(user_id: UUID, number: str, *, client: Client) -> None:
@@ -38,7 +39,7 @@ def spend(user_id: UUID, number: str, *, client: Client) -> None:
         rate_limits.spend(per_country, country)
         rate_limits.spend(_budget("texts", settings.sms.daily_budget), "all")
     except TooManyAttempts:
-        log.warning("a budget for text messages is used up: refused a message to %s", country)
+        log.warning("text_budget_used_up", country=country)
         raise
 
 

@@ -8,7 +8,7 @@ from flask.ctx import RequestContext
 from flask.sessions import NullSession, SessionMixin
 from werkzeug.exceptions import BadHost
 
-from authapp.http import host
+from authapp.http import host, request_id
 from authapp.http.request import StrictRequest
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Application(Flask):
             for header in self._default_headers:
                 if header[0] not in own:
                     headers.append(header)
+            if request_id.KEY in environ:
+                headers.append(("X-Request-ID", environ[request_id.KEY]))
             return start_response(status, headers, *exc_info)
 
         return super().wsgi_app(environ, start)

@@ -1,11 +1,11 @@
 """The database: its extension object, its column types, and the options of its engines."""
 
-import logging
 import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from uuid import UUID, uuid4
 
+import structlog
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Table, event
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, PendingRollbackError
@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator, Uuid
 from authapp.config import Settings
 from authapp.models import postgresql
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 OUTAGES: Final = (
     OperationalError,
@@ -85,7 +85,7 @@ class Database(SQLAlchemy):
         try:
             super()._teardown_session(exc)
         except OUTAGES as error:
-            log.warning("a transaction could not be rolled back: %s", type(error).__name__)
+            log.warning("rollback_failed", error=type(error).__name__)
             self.session().invalidate()
             self.session.remove()
 
@@ -127,6 +127,8 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     """Return the options for every engine of the application, which limit its waits."""
     wait_seconds = int(settings.database.timeout.total_seconds())
     options: dict[str, Any] = {"pool_timeout": wait_seconds, "max_overflow": 0}
+    # The message of an error must not contain the values of rows: it is logged.
+    options["hide_parameters"] = True
     if settings.database.url.startswith("sqlite"):
         return {**options, "connect_args": {"timeout": wait_seconds}}
     return {**options, "connect_args": postgresql.connect_args(settings)}

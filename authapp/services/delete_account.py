@@ -1,10 +1,10 @@
 """Deleting an account: closed at once, restorable for a grace period, then deleted."""
 
-import logging
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import structlog
 from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, or_, select
 
@@ -36,7 +36,7 @@ from authapp.models import (
 from authapp.models.transaction import transaction
 from authapp.services.confirm_password import require_password, require_unchanged
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 KEEP_TOKEN_LIFETIME: Final = timedelta(minutes=15)
 """How long after entering the password a user may restore the account without it."""
@@ -108,7 +108,7 @@ def delete(user_id: UUID) -> None:
     """
     with transaction():
         _delete(account_status.lock(user_id))
-    log.info("account %s was deleted", user_id)
+    log.info("account_deleted", user_id=user_id)
 
 
 def delete_due() -> int:
@@ -137,7 +137,7 @@ def _try_delete(user_id: UUID) -> bool:
     except NotFound:
         # Another worker has just deleted it.
         return False
-    log.info("account %s was deleted", user_id)
+    log.info("account_deleted", user_id=user_id)
     return True
 
 

@@ -4,13 +4,13 @@ Anyone may fetch the keys under any name, so the recorded programs are limited, 
 minute and in total. A program that fetched only once makes room for a new one.
 """
 
-import logging
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+import structlog
 from cachetools import TTLCache
 from sqlalchemy import CursorResult, Engine, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +21,7 @@ from authapp.models import JWKSFetch, db
 from authapp.models.transaction import transaction
 from authapp.token_cache.records import JWTKeyRecord
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 COALESCED: Final = timedelta(minutes=1)
 """Minimum time between two records of one program, unless it was given a newer key."""
@@ -50,7 +50,7 @@ def note(consumer: str, address: str, newest_kid: str) -> None:
         with transaction():
             _write(name, address, newest_kid, clock.now())
     except SQLAlchemyError as error:
-        log.warning("a fetch of the keys was not recorded: %s", type(error).__name__)
+        log.warning("jwks_fetch_not_recorded", reason=type(error).__name__)
 
 
 def consumers() -> list[JWKSFetch]:
@@ -105,7 +105,7 @@ def _make_room(now: datetime) -> bool:
     came_once = select(JWKSFetch).where(JWKSFetch.first_at == JWKSFetch.last_at)
     oldest = db.session.scalars(came_once.order_by(JWKSFetch.last_at).limit(1)).first()
     if oldest is None:
-        log.warning("a program that fetched the keys was not recorded: %s already are", MOST_KEPT)
+        log.warning("jwks_fetch_not_recorded", reason=f"{MOST_KEPT} programs already are")
         return False
     db.session.delete(oldest)
     db.session.flush()

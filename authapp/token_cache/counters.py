@@ -1,20 +1,21 @@
 """Event counters, kept in each process and added up in the database."""
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.models import CacheCounter
 from authapp.models.base import table_of
+from authapp.models.outage import database_outage
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Event:
@@ -77,7 +78,8 @@ class Counters:
             with self._engine.begin() as connection:
                 connection.execute(_upsert(connection.dialect.name, unstored))
         except SQLAlchemyError as error:
-            log.warning("cache counters could not be stored: %s", type(error).__name__)
+            database_outage.note(error)
+            log.debug("cache_counters_not_stored", error=type(error).__name__)
             with self._lock:
                 self._stored -= unstored
 

@@ -4,13 +4,13 @@ Recording a use takes a lock but no round trip. About once a minute, one of the 
 token's latest use. A process that is killed loses its unwritten uses; one that stops writes them.
 """
 
-import logging
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import structlog
 from sqlalchemy import NullPool, String, bindparam, create_engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,9 +19,10 @@ from authapp import clock
 from authapp.config import Settings
 from authapp.models import Token, TokenUse
 from authapp.models.base import engine_options, prepare_engine, table_of
+from authapp.models.outage import database_outage
 from authapp.token_cache.backend import TokenCacheBackend
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 WRITE_AFTER: Final = timedelta(minutes=1)
 TURN: Final = timedelta(seconds=50)
@@ -113,7 +114,8 @@ class LastUsed:
                     upsert = _upsert(connection.dialect.name)
                     connection.execute(upsert, rows[start : start + BATCH])
         except SQLAlchemyError as error:
-            log.warning("last uses of API tokens could not be stored: %s", type(error).__name__)
+            database_outage.note(error)
+            log.debug("token_uses_not_stored", error=type(error).__name__)
             self._put_back(uses)
 
     def _trim_and_schedule(self) -> None:

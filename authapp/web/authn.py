@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
+import structlog
 from flask import (
     Flask,
     Response,
     after_this_request,
-    current_app,
     flash,
     g,
     redirect,
@@ -28,6 +28,8 @@ from authapp.services import refresh
 from authapp.services.confirm_password import is_fresh
 from authapp.web.access import Access, rule
 from authapp.web.navigation import current_page
+
+log = structlog.get_logger(__name__)
 
 
 def init_app(app: Flask) -> None:
@@ -117,7 +119,7 @@ def _renewed() -> Identity | None:
     try:
         signed_in = refresh.renew(value, client=client())
     except TokenRefused as refusal:
-        current_app.logger.info("session not renewed: %s", refusal)
+        log.info("session_not_renewed", reason=type(refusal).__name__)
         g.refusal = refusal
         return None
     _send(tokens=signed_in)

@@ -2,19 +2,23 @@
 
 from datetime import timedelta
 from http import HTTPStatus
-from uuid import uuid4
 
+import structlog
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from authapp.errors import DomainError, TooManyAttempts, Unavailable
 from authapp.http import problem_types, problems
+from authapp.http.request_id import request_id
 from authapp.models import db
 from authapp.models.base import OUTAGES
+from authapp.models.outage import database_outage
 from authapp.web import authn, messages
 from authapp.web.flows import PageOutOfDate
 from authapp.web.navigation import current_page
+
+log = structlog.get_logger(__name__)
 
 # Temporary errors, whose page offers to open the same URL again.
 _PASSING = (
@@ -36,7 +40,7 @@ def init_app(app: Flask) -> None:
 
 
 def _form_not_ours(error: CSRFError) -> Response:
-    current_app.logger.info("form refused: %s", error.description)
+    log.info("form_refused", reason=error.description)
     if request.endpoint == "login.sign_out" and g.get("identity") is None:
         # The user already signed out in another tab, so there is nothing left to do.
         return make_response("", HTTPStatus.SEE_OTHER, {"Location": url_for("login.show")})
@@ -81,24 +85,24 @@ def _domain_error(error: DomainError) -> Response:
 
 
 def _database_away(error: Exception) -> Response:
-    current_app.logger.error("the database is not available: %s", type(error).__name__)
+    database_outage.note(error)
     db.rollback()
     return _domain_error(Unavailable())
 
 
 def _unexpected(error: Exception) -> Response:
-    """Return an error response with a reference under which the exception is logged."""
-    reference = str(uuid4())
-    current_app.logger.error("unexpected error %s", reference, exc_info=error)
+    """Log an exception, and return an error response with the request's id as its reference."""
+    log.error("unexpected_error", exc_info=error)
     db.rollback()
     if problems.is_for_program():
-        return problems.for_fault(reference)
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, reference=reference)
+        return problems.for_fault(request_id())
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _answer(status: HTTPStatus, *, wait: timedelta | None = None, reference: str = "") -> Response:
+def _answer(status: HTTPStatus, *, wait: timedelta | None = None) -> Response:
     again = current_page() if status in _PASSING else None
     text = messages.for_status(status)
+    reference = request_id() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
     response = _page(status, text, wait=wait, reference=reference, again=again)
     if wait is not None:
         response.headers["Retry-After"] = problems.retry_after(wait)

@@ -1,6 +1,5 @@
 """The reader's half of the protocol: memory, then Redis, then the database."""
 
-import logging
 import math
 import random
 import threading
@@ -8,6 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+import structlog
 
 from authapp import clock
 from authapp.errors import Unavailable
@@ -20,7 +21,7 @@ from authapp.token_cache.entries import CachedEntry, RowEntry, load
 from authapp.token_cache.redis.client import RedisUnavailable
 from authapp.token_cache.redis.scripts import LEASE
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS: Final = 0.06
 PAUSE_SECONDS: Final = 0.005
@@ -72,7 +73,7 @@ class Reader:
             misses = {entry: look for entry, look in looks.items() if not look.is_hit}
             self._fill(ticket, misses, generation, values)
         except RedisUnavailable as away:
-            log.debug("reading from the database instead of Redis: %s", away)
+            log.debug("redis_not_read", reason=str(away))
         return values
 
     def _accept(
@@ -170,7 +171,7 @@ class Reader:
             loaded = self._load([entry])
             self._backend.replace(ticket, look.raw, loaded)
         except (Unavailable, RedisUnavailable) as error:
-            log.debug("a value could not be refreshed before it expires: %s", type(error).__name__)
+            log.debug("cached_value_not_refreshed", error=type(error).__name__)
             return look.value
         self._counters.count(Event.REFRESH, entry.kind.name)
         return loaded[entry]

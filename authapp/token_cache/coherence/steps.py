@@ -4,7 +4,6 @@ Each step takes one round trip, or two in a cluster. docs/coherence.md states th
 `scripts` has the Lua, and `change_log` has the log that tells processes which keys to forget.
 """
 
-import logging
 import os
 import threading
 import time
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+import structlog
 from flask_caching.backends.rediscache import RedisCache
 
 from authapp import clock
@@ -35,7 +35,7 @@ from authapp.token_cache.redis.client import (
 )
 from authapp.token_cache.redis.envelope import Envelope, OtherEpoch
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 LEASE: Final = timedelta(seconds=2)
 FENCE: Final = timedelta(seconds=30)
@@ -299,7 +299,7 @@ class CoherentRedisCache(RedisCache):
             self.counters.count(Event.BROKEN_SEAL, keys.family(entry.key))
             if not self._broken_seal_was_logged:
                 self._broken_seal_was_logged = True
-                log.warning("ignored a cached value that does not open: %s", broken)
+                log.warning("broken_seal", reason=str(broken))
             return Look(raw)
         has_ended = entry.key in self.trust.tombstones and isinstance(entry, RowEntry)
         if has_ended and is_active(value):

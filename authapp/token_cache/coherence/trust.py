@@ -6,16 +6,17 @@ before. A writer that journaled waits for CACHE_TRUST before it reports success,
 the report relies on a check that began after the commit. docs/coherence.md has the proof.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.config import Settings
+from authapp.models.outage import database_outage
 from authapp.token_cache import keys
 from authapp.token_cache.coherence import tombstones
 from authapp.token_cache.coherence.database import CacheDatabase, State
@@ -26,7 +27,7 @@ from authapp.token_cache.redis.breaker import Breaker
 from authapp.token_cache.redis.change_log import addition
 from authapp.token_cache.redis.client import NotTrusted, RedisClient, RedisUnavailable, Script
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 _PATIENCE: Final = 3
 """Number of Redis timeouts to wait for another thread's check, or for the database."""
@@ -230,7 +231,7 @@ class Trust:
         """Begin a new epoch if necessary, replay the journal, and return the epoch to use."""
         if state.servers != servers:
             if state.servers:
-                log.warning("Redis is a different server now: older entries are ignored")
+                log.warning("redis_replaced")
             self._database.raise_epoch(state.epoch, servers)
             state = self._database.state()
             if state.servers != servers:
@@ -279,8 +280,7 @@ class Trust:
             answer.append(self._database.state())
             self._database_was_away = False
         except SQLAlchemyError as error:
-            if not self._database_was_away:
-                log.warning("the cache's state cannot be read: %s", type(error).__name__)
+            database_outage.note(error)
             self._database_was_away = True
 
     def _read_tombstones(self) -> None:

@@ -4,7 +4,6 @@ The session's events call this, never a service, so that no writer can forget it
 records what a transaction changes.
 """
 
-import logging
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+import structlog
 from flask import current_app
 from sqlalchemy import event, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -28,7 +28,7 @@ from authapp.token_cache.entries import Entry, ListEntry, RowEntry
 from authapp.token_cache.records import KINDS, is_active
 from authapp.token_cache.redis.client import RedisUnavailable
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 _UNIT: Final = "token_cache_unit"
 
@@ -72,7 +72,7 @@ class Writer:
             unit.reports_after = self._backend.fence(unit.writer, list(unit.values))
             unit.is_fenced = True
         except RedisUnavailable as away:
-            log.debug("journaling changes that could not be fenced: %s", away)
+            log.debug("changes_journaled", reason=str(away))
             write_journal(session, list(unit.values))
             self._count_journaled(unit.values)
         return unit
@@ -103,14 +103,14 @@ class Writer:
         try:
             return self._backend.settle(writer, values)
         except RedisUnavailable as away:
-            log.debug("leaving fences to expire: %s", away)
+            log.debug("fences_left", reason=str(away))
             return None
 
     def _journal_late(self, unsettled: Sequence[str]) -> None:
         try:
             self._database.add_to_journal(unsettled)
         except SQLAlchemyError as error:
-            log.critical("a change could not be journaled: %s", type(error).__name__)
+            log.critical("change_not_journaled", error=type(error).__name__)
             return
         self._count_journaled(unsettled)
 

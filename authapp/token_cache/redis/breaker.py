@@ -1,12 +1,13 @@
 """A circuit breaker: after a few failures, no request waits for Redis until a probe succeeds."""
 
-import logging
 import random
 import threading
 from collections.abc import Callable
 from typing import Final
 
-log = logging.getLogger(__name__)
+import structlog
+
+log = structlog.get_logger(__name__)
 
 OPENS_AFTER: Final = 3
 PROBE_SECONDS: Final = (0.2, 0.5)
@@ -42,7 +43,7 @@ class Breaker:
             self._prober = threading.Thread(
                 target=self._probe_until_available, name="redis-probe", daemon=True
             )
-        log.warning("Redis is not available, using the database instead: %s", error)
+        log.warning("redis_unavailable", error=str(error))
         self._prober.start()
 
     def succeeded(self) -> None:
@@ -62,4 +63,4 @@ class Breaker:
         with self._lock:
             self._failures = 0
             self._closed.set()
-        log.warning("Redis is available again")
+        log.warning("redis_available")
