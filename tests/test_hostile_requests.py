@@ -170,10 +170,10 @@ def everywhere(value: bytes, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def form_of(value: bytes, csrf: str) -> dict[str, Any]:
-    """Return a form with a value in every field that any form has."""
+    """Return a form with a value in every field that any form has, as if from our own page."""
     pairs = [f"{name}={quote_from_bytes(value)}" for name in FIELDS]
     body = "&".join([f"csrf_token={csrf}", *pairs]).encode()
-    return {"body": body, "CONTENT_TYPE": FORM}
+    return {"body": body, "CONTENT_TYPE": FORM, "HTTP_SEC_FETCH_SITE": "same-origin"}
 
 
 def json_of(value: bytes, fields: list[str]) -> dict[str, Any]:

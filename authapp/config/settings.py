@@ -128,6 +128,7 @@ class Sessions:
     idle_lifetime: timedelta = setting("SESSION_IDLE_LIFETIME", duration(60, 7_776_000, SECOND), "1209600", 'A "Keep me signed in" session ends after being idle for this long.', unit="seconds")
     absolute_lifetime: timedelta = setting("SESSION_ABSOLUTE_LIFETIME", duration(60, 31_536_000, SECOND), "7776000", 'A "Keep me signed in" session ends this long after the sign-in.', unit="seconds")
     brief_lifetime: timedelta = setting("SESSION_BRIEF_LIFETIME", duration(60, 604_800, SECOND), "43200", "Any other session ends this long after the sign-in.", unit="seconds")
+    limit: int = setting("MAX_SESSIONS", whole(1, 10_000), "100", "Maximum number of active sessions of one account. A new one ends the session that was unused for longest.", unit="sessions")
     refresh_overlap: timedelta = setting("REFRESH_OVERLAP", duration(0, 600, SECOND), "60", "How long the previous refresh token still returns the same successor.", unit="seconds")
 
 

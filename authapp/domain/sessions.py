@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import signing_keys
+from authapp.domain import session_limit, signing_keys
 from authapp.domain.client import Client
 from authapp.domain.principal import Principal, TokenKind
 from authapp.errors import (
@@ -52,9 +52,11 @@ class SignedIn:
 def begin(user_id: UUID, *, remember: bool, client: Client) -> RefreshTokenRecord:
     """Add a session to the caller's transaction; `tokens_of` returns its tokens after the commit.
 
-    The caller holds the account's lock (`account_status.lock`).
+    The caller holds the account's lock (`account_status.lock`). Beyond MAX_SESSIONS, the session
+    that was unused for longest ends.
     """
     settings, now = current_settings(), clock.now()
+    session_limit.make_room(user_id, client=client)
     lifetime = settings.sessions.absolute_lifetime if remember else settings.sessions.brief_lifetime
     session = RefreshTokenRecord(
         id=uuid4(),

@@ -24,6 +24,7 @@ class Activity(StrEnum):
     SIGNED_OUT = "signed_out"
     SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere"
     SIGNED_OUT_BY_OPERATOR = "signed_out_by_operator"
+    SIGNED_OUT_OVER_LIMIT = "signed_out_over_limit"
     REUSE_SEEN = "reuse_seen"
     ACCOUNT_DISABLED = "account_disabled"
     ACCOUNT_ENABLED = "account_enabled"

@@ -28,6 +28,7 @@ class EndReason(StrEnum):
     FROZEN = "frozen"
     ACCOUNT_CLOSED = "account_closed"
     DISABLED = "disabled"
+    OVER_LIMIT = "over_limit"
     IDLE = "idle"
     TOO_OLD = "too_old"
 

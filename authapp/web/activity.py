@@ -30,6 +30,7 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.SIGNED_OUT: _l("Signed out"),
     Activity.SIGNED_OUT_ELSEWHERE: _l("Another device was signed out"),
     Activity.SIGNED_OUT_BY_OPERATOR: _l("All devices signed out by an administrator"),
+    Activity.SIGNED_OUT_OVER_LIMIT: _l("A device was signed out because of too many sign-ins"),
     Activity.ACCOUNT_DISABLED: _l("Account disabled by an administrator"),
     Activity.ACCOUNT_ENABLED: _l("Account enabled by an administrator"),
     Activity.REUSE_SEEN: _l("Session ended because a copy of it was used"),

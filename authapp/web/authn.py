@@ -1,6 +1,7 @@
 """Authenticates page requests by their JWT, renews sessions, and sets the session's cookies."""
 
 from datetime import datetime
+from typing import Final
 
 import structlog
 from flask import (
@@ -30,6 +31,14 @@ from authapp.web.access import Access, rule
 from authapp.web.navigation import current_page
 
 log = structlog.get_logger(__name__)
+
+_CACHED_PAGES: Final = '"cache"'
+"""What the browser forgets at sign-out: pages it could show again, ours and those behind the proxy.
+
+Not "cookies" or "storage". Other programs on this host or domain have theirs, which are not ours to
+delete, and the device cookie keeps strangers from locking the user out.
+Source: ASVS 5.0, 14.3.1; W3C Clear Site Data.
+"""
 
 
 def init_app(app: Flask) -> None:
@@ -90,7 +99,7 @@ def set_device_cookie(value: str) -> None:
 
 
 def clear_session_cookies() -> None:
-    """Delete the session's cookies with the current response."""
+    """Delete the session's cookies with the current response, and what the browser cached."""
     g.identity = None
     _send(tokens=None)
 
@@ -147,6 +156,8 @@ def _set_cookies(response: Response) -> Response:
 
 
 def _set_tokens(response: Response, signed_in: SignedIn | None) -> None:
+    if signed_in is None:
+        response.headers["Clear-Site-Data"] = _CACHED_PAGES
     for name in (ACCESS, REFRESH):
         if signed_in is None:
             _delete_cookie(response, name)

@@ -121,6 +121,7 @@ _ENDING: Final[dict[str, Any]] = {
     EndReason.FROZEN: _l("You were signed out because your account was frozen."),
     EndReason.ACCOUNT_CLOSED: _l("You were signed out because your account will be deleted."),
     EndReason.DISABLED: _l("You were signed out because your account was disabled."),
+    EndReason.OVER_LIMIT: _l("You were signed out because you signed in on many other devices."),
     EndReason.IDLE: _l("You were signed out because you were inactive."),
     EndReason.TOO_OLD: _l("Your session has expired."),
 }

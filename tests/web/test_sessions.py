@@ -12,7 +12,7 @@ from authapp.domain import sessions
 from authapp.models import Activity, EndReason, RefreshToken, User, db
 from authapp.services import activity
 from authapp.web.sessions import SHOWN
-from tests.support.accounts import HERE, add_user, start_session
+from tests.support.accounts import HERE, PASSWORD, add_user, start_session
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
 
 PAGE = "/account/sessions"
@@ -130,6 +130,26 @@ def test_signing_out_everywhere_ends_the_current_session_too(
     assert answer.headers["Location"] == "/login"
     assert [is_signed_in(each) for each in (client, phone)] == [False, False]
     assert client.get_cookie("refresh_token") is None
+
+
+@pytest.mark.parametrize("page", ["/account", PAGE])
+def test_signing_out_clears_cached_pages_and_no_other_programs_data(
+    client: FlaskClient, user: User, page: str
+) -> None:
+    sign_in(client)
+    fields = {"end": "everywhere"} if page == PAGE else {}
+
+    answer = post(client, PAGE if fields else "/logout", page=page, **fields)
+
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+    assert client.get_cookie("device") is not None
+
+
+def test_other_answers_clear_nothing(client: FlaskClient, user: User) -> None:
+    signed_in = post(client, "/login", email=user.email, password=PASSWORD)
+
+    assert "Clear-Site-Data" not in signed_in.headers
+    assert "Clear-Site-Data" not in client.get("/account").headers
 
 
 def test_signing_out_a_device_twice_succeeds(
