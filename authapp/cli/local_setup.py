@@ -98,6 +98,7 @@ def _environ(instance: Path, port: int) -> dict[str, str]:
     defaults = {
         "DATABASE_URL": URL.create("sqlite", database=str(instance / "authapp.db")),
         "PUBLIC_URL": f"http://{HOST}:{port}",
+        "PHONE_REGIONS": "*",  # Texts are shown on the outbox page.
         **_load_secrets(instance / "secrets.env"),
     }
     environ = {name: os.environ.get(name) or str(value) for name, value in defaults.items()}

@@ -186,8 +186,9 @@ class Sms:
     webhook_secret: bytes = setting("SMS_WEBHOOK_SECRET", webhook_secret, "", "Signs the requests to SMS_WEBHOOK_URL: `whsec_` followed by 24 to 64 random bytes in base64.")
     daily_budget: int = setting("SMS_DAILY_BUDGET", whole(1, 100_000_000), "1000", "Maximum number of codes texted per day, to all users together.", unit="messages")
     daily_budget_per_country: int = setting("SMS_DAILY_BUDGET_PER_COUNTRY", whole(1, 100_000_000), "200", "Maximum number of codes texted per day to one country.", unit="messages")
+    daily_budget_per_client: int = setting("SMS_DAILY_BUDGET_PER_CLIENT", whole(1, 100_000_000), "10", "Maximum number of codes that one client may request per day, for all numbers. Its /24 or /48 network may request twice as many.", unit="messages")
     default_region: str = setting("PHONE_DEFAULT_REGION", region, "GB", "Country preselected on the phone page, such as `GB`.")
-    regions: list[str] = setting("PHONE_REGIONS", regions, "", "Countries whose numbers can be verified, comma-separated. Leave empty to allow all.")
+    regions: list[str] = setting("PHONE_REGIONS", regions, "", "Countries whose numbers can be verified, comma-separated. `*` allows every country. Leave empty to allow only PHONE_DEFAULT_REGION.")
 
 
 @dataclass(frozen=True, kw_only=True)

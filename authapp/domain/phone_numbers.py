@@ -47,7 +47,8 @@ def region_of(number: PhoneNumber | str) -> str:
 
 def served_regions() -> frozenset[str]:
     """Return the countries whose numbers can be verified."""
-    return frozenset(current_settings().sms.regions) or frozenset(phonenumbers.SUPPORTED_REGIONS)
+    settings = current_settings().sms
+    return frozenset(settings.regions or [settings.default_region])
 
 
 def calling_code(region: str) -> int:

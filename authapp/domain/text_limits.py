@@ -1,10 +1,9 @@
 """Limits on text messages: each costs money, and some pay the attacker who causes them."""
 
+import logging
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
-
-import structlog
 
 from authapp.config import current_settings
 from authapp.domain import rate_limits
@@ -16,30 +15,35 @@ from authapp.errors import TooManyAttempts
 PAUSE: Final = Limit("phone_text_pause", most=1, within=timedelta(seconds=30))
 """Minimum pause between two texts that one account requests."""
 
-_OF_USER: Final = Limit("phone_texts_of_user", most=6, within=timedelta(hours=2))
-_OF_CLIENT: Final = Limit("phone_texts_of_client", most=20, within=timedelta(hours=2))
-_TO_NUMBER: Final = Limit("phone_texts_to_number", most=6, within=timedelta(hours=2))
-
 _DAY: Final = timedelta(days=1)
 
-log = structlog.get_logger(__name__)
+_OF_USER: Final = Limit("phone_texts_of_user", most=6, within=_DAY)
+_TO_NUMBER: Final = Limit("phone_texts_to_number", most=6, within=_DAY)
+
+_SITE_FACTOR: Final = 2
+"""How many times as many texts as one client all clients in its /24 or /48 may request."""
+
+log = logging.getLogger(__name__)
 
 
 def spend(user_id: UUID, number: str, *, client: Client) -> None:
     """Count a text against each limit on its cost, the broadest last.
 
+    What one client and its neighbors can spend is a fraction of what all users share.
     Raises TooManyAttempts.
     """
-    settings, country = current_settings(), region_of(number)
+    settings, country = current_settings().sms, region_of(number)
+    per_client = settings.daily_budget_per_client
     rate_limits.spend(_OF_USER, str(user_id))
-    rate_limits.spend(_OF_CLIENT, client.network)
+    rate_limits.spend(_budget("texts_of_client", per_client), client.network)
+    rate_limits.spend(_budget("texts_of_site", per_client * _SITE_FACTOR), client.site)
     rate_limits.spend(_TO_NUMBER, number)
     try:
-        per_country = _budget("texts_to_country", settings.sms.daily_budget_per_country)
+        per_country = _budget("texts_to_country", settings.daily_budget_per_country)
         rate_limits.spend(per_country, country)
-        rate_limits.spend(_budget("texts", settings.sms.daily_budget), "all")
+        rate_limits.spend(_budget("texts", settings.daily_budget), "all")
     except TooManyAttempts:
-        log.warning("text_budget_used_up", country=country)
+        log.warning("a budget for text messages is used up: refused a message to %s", country)
         raise
 
 

@@ -13,6 +13,13 @@ pytestmark = [
     pytest.mark.usefixtures("context"),
 ]
 
+NUMBERS = {
+    "AT": "+436641234567",
+    "DE": "+4915123456789",
+    "GB": "+447400123456",
+    "IT": "+393123456789",
+}
+
 
 @pytest.mark.parametrize(
     ("typed", "region"),
@@ -66,14 +73,27 @@ def test_a_number_that_cannot_be_texted_is_refused_with_a_reason(
     assert (refusal.value.field, refusal.value.reason) == ("phone", reason)
 
 
-def test_a_deployment_can_limit_the_countries(make_app: Callable[..., Flask]) -> None:
-    with make_app(PHONE_REGIONS="DE, AT", PHONE_DEFAULT_REGION="DE").app_context():
-        assert parse_phone("01512 3456789", "DE") == "+4915123456789"
-        with pytest.raises(InputRefused, match="not_served"):
-            parse_phone("+44 7400 123456", "DE")
+@pytest.mark.parametrize(
+    ("regions", "served"),
+    [("DE, AT", ["AT", "DE"]), ("", ["GB"]), ("*", ["AT", "DE", "GB", "IT"])],
+)
+def test_only_the_chosen_countries_are_served(
+    make_app: Callable[..., Flask], regions: str, served: list[str]
+) -> None:
+    def reason(number: str) -> str:
+        try:
+            return "" if parse_phone(number, "") == number else "changed"
+        except InputRefused as refusal:
+            return refusal.reason
+
+    with make_app(PHONE_REGIONS=regions).app_context():
+        reasons = {country: reason(number) for country, number in NUMBERS.items()}
+
+    expected = {country: "" if country in served else "not_served" for country in NUMBERS}
+    assert reasons == expected
 
 
-@pytest.mark.parametrize("value", ["gb", "XX", "GB,XX", "\x00"])
+@pytest.mark.parametrize("value", ["gb", "XX", "GB,XX", "GB,*", "**", "\x00"])
 def test_an_unknown_country_prevents_startup(make_app: Callable[..., Flask], value: str) -> None:
     with pytest.raises(ConfigError, match="PHONE_REGIONS"):
         make_app(PHONE_REGIONS=value)

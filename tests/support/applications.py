@@ -37,6 +37,7 @@ def settings(database_url: str, redis_url: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "PUBLIC_URL": "http://127.0.0.1:5000",
+        "PHONE_REGIONS": "*",
     }
 
 

@@ -341,6 +341,7 @@ def test_texts_to_one_number_are_limited_across_accounts(
         with app.app_context():
             add_user(f"{number}@example.org")
         clients.append(app.test_client())
+        clients[-1].environ_base["REMOTE_ADDR"] = f"192.0.{number}.1"
         sign_in(clients[-1], f"{number}@example.org")
 
     statuses = [ask(client).status_code for client in clients]
