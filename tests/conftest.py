@@ -30,6 +30,7 @@ from tests.support.applications import (
     settings,
     work_before_each_request,
 )
+from tests.support.databases import ReusableDatabase
 from tests.support.faults import add_faults
 from tests.support.mail import MailServer, mail_settings
 from tests.support.servers import PostgresServer, RedisServer
@@ -73,10 +74,10 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: PostgresServer) -> str:
-    name = postgres.create()
-    _migrate(postgres.url(name))
-    return name
+def postgres_database(postgres: PostgresServer) -> ReusableDatabase:
+    template = postgres.create()
+    _migrate(postgres.url(template))
+    return ReusableDatabase(postgres, template)
 
 
 @pytest.fixture(scope="session")
@@ -105,10 +106,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         yield f"sqlite:///{file}"
         return
-    postgres: PostgresServer = request.getfixturevalue("postgres")
-    name = postgres.create(request.getfixturevalue("postgres_template"))
-    yield postgres.url(name)
-    postgres.drop(name)
+    database: ReusableDatabase = request.getfixturevalue("postgres_database")
+    yield request.getfixturevalue("postgres").url(database.lend())
 
 
 @pytest.fixture

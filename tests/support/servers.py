@@ -238,15 +238,26 @@ class PostgresServer:
 
     def create(self, template: str = "template1") -> str:
         """Create a database and return its name."""
-        self._made += 1
-        name = f"test_{self._made}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        name = self._new_name()
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
+    def rename(self, name: str) -> str:
+        """Rename a database that has no connections, and return its new name."""
+        renamed = self._new_name()
+        self._execute(f"ALTER DATABASE {name} RENAME TO {renamed}")
+        return renamed
+
     def drop(self, name: str) -> None:
+        self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _new_name(self) -> str:
+        self._made += 1
+        return f"test_{self._made}"
+
+    def _execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            connection.execute(statement)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
