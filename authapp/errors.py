@@ -11,7 +11,6 @@
         │   ├── AccountDisabled by an operator
         │   ├── AccountFrozen   by its owner, until they choose a new password
         │   ├── AccountClosing  by its owner, until it is deleted
-        │   ├── AddressUnverified  requires a verified email address
         │   └── ScopeMissing    the API token does not have the required scope
         ├── Conflict            the current state does not allow this
         │   └── LimitReached    the maximum number already exists
@@ -91,10 +90,6 @@ class AccountClosing(NotAllowed):
     def __init__(self, user_id: UUID) -> None:
         super().__init__("the account will be deleted")
         self.user_id = user_id
-
-
-class AddressUnverified(NotAllowed):
-    """The account's email address must be verified first."""
 
 
 class ScopeMissing(NotAllowed):

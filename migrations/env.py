@@ -1,5 +1,7 @@
 """Run the migrations on the application's own database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import context
@@ -26,6 +28,19 @@ def run_on(connection: Connection) -> None:
         context.run_migrations()
 
 
+@contextmanager
+def without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """Keep SQLite from deleting the rows that refer to a table while batch mode replaces it."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.commit()
+    yield
+    if is_sqlite:
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+        connection.commit()
+
+
 def run_as_sql() -> None:
     """Print the SQL instead of running it (`flask db upgrade --sql`)."""
     url = db.engine.url.render_as_string(hide_password=False)
@@ -37,7 +52,7 @@ def run_as_sql() -> None:
 if context.is_offline_mode():
     run_as_sql()
 else:
-    with db.engine.connect() as engine_connection:
+    with db.engine.connect() as engine_connection, without_foreign_keys(engine_connection):
         if db.engine.dialect.name == "postgresql":
             lift_limits(engine_connection)
         run_on(engine_connection)

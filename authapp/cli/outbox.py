@@ -19,7 +19,7 @@ from authapp.delivery.sender import open_senders
 from authapp.models import OutboxMessage, db
 from authapp.models.base import OUTAGES
 from authapp.models.outage import database_outage
-from authapp.services import delete_account, password_reset
+from authapp.services import delete_account, password_reset, verify_email
 from authapp.token_cache import token_cache
 
 log = structlog.get_logger(__name__)
@@ -44,6 +44,7 @@ class Worker(threading.Thread):
             with self._app.app_context():
                 for task in (
                     token_cache.replay_journal,
+                    verify_email.answer_requests,
                     password_reset.answer_requests,
                     self._deliver,
                     delete_account.delete_due,
@@ -87,6 +88,7 @@ def start_background_worker(app: Flask) -> Worker:
 def run_command(once: bool) -> None:
     """Deliver messages until SIGINT or SIGTERM."""
     if once:
+        verify_email.answer_requests()
         password_reset.answer_requests()
         with open_senders() as send:
             outcomes = list(deliver_due(send))

@@ -33,9 +33,6 @@ PRODUCTION: Final = "production"
 
 SENDER_PLACEHOLDER: Final = "no-reply@localhost.localdomain"
 
-LOOK: Final = "look"
-EVERYTHING: Final = "everything"
-
 TEXT: Final = "text"
 JSON: Final = "json"
 
@@ -138,7 +135,6 @@ class Accounts:
 
     password_min_length: int = setting("PASSWORD_MIN_LENGTH", whole(8, 64), "15", "Minimum password length. NIST SP 800-63B-4 requires 15 where the password is the only factor.", unit="characters")
     password_freshness: timedelta = setting("PASSWORD_FRESHNESS", duration(60, 86_400, SECOND), "900", "How long after entering the password a user can make security changes without entering it again.", unit="seconds")
-    unverified_may: str = setting("UNVERIFIED_MAY", choice(LOOK, EVERYTHING), LOOK, "What an account with an unverified address may do: `look` (view the account and verify the address) or `everything`.")
     email_verification_lifetime: timedelta = setting("EMAIL_VERIFICATION_LIFETIME", duration(60, 604_800, SECOND), "1800", "How long an email verification link is valid.", unit="seconds")
     password_reset_lifetime: timedelta = setting("PASSWORD_RESET_LIFETIME", duration(60, 86_400, SECOND), "1800", "How long a password reset link is valid.", unit="seconds")
     invitation_lifetime: timedelta = setting("INVITATION_LIFETIME", duration(3600, 2_592_000, SECOND), "259200", "How long an invitation link is valid. An invitation is sent when an operator creates an account.", unit="seconds")

@@ -4,12 +4,10 @@ from uuid import UUID
 
 from sqlalchemy import update
 
-from authapp.config import EVERYTHING, current_settings
 from authapp.errors import (
     AccountClosing,
     AccountDisabled,
     AccountFrozen,
-    AddressUnverified,
     NotAllowed,
     NotFound,
 )
@@ -45,25 +43,6 @@ def require_active(user_id: UUID) -> User:
     refusal = _refusal(user)
     if refusal is not None:
         raise refusal
-    return user
-
-
-def may_do_everything(user_id: UUID) -> bool:
-    """Return True if the account's address is verified, or does not have to be."""
-    if current_settings().accounts.unverified_may == EVERYTHING:
-        return True
-    user = db.session.get(User, user_id)
-    return user is not None and user.email_verified_at is not None
-
-
-def require_verified(user_id: UUID) -> User:
-    """Lock and return the account if it is active and `may_do_everything`.
-
-    Raises AddressUnverified, and the errors of `require_active`.
-    """
-    user = require_active(user_id)
-    if not may_do_everything(user_id):
-        raise AddressUnverified("the address is not verified yet")
     return user
 
 

@@ -4,8 +4,10 @@ from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
-from authapp.errors import InputRefused
+from authapp import clock
+from authapp.errors import Conflict, InputRefused
 from authapp.models import User, db
 
 MAX_CHARACTERS: Final = 254
@@ -41,8 +43,32 @@ def key_of(typed: str) -> str | None:
 
 
 def find_owner(email: str) -> User | None:
-    """Return the account with an address in any spelling; None also for an invalid address."""
+    """Return the account that has verified an address, in any spelling."""
     key = key_of(email)
     if key is None:
         return None
-    return db.session.scalars(select(User).where(User.email_key == key)).one_or_none()
+    owner = select(User).where(User.email_key == key, User.email_verified_at.is_not(None))
+    return db.session.scalars(owner).one_or_none()
+
+
+def find_account(email: str) -> User | None:
+    """Return the account that owns an address, or else the newest one that waits for it."""
+    key = key_of(email)
+    if key is None:
+        return None
+    found = select(User).where(User.email_key == key)
+    owner_first = (User.email_verified_at.is_(None), User.created_at.desc())
+    return db.session.scalars(found.order_by(*owner_first).limit(1)).one_or_none()
+
+
+def own_address(user: User, address: str) -> None:
+    """Give an account an address that its mailbox has confirmed, in the caller's transaction.
+
+    Raises Conflict if another account owns the address.
+    """
+    try:
+        with db.session.begin_nested():
+            user.email, user.email_key = address, email_key(address)
+            user.email_verified_at = clock.now()
+    except IntegrityError:
+        raise Conflict("the address belongs to another account") from None

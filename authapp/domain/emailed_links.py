@@ -12,6 +12,7 @@ from uuid import UUID
 
 from authapp.config import current_settings
 from authapp.domain import account_status, one_time_tokens, rate_limits
+from authapp.domain.email_addresses import email_key
 from authapp.domain.rate_limits import Limit
 from authapp.errors import InputRefused
 from authapp.models import User, VerificationType
@@ -26,6 +27,9 @@ GUESSES: Final = Limit("code", most=5, within=timedelta(hours=5))
 
 Source: NIST SP 800-63B-4, section 3.1.3.2.
 """
+
+GUESSES_BY_TARGET: Final = Limit("code_by_target", most=20, within=timedelta(days=1))
+"""Guesses per address and type of code: anyone may register the same address again and again."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ def require_code(record: VerificationTokenRecord, typed: str) -> None:
     """
     code = require_digits(typed)
     rate_limits.spend(GUESSES, _guesses_of(record))
+    rate_limits.spend(GUESSES_BY_TARGET, f"{record.type} {email_key(record.target)}")
     if not is_code(_keys(), record.id, code):
         raise InputRefused("code", "wrong")
 

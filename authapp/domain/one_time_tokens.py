@@ -28,11 +28,11 @@ def issue(
     *,
     target: str,
     lifetime: timedelta,
-    browser: str | None = None,
+    browser_digest: bytes | None = None,
 ) -> str:
     """Add a link to the transaction, revoke earlier ones of its type, and return its value."""
     void(user.id, type)
-    return add(user, type, target=target, lifetime=lifetime, browser=browser)
+    return add(user, type, target=target, lifetime=lifetime, browser_digest=browser_digest)
 
 
 def add(
@@ -41,11 +41,11 @@ def add(
     *,
     target: str,
     lifetime: timedelta,
-    browser: str | None = None,
+    browser_digest: bytes | None = None,
 ) -> str:
     """Add a link to the transaction, keep earlier ones active, and return its value.
 
-    `browser` is the secret of the browser that asked for the link.
+    `browser_digest` is a digest of the secret of the browser that asked for the link.
     """
     id, secret = uuid4(), new_secret()
     db.session.add(
@@ -55,7 +55,7 @@ def add(
             type=type,
             target=target,
             digest=digest(secret),
-            browser_digest=digest(browser.encode()) if browser else None,
+            browser_digest=browser_digest,
             expires_at=clock.now() + lifetime,
         )
     )

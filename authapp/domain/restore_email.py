@@ -3,15 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from authapp import clock
 from authapp.delivery import mail
 from authapp.domain import activity
 from authapp.domain.client import Client
-from authapp.domain.email_addresses import email_key, find_owner
-from authapp.errors import Conflict
-from authapp.models import Activity, User, VerificationToken, db, delete_user
+from authapp.domain.email_addresses import email_key, own_address
+from authapp.models import Activity, User, VerificationToken, db
 from authapp.models.changes import update_where
 
 
@@ -21,27 +19,13 @@ def restore_email(user: User, address: str, *, since: datetime, client: Client) 
     `since` is when the link that restores it was sent. Links sent to other addresses after that
     are revoked, so that an attacker who took over the account cannot take it back. Links sent
     earlier stay valid, so that the oldest address always wins. The caller locks the account first
-    (`account_status.lock`). Raises Conflict if the address now belongs to another account, unless
-    that account never verified it: then that account is deleted.
+    (`account_status.lock`). Raises Conflict if another account has verified the address since.
     """
     displaced = user.email
-    _delete_unverified_owner(address)
-    try:
-        with db.session.begin_nested():
-            user.email, user.email_key = address, email_key(address)
-            user.email_verified_at = clock.now()
-    except IntegrityError:
-        raise Conflict("the address now belongs to another account") from None
+    own_address(user, address)
     _void_later(user, since)
     activity.note(user.id, Activity.EMAIL_RESTORED, client, email=address, instead_of=displaced)
     mail.enqueue("email_restored", to=displaced, user_id=user.id)
-
-
-def _delete_unverified_owner(address: str) -> None:
-    """Delete the address's account if it is unverified: an attacker could have created it."""
-    other = find_owner(address)
-    if other is not None and other.email_verified_at is None:
-        delete_user(other.id)
 
 
 def _void_later(user: User, since: datetime) -> None:

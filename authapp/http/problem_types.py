@@ -73,12 +73,6 @@ _DOMAIN: Final[dict[type[errors.DomainError], ProblemType]] = {
         "The token does not have the required scope",
         "Use a token that has the scope named in WWW-Authenticate.",
     ),
-    errors.AddressUnverified: ProblemType(
-        HTTPStatus.FORBIDDEN,
-        "address-unverified",
-        "The email address is not verified",
-        "Ask the user to verify their email address, then try again.",
-    ),
     errors.AccountFrozen: ProblemType(
         HTTPStatus.FORBIDDEN,
         "account-frozen",

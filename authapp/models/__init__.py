@@ -13,6 +13,7 @@ from authapp.models.refresh_token import EndReason, RefreshToken
 from authapp.models.token import RevokeReason, Scope, Token
 from authapp.models.token_use import TokenUse
 from authapp.models.user import User
+from authapp.models.verification_request import VerificationRequest
 from authapp.models.verification_token import WAYS_BACK, VerificationToken, VerificationType
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Token",
     "TokenUse",
     "User",
+    "VerificationRequest",
     "VerificationToken",
     "VerificationType",
     "db",

@@ -12,7 +12,8 @@ from authapp.models.base import Base, Id
 class User(Base):
     """One person's account.
 
-    `email` is stored as entered; `email_key` is its folded form, which is unique. A missing phone
+    `email` is stored as entered; `email_key` is its folded form. An account owns its address, and
+    can sign in, once the address is verified; only one account can verify it. A missing phone
     number is NULL, and only one account can verify a number. Operators disable an account. Its
     owner freezes it, and unfreezes it by choosing a new password. At `delete_at` the owner loses
     access, and the rows are deleted a little later.
@@ -20,6 +21,13 @@ class User(Base):
 
     __tablename__ = "users"
     __table_args__ = (
+        Index(
+            "uq_users_verified_email",
+            "email_key",
+            unique=True,
+            sqlite_where=text("email_verified_at IS NOT NULL"),
+            postgresql_where=text("email_verified_at IS NOT NULL"),
+        ),
         Index(
             "uq_users_verified_phone",
             "phone",
@@ -31,7 +39,7 @@ class User(Base):
 
     id: Mapped[Id]
     email: Mapped[str] = mapped_column(String(320))
-    email_key: Mapped[str] = mapped_column(String(320), unique=True)
+    email_key: Mapped[str] = mapped_column(String(320), index=True)
     email_verified_at: Mapped[datetime | None]
     phone: Mapped[str | None] = mapped_column(String(16))
     phone_verified_at: Mapped[datetime | None]

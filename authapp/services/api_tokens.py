@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from authapp import clock
 from authapp.config import current_settings
 from authapp.domain import activity, security_notices
-from authapp.domain.account_status import require_active, require_verified
+from authapp.domain.account_status import require_active
 from authapp.domain.api_token_rules import (
     granted_by,
     parse_name,
@@ -74,7 +74,7 @@ def create(
     require_within(granted, parsed_scopes)
     id = uuid4() if key is None else _id_for(user_id, key)
     with transaction():
-        owner = require_verified(user_id)
+        owner = require_active(user_id)
         _require_room(owner, id)
         token = Token(id=id, name=parsed_name, scopes=written(parsed_scopes), expires_at=expires_at)
         created = _issue(owner, token, client)

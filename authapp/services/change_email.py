@@ -4,19 +4,18 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
-
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.domain import activity, emailed_links, one_time_tokens, rate_limits, security_notices
 from authapp.domain.client import Client
-from authapp.domain.email_addresses import email_key, find_owner, parse_email
+from authapp.domain.email_addresses import email_key, find_owner, own_address, parse_email
 from authapp.domain.emailed_links import Visitor
 from authapp.domain.rate_limits import Limit
-from authapp.errors import Conflict, InputRefused, NotFound, TooManyAttempts
+from authapp.errors import InputRefused, NotFound, TooManyAttempts
 from authapp.models import Activity, User, VerificationType, db
 from authapp.models.transaction import transaction
+from authapp.security.opaque_tokens import digest
 from authapp.token_cache import token_cache
 from authapp.token_cache.records import VerificationTokenRecord
 
@@ -58,7 +57,7 @@ def request(user_id: UUID, email: str, *, browser: str, client: Client) -> None:
             TYPE,
             target=address,
             lifetime=current_settings().accounts.email_verification_lifetime,
-            browser=browser,
+            browser_digest=digest(browser.encode()),
         )
         if not is_flooded:
             _mail(user, address, value)
@@ -95,12 +94,7 @@ def claim_by_code(
 def _change(link: VerificationTokenRecord, client: Client) -> None:
     user, address = emailed_links.claim(link), link.target
     former, was_verified = user.email, user.email_verified_at is not None
-    try:
-        with db.session.begin_nested():
-            user.email, user.email_key = address, email_key(address)
-            user.email_verified_at = clock.now()
-    except IntegrityError:
-        raise Conflict("the address now belongs to another account") from None
+    own_address(user, address)
     for type in _MAILED:
         one_time_tokens.void(user.id, type)
     if was_verified:

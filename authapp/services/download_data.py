@@ -18,6 +18,7 @@ from authapp.models import (
     Token,
     TokenUse,
     User,
+    VerificationRequest,
     VerificationToken,
     db,
 )
@@ -33,6 +34,7 @@ TABLES: Final[dict[str, type[Any]]] = {
     "api_tokens": Token,
     "api_token_uses": TokenUse,
     "links_and_codes": VerificationToken,
+    "verification_requests": VerificationRequest,
     "activity": ActivityEvent,
     "messages": OutboxMessage,
 }

@@ -4,8 +4,6 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, select
-
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
@@ -15,15 +13,16 @@ from authapp.domain import (
     api_tokens,
     one_time_tokens,
     passwords,
+    queued_requests,
     rate_limits,
     sessions,
     sign_in_limits,
 )
 from authapp.domain.client import Client
 from authapp.domain.devices import device
-from authapp.domain.email_addresses import email_key, find_owner, parse_email
+from authapp.domain.email_addresses import email_key, find_account, own_address, parse_email
 from authapp.domain.rate_limits import Limit
-from authapp.errors import TokenInvalid, TooManyAttempts
+from authapp.errors import Conflict, TokenInvalid, TooManyAttempts
 from authapp.models import (
     Activity,
     EndReason,
@@ -33,7 +32,7 @@ from authapp.models import (
     VerificationType,
     db,
 )
-from authapp.models.transaction import release_connection, transaction
+from authapp.models.transaction import transaction
 from authapp.token_cache.records import VerificationTokenRecord
 
 BY_CLIENT: Final = Limit("password_reset_by_client", most=20, within=timedelta(hours=1))
@@ -63,7 +62,10 @@ def request(email: str, *, client: Client) -> None:
 
 
 def answer_requests() -> int:
-    """Email a link for every request whose address has an account; return how many there were."""
+    """Email a link for every request whose address has an account; return how many there were.
+
+    The link also verifies an address that was registered but never verified.
+    """
     answered = 0
     while _answer_oldest():
         answered += 1
@@ -88,7 +90,8 @@ def reset(link: VerificationTokenRecord, new_password: str, *, client: Client) -
     verified when they were created.
 
     Raises InputRefused for an unacceptable password, which does not consume the link; TokenInvalid
-    if the account is disabled or its address has changed; and what `one_time_tokens.claim` raises.
+    if the account is disabled, or its address has changed or belongs to another account; and what
+    `one_time_tokens.claim` raises.
     """
     hashed = passwords.hash_new_password(new_password, field="new_password", context=[link.target])
     with transaction():
@@ -103,35 +106,27 @@ def reset(link: VerificationTokenRecord, new_password: str, *, client: Client) -
         if user.email_verified_at is None:
             # Their creator never proved access to the mailbox, and may be someone else.
             api_tokens.revoke_all(user.id, RevokeReason.ADDRESS_PROVEN)
-        # The link proves access to the mailbox.
-        user.email_verified_at = user.email_verified_at or clock.now()
+            _verify(user)
     return link.user_id
 
 
 def _answer_oldest() -> bool:
-    """Answer one request; deleting its row claims it, so that no two workers answer it."""
-    # Usually there is none, and a DELETE would make SQLite's other writers wait.
-    if db.session.scalar(select(PasswordResetRequest.id).limit(1)) is None:
-        release_connection()
+    if not queued_requests.is_waiting(PasswordResetRequest):
         return False
-    waiting = select(PasswordResetRequest.id).order_by(PasswordResetRequest.created_at)
-    oldest = waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery()
-    claimed = (
-        delete(PasswordResetRequest)
-        .where(PasswordResetRequest.id == oldest)
-        .returning(
-            PasswordResetRequest.email,
-            PasswordResetRequest.address,
-            PasswordResetRequest.user_agent,
-        )
-        .execution_options(synchronize_session=False)
-    )
     with transaction():
-        row = db.session.execute(claimed).one_or_none()
-        user = find_owner(row.email) if row is not None else None
-        if row is not None and user is not None and user.disabled_at is None:
-            _send(user, client=Client(row.address, row.user_agent))
-    return row is not None
+        asked = queued_requests.claim_oldest(PasswordResetRequest)
+        user = find_account(asked.email) if asked is not None else None
+        if user is not None and user.disabled_at is None:
+            _send(user, client=Client(asked.address, asked.user_agent))
+    return asked is not None
+
+
+def _verify(user: User) -> None:
+    """Give an account its address, because the link proves access to the mailbox."""
+    try:
+        own_address(user, user.email)
+    except Conflict as error:
+        raise TokenInvalid("the address belongs to another account") from error
 
 
 def _send(user: User, *, client: Client) -> None:

@@ -10,7 +10,7 @@ from authapp import clock
 from authapp.delivery import outbox
 from authapp.domain import rate_limits
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
-from authapp.models import ActivityEvent, db
+from authapp.models import ActivityEvent, User, db, delete_user
 from authapp.models.base import table_of
 from authapp.models.changes import CachedRow, delete_where
 from authapp.models.transaction import transaction
@@ -20,6 +20,7 @@ KEPT: Final = timedelta(days=30)
 """Retention of expired and revoked rows, so that users can see why something stopped working."""
 
 BATCH: Final = 500
+FEW: Final = 50
 # Signing keys belong to no user, and are deleted by `keys.prune`.
 _MODELS: Final[list[type[Any]]] = [
     model for model in CachedRow.__subclasses__() if hasattr(model, "user_id")
@@ -38,12 +39,23 @@ def purge() -> Iterator[int]:
         with transaction():
             db.session.execute(delete(ActivityEvent).where(ActivityEvent.id.in_(ids)))
         yield len(ids)
+    while number := _delete_unconfirmed(before):
+        yield number
     while number := outbox.delete_older(before, BATCH):
         yield number
     while number := _forget_attempts():
         yield number
     while number := token_cache.forget_expired_tombstones(BATCH):
         yield number
+
+
+def _delete_unconfirmed(before: datetime) -> int:
+    """Delete accounts that never owned an address; an operator's invitation may last 30 days."""
+    unconfirmed = select(User.id).where(User.email_verified_at.is_(None), User.created_at < before)
+    with transaction():
+        # Locked, because a reset may verify an address at any time.
+        ids = db.session.scalars(unconfirmed.limit(FEW).with_for_update())
+        return sum(delete_user(id) for id in ids.all())
 
 
 def _forget_attempts() -> int:

@@ -6,13 +6,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.domain import account_status, activity, one_time_tokens, passwords, sessions
-from authapp.domain.email_addresses import email_key, find_owner, parse_email
+from authapp.domain.email_addresses import email_key, find_account, find_owner, parse_email
 from authapp.domain.revoke_all import revoke_all
 from authapp.errors import Conflict, NotFound
 from authapp.models import (
@@ -47,7 +46,7 @@ def find(named: str) -> User:
     try:
         user = db.session.get(User, UUID(named))
     except ValueError:
-        user = find_owner(named)
+        user = find_account(named)
     if user is None:
         raise NotFound(f"no such account: {named[:80]!a}")
     return user
@@ -56,18 +55,18 @@ def find(named: str) -> User:
 def create(email: str) -> UUID:
     """Create an account, and email its owner a link to choose the password.
 
-    Raises InputRefused for an invalid address, and Conflict if it already has an account. Source:
-    ASVS 6.4.6, operators neither choose nor learn a password.
+    An invitation that has expired is replaced by creating the account again. Raises InputRefused
+    for an invalid address, and Conflict if it already has an account. Source: ASVS 6.4.6,
+    operators neither choose nor learn a password.
     """
     address = parse_email(email)
+    if find_owner(address) is not None:
+        raise Conflict(f"{address} already has an account")
     random_hash = passwords.hash_password(secrets.token_urlsafe(32))
     user = User(email=address, email_key=email_key(address), password_hash=random_hash)
     with transaction():
         db.session.add(user)
-        try:
-            db.session.flush()
-        except IntegrityError as error:
-            raise Conflict(f"{address} already has an account") from error
+        db.session.flush()
         activity.note(user.id, Activity.REGISTERED, None)
         _invite(user)
         return user.id

@@ -1,65 +1,76 @@
-"""Verifying an email address with an emailed link, or with the code in the same email."""
+"""Verifying an email address with an emailed link, or with the code in the same email.
+
+Every registration is handled alike, even if another account owns the address: it gets a link and a
+code too, but the email to that account's owner does not contain them.
+"""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from authapp import clock
+from sqlalchemy import select
+
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import activity, emailed_links, one_time_tokens, rate_limits
+from authapp.domain import activity, emailed_links, one_time_tokens, queued_requests, rate_limits
 from authapp.domain.client import Client
-from authapp.domain.email_addresses import email_key, find_owner, key_of
+from authapp.domain.email_addresses import email_key, find_owner, own_address
 from authapp.domain.emailed_links import Visitor
 from authapp.domain.rate_limits import Limit
-from authapp.errors import Conflict, NotFound, TokenInvalid
-from authapp.models import Activity, User, VerificationType, db
+from authapp.errors import NotFound, TokenInvalid, TooManyAttempts
+from authapp.models import Activity, User, VerificationRequest, VerificationType, db
 from authapp.models.transaction import transaction
+from authapp.security.opaque_tokens import digest
 from authapp.token_cache.records import VerificationTokenRecord
 
 PAUSE: Final = Limit("verify_email_pause", most=1, within=timedelta(seconds=30))
 RESENDS: Final = Limit("verify_email", most=5, within=timedelta(hours=1))
+BY_ADDRESS: Final = Limit("register_by_address", most=3, within=timedelta(hours=1))
+"""Emails to one address; clients that exceed it are not told."""
 
 TYPE: Final = VerificationType.EMAIL_VERIFICATION
 
 
-def send(user: User, *, browser: str | None) -> None:
-    """Add a link, and an email with the link and its code, to the caller's transaction.
+def ask(user_id: UUID, *, browser: str | None, client: Client) -> None:
+    """Add a request for an email to the caller's transaction; a worker sends it.
 
     `browser` is the secret of the browser in which the link needs no code.
     """
-    settings = current_settings()
-    lifetime = settings.accounts.email_verification_lifetime
-    value = one_time_tokens.issue(user, TYPE, target=user.email, lifetime=lifetime, browser=browser)
-    mail.enqueue(
-        "verify_email",
-        to=user.email,
-        user_id=user.id,
-        lifetime=lifetime,
-        link=f"{settings.deployment.public_url}/verify/email/{value}",
-        code=emailed_links.code_of(value),
-        expires_minutes=int(lifetime.total_seconds() // 60),
-        email=user.email,
+    db.session.add(
+        VerificationRequest(
+            user_id=user_id,
+            browser_digest=digest(browser.encode()) if browser else None,
+            address=client.address,
+            user_agent=client.user_agent,
+        )
     )
 
 
-def send_again(user_id: UUID, *, browser: str | None) -> None:
-    """Send another link, which revokes the earlier one.
+def send_again(user_id: UUID, *, browser: str | None, client: Client) -> None:
+    """Ask for another email, whose link and code replace the earlier ones.
 
-    Raises Conflict if the address is already verified, and TooManyAttempts.
+    Raises NotFound if the registration was deleted, and TooManyAttempts.
     """
-    if _require_user(user_id).email_verified_at is not None:
-        raise Conflict("the address is already verified")
     for limit in (PAUSE, RESENDS):
         rate_limits.spend(limit, str(user_id))
     with transaction():
-        send(_require_user(user_id), browser=browser)
+        if db.session.get(User, user_id) is None:
+            raise NotFound("no such registration")
+        ask(user_id, browser=browser, client=client)
+
+
+def answer_requests() -> int:
+    """Send the email for every request, and return how many there were."""
+    answered = 0
+    while (id := queued_requests.find_oldest(VerificationRequest)) is not None:
+        answered += _answer(id)
+    return answered
 
 
 def claim(value: str, visitor: Visitor, code: str, *, client: Client) -> UUID:
-    """Consume the link, mark the address as verified, and return its user's id.
+    """Consume the link, give the account its address, and return its user's id.
 
-    Raises TokenInvalid if the account's address has changed, and what `emailed_links.require` and
+    Raises Conflict if another account owns the address, and what `emailed_links.require` and
     `emailed_links.claim` raise.
     """
     link = emailed_links.require(value, TYPE, visitor, code)
@@ -68,34 +79,84 @@ def claim(value: str, visitor: Visitor, code: str, *, client: Client) -> UUID:
     return link.user_id
 
 
-def claim_by_code(visitor: Visitor, email: str, code: str, *, client: Client) -> UUID:
-    """Mark an address as verified by the code alone, in the browser that asked for it.
+def claim_by_code(user_id: UUID, visitor: Visitor, code: str, *, client: Client) -> None:
+    """Give an account its address by the code alone, in the browser that registered.
 
-    `email` is what the visitor typed; an unknown address looks like a wrong code. Raises
-    TokenInvalid, and what `emailed_links.require_by_code` and `emailed_links.claim` raise.
+    Raises Conflict if another account owns the address, and what `emailed_links.require_by_code`
+    and `emailed_links.claim` raise.
     """
-    user_id = visitor.user_id
-    if user_id is None:
-        owner = find_owner(email)
-        user_id = owner.id if owner else None
-    asked = emailed_links.find_asked(user_id, TYPE, visitor) if user_id else None
-    link = emailed_links.require_by_code(asked, visitor, code, sent_to=key_of(email) or "")
+    asked = emailed_links.find_asked(user_id, TYPE, visitor)
+    link = emailed_links.require_by_code(asked, visitor, code, sent_to=str(user_id))
     with transaction():
         _verify(link, client)
-    return link.user_id
+
+
+def _answer(id: UUID) -> bool:
+    """Answer a request, and return whether no other worker did."""
+    of_request = select(User.email).join(VerificationRequest).where(VerificationRequest.id == id)
+    address = db.session.scalar(of_request)
+    # Counted here and not in the request, whose time must not depend on it.
+    is_flooded = address is not None and _is_flooded(address)
+    with transaction():
+        asked = queued_requests.claim(VerificationRequest, id)
+        user = db.session.get(User, asked.user_id) if asked is not None else None
+        if user is not None:
+            _send(user, asked, is_flooded=is_flooded)
+    return asked is not None
+
+
+def _send(user: User, asked: Any, *, is_flooded: bool) -> None:
+    """Add a link, and the email for the address's owner, to the caller's transaction."""
+    lifetime = current_settings().accounts.email_verification_lifetime
+    value = one_time_tokens.issue(
+        user, TYPE, target=user.email, lifetime=lifetime, browser_digest=asked.browser_digest
+    )
+    owner = find_owner(user.email)
+    if is_flooded:
+        return
+    if owner is None:
+        _mail(user, value, lifetime)
+    else:
+        _notify(owner, Client(asked.address, asked.user_agent))
+
+
+def _is_flooded(address: str) -> bool:
+    try:
+        rate_limits.spend(BY_ADDRESS, email_key(address))
+    except TooManyAttempts:
+        return True
+    return False
+
+
+def _mail(user: User, value: str, lifetime: timedelta) -> None:
+    mail.enqueue(
+        "verify_email",
+        to=user.email,
+        user_id=user.id,
+        lifetime=lifetime,
+        link=f"{current_settings().deployment.public_url}/verify/email/{value}",
+        code=emailed_links.code_of(value),
+        expires_minutes=int(lifetime.total_seconds() // 60),
+        email=user.email,
+    )
+
+
+def _notify(owner: User, client: Client) -> None:
+    activity.note(owner.id, Activity.REGISTERED_AGAIN, client)
+    public_url = current_settings().deployment.public_url
+    mail.enqueue(
+        "address_exists",
+        to=owner.email,
+        user_id=owner.id,
+        sign_in_link=f"{public_url}/login",
+        reset_link=f"{public_url}/password/reset",
+    )
 
 
 def _verify(link: VerificationTokenRecord, client: Client) -> None:
     user = emailed_links.claim(link)
     if user.email_key != email_key(link.target):
         raise TokenInvalid("the account's address has changed")
-    user.email_verified_at = user.email_verified_at or clock.now()
+    own_address(user, user.email)
     one_time_tokens.void(user.id, TYPE)
     activity.note(user.id, Activity.EMAIL_VERIFIED, client)
-
-
-def _require_user(user_id: UUID) -> User:
-    user = db.session.get(User, user_id)
-    if user is None:
-        raise NotFound("no such account")
-    return user

@@ -50,22 +50,20 @@ def init_app(app: Application) -> None:
     )
     # No access rule: like static/, these files are the same for every visitor.
     app.register_blueprint(brand.blueprint)
-    for feature in (home, register, passwords, password_reset, login, freeze_account):
+    open_to_all = (home, register, verify_email, passwords, password_reset, login, freeze_account)
+    for feature in open_to_all:
         allow(app, feature.blueprint, Access.EVERYBODY)
-    allow(app, verify_email.blueprint, Access.EVERYBODY, send_again=Access.SIGNED_IN)
     by_link = {"confirm": Access.EVERYBODY, "claim": Access.EVERYBODY}
     allow(app, change_email.blueprint, Access.FRESH, claim_by_code=Access.SIGNED_IN, **by_link)
-    allow(app, change_password.blueprint, Access.VERIFIED)
-    for feature in (account, activity, confirm_password):
+    for feature in (account, activity, change_password, confirm_password, verify_phone):
         allow(app, feature.blueprint, Access.SIGNED_IN)
     # Users who decide to keep a closed account are not signed in.
     signed_in = {"show": Access.SIGNED_IN, "close": Access.SIGNED_IN}
     allow(app, delete_account.blueprint, Access.EVERYBODY, **signed_in)
     allow(app, download_data.blueprint, Access.FRESH)
     allow(app, sessions.blueprint, Access.FRESH)
-    allow(app, api_tokens.blueprint, Access.FRESH | Access.VERIFIED, show=Access.SIGNED_IN)
-    allow(app, verify_phone.blueprint, Access.VERIFIED)
-    allow(app, phone.blueprint, Access.FRESH | Access.VERIFIED)
+    allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
+    allow(app, phone.blueprint, Access.FRESH)
     app.jinja_env.globals.update(sections=account.SECTIONS, trail_to_here=account.trail_to_here)
     is_development = settings.deployment.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development

@@ -8,16 +8,11 @@ from flask import Blueprint, Flask, current_app, request
 
 
 class Access(Flag):
-    """Who may see a page; `FRESH | VERIFIED` requires both.
-
-    FRESH users have entered their password within PASSWORD_FRESHNESS. VERIFIED users have verified
-    their email address, if UNVERIFIED_MAY requires it.
-    """
+    """Who may see a page; FRESH users have entered their password within PASSWORD_FRESHNESS."""
 
     EVERYBODY = 0
     SIGNED_IN = 1
     FRESH = SIGNED_IN | 2
-    VERIFIED = SIGNED_IN | 4
 
 
 def init_app(app: Flask, *hooks: Callable[[], Any]) -> None:

@@ -8,18 +8,15 @@ from flask import (
     Flask,
     Response,
     after_this_request,
-    flash,
     g,
     redirect,
     request,
     url_for,
 )
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from authapp import clock
 from authapp.domain import known_devices, request_budget, sessions
-from authapp.domain.account_status import may_do_everything
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import TokenRefused
 from authapp.http.client import client
@@ -79,9 +76,6 @@ def login_required() -> BaseResponse | None:
         return None
     if g.identity is None:
         return redirect(url_for("login.show", next=current_page()), 303)
-    if Access.VERIFIED in needed and not may_do_everything(g.identity.user_id):
-        flash(_("Confirm your email address to continue."))
-        return redirect(url_for("verify_email.show"), 303)
     if Access.FRESH in needed and not is_fresh(g.identity):
         return redirect(url_for("confirm_password.show", next=current_page()), 303)
     return None

@@ -98,6 +98,14 @@ ADDRESS_TAKEN: Final = Explanation(
     _l("An email address can only be used by one account. Your address hasn't changed."),
 )
 
+ADDRESS_CONFIRMED_BEFORE: Final = Explanation(
+    _l("You already have an account"),
+    _l(
+        "This email address was confirmed with another link. Sign in with the password that you "
+        "chose then, or reset your password."
+    ),
+)
+
 RESET_LINK_VOID: Final = Explanation(
     _l("This link no longer works"),
     _l("Your password or email address was changed after this link was sent. Request a new one."),

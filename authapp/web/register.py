@@ -7,7 +7,7 @@ from authapp.config import current_settings
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.http.client import client
 from authapp.services import register as service
-from authapp.web import flows
+from authapp.web import verify_email
 from authapp.web.browser import browser_secret
 from authapp.web.forms import RegisterForm, refused_for_now, show_refusal
 
@@ -29,7 +29,7 @@ def submit() -> ResponseReturnValue:
     if not form.validate():
         return _render(form), 422
     try:
-        service.register(
+        user_id = service.register(
             form.email.data, form.password.data, client=client(), browser=browser_secret()
         )
     except InputRefused:
@@ -38,7 +38,7 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, _render)
-    flow = flows.start(flows.REGISTERED, form.email.data.strip())
+    flow = verify_email.start_flow(user_id, form.email.data.strip())
     return redirect(url_for("verify_email.show", flow=flow), 303)
 
 

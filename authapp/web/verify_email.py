@@ -1,58 +1,71 @@
 """Verifying an email address."""
 
+from uuid import UUID
+
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from authapp.errors import Conflict, InputRefused, TokenRefused, TokenUsed, TooManyAttempts
+from authapp.errors import (
+    Conflict,
+    InputRefused,
+    NotFound,
+    TokenRefused,
+    TokenUsed,
+    TooManyAttempts,
+)
 from authapp.http.client import client
-from authapp.services import account
 from authapp.services import verify_email as service
-from authapp.services.account import Account
 from authapp.services.open_link import open_link
 from authapp.web import flows, messages
 from authapp.web.browser import browser_secret, visitor
-from authapp.web.flows import Flow
+from authapp.web.flows import Flow, PageOutOfDate
 from authapp.web.forms import CodeForm, show_refusal
 
 blueprint = Blueprint("verify_email", __name__, url_prefix="/verify/email")
 
 
+def start_flow(user_id: UUID, email: str) -> str:
+    """Start the flow of a registration in this browser, and return its id."""
+    return flows.start(flows.REGISTERED, f"{user_id} {email}")
+
+
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Show the status of the verification, and a form for the code."""
-    shown = _account()
-    return _render_standing(CodeForm(), shown, _flow(shown))
+    """Show a form for the code of this browser's registration."""
+    if g.identity:
+        return redirect(url_for("account.show"))
+    return _render_sent(CodeForm(), flows.opened(flows.REGISTERED))
 
 
 @blueprint.post("")
 def send_again() -> ResponseReturnValue:
-    """Send another link to the signed-in user."""
+    """Send another email for this browser's registration."""
+    flow = _require_flow()
     try:
-        service.send_again(g.identity.user_id, browser=browser_secret())
-    except Conflict:
-        flash(_("Your email address is already confirmed."))
+        service.send_again(_user_id(flow), browser=browser_secret(), client=client())
+    except NotFound:
+        raise PageOutOfDate(url_for("register.show")) from None
     except TooManyAttempts as refusal:
         flash(_("We've just sent you an email.") + " " + messages.for_wait(refusal.retry_after))
     else:
         flash(_("Email sent."))
-    return redirect(url_for("verify_email.show"), 303)
+    return redirect(url_for("verify_email.show", flow=flow.id), 303)
 
 
 @blueprint.post("/code")
 def claim_by_code() -> ResponseReturnValue:
-    """Verify the address by the code, in the browser that requested it."""
-    form, shown = CodeForm(), _account()
-    flow = flows.require_named(_flow(shown), again=url_for("verify_email.show"))
+    """Verify the address by the code, in the browser that registered."""
+    form, flow = CodeForm(), _require_flow()
     if not form.validate():
-        return _render_standing(form, shown, flow), 422
+        return _render_sent(form, flow), 422
     try:
-        service.claim_by_code(visitor(), flow.subject, form.code.data, client=client())
-    except TokenRefused as refusal:
+        service.claim_by_code(_user_id(flow), visitor(), form.code.data, client=client())
+    except (TokenRefused, Conflict) as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
-        return _render_standing(form, shown, flow), 422
+        return _render_sent(form, flow), 422
     return render_template("verify_email/done.html")
 
 
@@ -74,7 +87,7 @@ def claim(value: str) -> ResponseReturnValue:
     form = CodeForm()
     try:
         service.claim(value, visitor(), form.code.data or "", client=client())
-    except TokenRefused as refusal:
+    except (TokenRefused, Conflict) as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
@@ -82,32 +95,29 @@ def claim(value: str) -> ResponseReturnValue:
     return render_template("verify_email/done.html")
 
 
-def _account() -> Account | None:
-    return account.get_account(g.identity.user_id) if g.identity else None
+def _require_flow() -> Flow:
+    return flows.require_named(flows.opened(flows.REGISTERED), again=url_for("verify_email.show"))
 
 
-def _flow(shown: Account | None) -> Flow | None:
-    """Return the flow whose subject is the address that received the code."""
-    if shown is None:
-        return flows.opened(flows.REGISTERED)
-    return flows.of_account(shown.id, "verify_email", shown.email)
+def _user_id(flow: Flow) -> UUID:
+    return UUID(flow.subject.partition(" ")[0])
 
 
-def _render_standing(form: CodeForm, shown: Account | None, flow: Flow | None) -> str:
-    if shown is None:
-        email = flow.subject if flow else None
-        return render_template("verify_email/sent.html", form=form, email=email, flow=flow)
-    return render_template("verify_email/show.html", form=form, account=shown, flow=flow)
+def _render_sent(form: CodeForm, flow: Flow | None) -> str:
+    email = flow.subject.partition(" ")[2] if flow else None
+    return render_template("verify_email/sent.html", form=form, email=email, flow=flow)
 
 
 def _render_elsewhere(form: CodeForm) -> str:
     return render_template("verify_email/elsewhere.html", form=form)
 
 
-def _refused(refusal: TokenRefused) -> ResponseReturnValue:
+def _refused(refusal: TokenRefused | Conflict) -> ResponseReturnValue:
+    if isinstance(refusal, Conflict):
+        text, status = messages.ADDRESS_CONFIRMED_BEFORE, 409
+    else:
+        text, status = messages.for_link(refusal), 410
     page = render_template(
-        "verify_email/refused.html",
-        text=messages.for_link(refusal),
-        was_used=isinstance(refusal, TokenUsed),
+        "verify_email/refused.html", text=text, was_used=isinstance(refusal, TokenUsed | Conflict)
     )
-    return page, 410
+    return page, status

@@ -15,7 +15,7 @@ from authapp.delivery import outbox
 from authapp.delivery.deliver import Outcome
 from authapp.delivery.sealing import Content, OpenMessage
 from authapp.models import OutboxMessage, User, db
-from authapp.services import purge, register
+from authapp.services import purge, register, verify_email
 from tests.delivery.messages import add, deliver, opened, stored
 from tests.support.accounts import HERE, PASSWORD
 from tests.support.mail import MailServer, hang_up
@@ -26,6 +26,7 @@ def test_a_message_arrives_once_in_text_and_html(
 ) -> None:
     with mailing_app.app_context():
         register.register("new@example.org", PASSWORD, client=HERE)
+        verify_email.answer_requests()
 
         assert deliver() == {Outcome.SENT: 1}
         assert deliver() == {}

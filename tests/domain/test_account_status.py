@@ -13,7 +13,6 @@ from authapp.domain.revoke_all import revoke_all
 from authapp.errors import (
     AccountDisabled,
     AccountFrozen,
-    AddressUnverified,
     CredentialsRefused,
     NotFound,
 )
@@ -79,20 +78,6 @@ def test_a_deleted_account_is_not_found(context: None, user: User) -> None:
 
     with pytest.raises(NotFound):
         account_status.lock(user.id)
-
-
-def test_an_unverified_account_gets_no_token_unless_the_setting_allows_it(
-    make_app: Callable[..., Flask], user: User
-) -> None:
-    wanted = {"name": "x", "scopes": [Scope.ACCOUNT_READ], "expires_at": None, "client": HERE}
-    with make_app().app_context():
-        db.session.get(User, user.id).email_verified_at = None
-        db.session.commit()
-        with pytest.raises(AddressUnverified):
-            api_tokens.create(user.id, **wanted)
-
-    with make_app(UNVERIFIED_MAY="everything").test_request_context():
-        assert api_tokens.create(user.id, **wanted)
 
 
 def test_revoke_all_ends_sessions_and_tokens(context: None, user: User) -> None:

@@ -34,8 +34,7 @@ def test_double_click_sends_nothing_twice(visit: Visit) -> None:
 
 
 def test_going_back_after_signing_in_redirects(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
 
     visit.page.go_back()
 
@@ -43,8 +42,7 @@ def test_going_back_after_signing_in_redirects(visit: Visit) -> None:
 
 
 def test_going_back_after_signing_out_shows_nothing_of_the_account(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     visit.leave_by(visit.page.get_by_role("button", name="Sign out"))
 
     visit.page.go_back()
@@ -63,8 +61,7 @@ def test_rejected_form_keeps_the_email_but_not_the_password(visit: Visit) -> Non
 
 
 def test_session_ended_in_another_tab_leads_to_sign_in(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     other = visit.page.context.new_page()
     other.goto(f"{visit.server}/account")
     visit.page.get_by_role("button", name="Sign out").click()
@@ -75,8 +72,7 @@ def test_session_ended_in_another_tab_leads_to_sign_in(visit: Visit) -> None:
 
 
 def test_form_of_an_ended_session_leads_to_sign_in(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     visit.open("/account/delete")
     visit.fill(password=PASSWORD)
     other = visit.page.context.new_page()

@@ -103,9 +103,7 @@ def test_every_page_is_accessible_small_and_steady(
         assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize(
-    "name", ["register-done", "account-unverified", "delete_account", "freeze_account"]
-)
+@pytest.mark.parametrize("name", ["register-done", "account", "delete_account", "freeze_account"])
 def test_longest_address_fits_the_narrowest_screen(
     live_server: str, new_page: Callable[..., Page], name: str
 ) -> None:

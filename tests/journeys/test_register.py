@@ -65,6 +65,9 @@ def test_registering_an_existing_address_looks_like_success(
 ) -> None:
     first, second = new_page(), new_page()
     register(first, live_server, "taken@example.org")
+    first.goto(link_in(newest_mail(live_server)))
+    first.get_by_role("button", name="Confirm email address").click()
+    expect(first.get_by_role("heading", name="Your email address is confirmed")).to_be_visible()
 
     register(second, live_server, "Taken@Example.org")
 

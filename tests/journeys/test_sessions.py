@@ -24,8 +24,7 @@ def test_signed_out_device_is_told_why(
 ) -> None:
     laptop = Visit(new_page(java_script_enabled=script), live_server, "visitor@example.org")
     phone = Visit(new_page(user_agent=PHONE), live_server, "visitor@example.org")
-    laptop.register()
-    laptop.sign_in()
+    laptop.enter_verified()
     phone.sign_in()
 
     laptop.page.get_by_role("main").get_by_role("link", name="Where you are signed in").click()
@@ -47,8 +46,7 @@ def test_two_tabs_that_refresh_at_once_both_stay_signed_in(
 ) -> None:
     """Ten times, both tabs reload at the same time with an expired access token."""
     visit = Visit(new_page(), live_server, "visitor@example.org")
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     tabs = [visit.page, visit.page.context.new_page()]
     tabs[1].goto(f"{live_server}/account")
     tokens = {refresh_token(visit)}

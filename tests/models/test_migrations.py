@@ -10,7 +10,9 @@ from flask import Flask
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from authapp.models import User, db
+from authapp.domain import activity
+from authapp.models import Activity, User, db
+from authapp.services.activity import list_recent as activity_of
 from tests.support.accounts import add_user
 
 
@@ -28,6 +30,18 @@ def test_migrations_go_down_and_up_again(app: Flask) -> None:
 
         flask_migrate.upgrade()
         assert set(db.metadata.tables) <= set(inspect(db.engine).get_table_names())
+
+
+def test_replacing_the_table_of_users_keeps_the_rows_that_refer_to_it(app: Flask) -> None:
+    with app.app_context():
+        user = add_user("a@example.org")
+        activity.note(user.id, Activity.REGISTERED, None)
+        db.session.commit()
+
+        flask_migrate.downgrade(revision="0020")
+        flask_migrate.upgrade()
+
+        assert [event.activity for event in activity_of(user.id)] == [Activity.REGISTERED]
 
 
 def test_times_are_aware_and_in_utc(app: Flask) -> None:
@@ -54,8 +68,10 @@ def test_a_naive_time_is_refused(app: Flask) -> None:
         db.session.rollback()
 
 
-def test_an_address_is_unique_whatever_its_case(client, app: Flask) -> None:
+def test_an_address_can_be_verified_by_one_account_only(app: Flask) -> None:
     with app.app_context():
+        waiting = {"email": "a@example.org", "email_key": "a@example.org", "password_hash": ""}
+        db.session.add_all([User(**waiting), User(**waiting)])
         add_user("a@example.org")
 
         with pytest.raises(IntegrityError):

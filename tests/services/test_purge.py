@@ -3,8 +3,8 @@
 import pytest
 
 from authapp.models import Token, TokenUse, User, db
-from authapp.services import api_tokens, purge
-from tests.support.accounts import HERE
+from authapp.services import api_tokens, purge, register, verify_email
+from tests.support.accounts import HERE, PASSWORD
 from tests.token_cache.rows import add_token
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -26,3 +26,17 @@ def test_tokens_are_purged_a_month_after_they_expire_or_are_revoked(user: User, 
 
     assert [token.id for token in db.session.query(Token)] == [for_ever]
     assert db.session.query(TokenUse).count() == 0
+
+
+def test_registrations_that_were_not_confirmed_for_a_month_are_purged(
+    user: User, move_time
+) -> None:
+    register.register("new@example.org", PASSWORD, client=HERE)
+    verify_email.answer_requests()
+    list(purge.purge())
+    assert len(db.session.scalars(db.select(User.id)).all()) == 2
+
+    with move_time(days=31):
+        list(purge.purge())
+
+    assert db.session.scalars(db.select(User.id)).all() == [user.id]

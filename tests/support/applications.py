@@ -6,7 +6,7 @@ from typing import Any, Final
 from flask import Flask
 
 from authapp.models import db
-from authapp.services import password_reset
+from authapp.services import password_reset, verify_email
 
 UNHURRIED: Final = {
     "CACHE_TIMEOUT": "2000",
@@ -52,13 +52,19 @@ def introduce_redis(app: Flask) -> None:
         trust.distrust()
 
 
+def answer_requests(app: Flask) -> None:
+    """Send the emails that were asked for, as a background worker does every second."""
+    with app.app_context():
+        verify_email.answer_requests()
+        password_reset.answer_requests()
+
+
 def work_before_each_request(app: Flask) -> None:
     """Do the work of a background worker before each request."""
     serve = app.wsgi_app
 
     def serve_after_work(environ: Any, start_response: Any) -> Any:
-        with app.app_context():
-            password_reset.answer_requests()
+        answer_requests(app)
         return serve(environ, start_response)
 
     app.wsgi_app = serve_after_work

@@ -62,6 +62,7 @@ def use_everything(app: Flask, client: FlaskClient) -> list[bytes]:
     post(client, "/register", email=EMAIL, password=PASSWORD)
     link = newest_verification_link(app)
     client.get(link)
+    post(client, link)
     sign_in(client, EMAIL)
     client.get("/account")
     with app.app_context():

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from authapp.models import User, db
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import is_signed_in, post, sign_in
+from tests.support.messages import newest_verification_link
 
 
 def test_a_closed_account_can_be_kept(app: Flask, client: FlaskClient, user: User) -> None:
@@ -90,10 +91,11 @@ def test_the_page_says_when_there_is_no_grace_period(
     assert asked.status_code == 422
 
 
-def test_the_data_is_a_download_that_is_not_cached(client: FlaskClient, user: User) -> None:
+def test_the_data_is_a_download_that_is_not_cached(app: Flask, client: FlaskClient) -> None:
     # The data includes what registering created: a link, a code, a browser.
     email = "new@example.org"
     post(client, "/register", email=email, password=PASSWORD)
+    post(client, newest_verification_link(app))
     sign_in(client, email)
 
     answer = post(client, "/account/data")

@@ -15,7 +15,7 @@ from authapp.domain.api_tokens import check
 from authapp.errors import TokenRevoked, TokenUsed
 from authapp.models import Activity, PasswordResetRequest, RevokeReason, Scope, User, db
 from authapp.services import activity, api_tokens, password_reset
-from tests.support.accounts import HERE, PASSWORD
+from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import is_signed_in, post, sign_in
 from tests.support.servers import RedisServer
 
@@ -199,7 +199,8 @@ def test_a_reset_voids_the_offer_to_keep_a_closed_account(
 def test_a_reset_leaves_another_account_signed_in(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
-    post(client, "/register", email="other@example.org", password=PASSWORD)
+    with app.app_context():
+        add_user("other@example.org")
     sign_in(client, "other@example.org")
     ask(app, client)
     client.get(newest_link(app))
@@ -302,7 +303,7 @@ def test_a_reset_verifies_the_address(app: Flask, client: FlaskClient) -> None:
 def test_a_reset_of_an_unverified_account_revokes_its_tokens(
     make_app: Callable[..., Flask], user: User, is_verified: bool
 ) -> None:
-    app = make_app(UNVERIFIED_MAY="everything")
+    app = make_app()
     with app.test_request_context():
         owner = db.session.get(User, user.id)
         owner.email_verified_at = clock.now() if is_verified else None
@@ -369,3 +370,16 @@ def test_without_redis_a_link_still_works_once(
 
     assert choose(client).status_code == 303
     assert client.get("/password/reset/new").status_code == 410
+
+
+def test_a_link_of_an_unverified_account_is_refused_once_another_owns_the_address(
+    app: Flask, client: FlaskClient
+) -> None:
+    post(client, "/register", email="new@example.org", password=PASSWORD)
+    ask(app, client, "new@example.org")
+    client.get(newest_link(app))
+    with app.app_context():
+        add_user("new@example.org")
+
+    assert choose(client).status_code == 410
+    assert post(client, "/login", email="new@example.org", password=PASSWORD).status_code == 303

@@ -3,12 +3,6 @@
 from tests.journeys.states.visit import Visit, state
 
 
-@state("account-unverified")
-def open_unverified_account(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
-
-
 @state("account")
 def open_account(visit: Visit) -> None:
     visit.verify()
@@ -17,15 +11,13 @@ def open_account(visit: Visit) -> None:
 
 @state("delete_account")
 def open_account_deletion(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     visit.open("/account/delete")
 
 
 @state("delete_account-refused")
 def delete_account_with_wrong_password(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     visit.open("/account/delete")
     visit.fill(password="not the password")
     visit.press("Delete account")
@@ -57,8 +49,7 @@ def show_account_closing_email(visit: Visit) -> None:
 
 @state("download_data")
 def open_data_download(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     visit.open("/account/data")
 
 

@@ -85,6 +85,6 @@ def show_email_changed_notice(visit: Visit) -> None:
 
 @state("mail-address_wanted")
 def request_email_change_to_taken_address(visit: Visit) -> None:
-    replace(visit, email=f"moved.{visit.email}").register()
+    replace(visit, email=f"moved.{visit.email}").verify()
     visit.page.context.clear_cookies()
     visit.ask_to_move().show_mail()

@@ -24,14 +24,13 @@ def sign_in_with_wrong_password_too_often(visit: Visit) -> None:
 
 @state("login-after-signing-out")
 def sign_out(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     visit.page.get_by_role("button", name="Sign out").click()
 
 
 @state("sessions")
 def list_two_sessions(visit: Visit) -> None:
-    visit.register()
+    visit.verify()
     for _ in range(2):
         visit.page.context.clear_cookies()
         visit.sign_in()
@@ -40,8 +39,7 @@ def list_two_sessions(visit: Visit) -> None:
 
 @state("login-after-being-signed-out")
 def return_after_remote_sign_out(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     elsewhere = visit.page.context.cookies()
     visit.page.context.clear_cookies()
     visit.sign_in()
@@ -54,8 +52,7 @@ def return_after_remote_sign_out(visit: Visit) -> None:
 
 @state("mail-new_device")
 def show_new_device_email(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     visit.page.context.clear_cookies()
     visit.sign_in()
     visit.show_mail()
@@ -63,8 +60,7 @@ def show_new_device_email(visit: Visit) -> None:
 
 def reuse_a_session(visit: Visit) -> None:
     """Return with a refresh token whose successor was already used."""
-    visit.register()
-    visit.sign_in()
+    visit.enter_verified()
     cookies = visit.page.context
     copied = [each for each in cookies.cookies() if each["name"] == "refresh_token"]
     for _ in range(2):

@@ -77,35 +77,17 @@ def open_invalid_verification_link(visit: Visit) -> None:
     visit.open("/verify/email/nonsense")
 
 
-@state("verify_email-signed-in")
-def open_email_verification_signed_in(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
-    visit.open("/verify/email")
-
-
 @state("verify_email-sent-again")
 def request_second_verification_email(visit: Visit) -> None:
     visit.register()
-    visit.sign_in()
-    visit.open("/verify/email")
     visit.press("Send a new email")
 
 
 @state("verify_email-sent-too-soon")
 def request_verification_emails_too_often(visit: Visit) -> None:
     visit.register()
-    visit.sign_in()
-    visit.open("/verify/email")
     visit.press("Send a new email")
     visit.press("Send a new email")
-
-
-@state("verify_email-wanted")
-def open_page_that_requires_verified_email(visit: Visit) -> None:
-    visit.register()
-    visit.sign_in()
-    visit.open("/password/change")
 
 
 @state("mail-verify_email")

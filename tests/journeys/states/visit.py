@@ -125,16 +125,14 @@ class Visit:
         self.press("Change password")
 
     def close_account(self) -> None:
-        self.register()
-        self.sign_in()
+        self.enter_verified()
         self.open("/account/delete")
         self.fill(password=PASSWORD)
         self.press("Delete account")
 
     def open_stale(self, path: str) -> None:
         """Open a page so long after signing in that it asks for the password again."""
-        self.register()
-        self.sign_in()
+        self.enter_verified()
         with travel(clock.now() + STALE):
             self.open(path)
 

@@ -1,0 +1,44 @@
+"""Requests that a worker answers, so that no response depends on whether an account exists."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+
+from authapp.models import PasswordResetRequest, VerificationRequest, db
+from authapp.models.base import table_of
+from authapp.models.transaction import release_connection
+
+Queue = type[PasswordResetRequest] | type[VerificationRequest]
+
+
+def is_waiting(queue: Queue) -> bool:
+    """Return whether a request waits: a DELETE would make SQLite's other writers wait."""
+    return find_oldest(queue) is not None
+
+
+def find_oldest(queue: Queue) -> UUID | None:
+    """Return the id of the request that has waited for longest; None if none waits."""
+    id: UUID | None = db.session.scalar(select(queue.id).order_by(queue.created_at).limit(1))
+    release_connection()
+    return id
+
+
+def claim_oldest(queue: Queue) -> Any:
+    """Claim the request that has waited for longest, like `claim`; skip those of other workers."""
+    waiting = select(queue.id).order_by(queue.created_at)
+    return claim(queue, waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery())
+
+
+def claim(queue: Queue, id: Any) -> Any:
+    """Delete a request in the caller's transaction, and return its columns.
+
+    Returns None if another worker was faster: no two of them answer the same request.
+    """
+    claimed = (
+        delete(queue)
+        .where(queue.id == id)
+        .returning(*table_of(queue).columns)
+        .execution_options(synchronize_session=False)
+    )
+    return db.session.execute(claimed).one_or_none()
