@@ -1,9 +1,10 @@
 """Limits on text messages: each costs money, and some pay the attacker who causes them."""
 
-import logging
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
+
+import structlog
 
 from authapp.config import current_settings
 from authapp.domain import rate_limits
@@ -23,7 +24,7 @@ _TO_NUMBER: Final = Limit("phone_texts_to_number", most=6, within=_DAY)
 _SITE_FACTOR: Final = 2
 """How many times as many texts as one client all clients in its /24 or /48 may request."""
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 def spend(user_id: UUID, number: str, *, client: Client) -> None:
@@ -43,7 +44,7 @@ def spend(user_id: UUID, number: str, *, client: Client) -> None:
         rate_limits.spend(per_country, country)
         rate_limits.spend(_budget("texts", settings.daily_budget), "all")
     except TooManyAttempts:
-        log.warning("a budget for text messages is used up: refused a message to %s", country)
+        log.warning("text_budget_used_up", country=country)
         raise
 
 

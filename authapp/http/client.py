@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+import structlog
 from flask import current_app, request
 
 from authapp.domain.client import UNKNOWN, Client, parse_address
@@ -14,6 +15,8 @@ _LONGEST_ADDRESS: Final = 80
 _LONGEST_USER_AGENT: Final = 400
 """Characters that the tables store."""
 
+log = structlog.get_logger(__name__)
+
 
 def client() -> Client:
     """Return the request's client, without control characters and cut to fit the tables."""
@@ -23,19 +26,15 @@ def client() -> Client:
 
 def client_address() -> str:
     """Return the client's network address, or UNKNOWN if the server or the proxy sends none."""
-    given = (request.environ.get("REMOTE_ADDR") or "")[:_LONGEST_ADDRESS]
-    address = parse_address(given)
+    given = request.environ.get("REMOTE_ADDR") or ""
+    address = parse_address(given[:_LONGEST_ADDRESS])
     if address is None:
-        _warn(given)
+        _warn_once()
     return address or UNKNOWN
 
 
-def _warn(given: str) -> None:
-    """Log the first unreadable address of this process; later ones are usually the same mistake."""
+def _warn_once() -> None:
+    """Log the first unreadable address of this process; later ones have the same cause."""
     if "unreadable_address" not in current_app.extensions:
-        current_app.extensions["unreadable_address"] = given
-        current_app.logger.warning(
-            "%a is not the IP address of a client: all clients without one share their limits; "
-            "make the proxy set X-Forwarded-For, and TRUSTED_PROXIES the number of proxies",
-            given,
-        )
+        current_app.extensions["unreadable_address"] = True
+        log.warning("client_address_unreadable")
