@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from authapp import clock
 from authapp.config import current_settings
@@ -75,6 +75,18 @@ def revoke_where(reason: RevokeReason, *conditions: ColumnElement[bool]) -> list
 def revoke_all(user_id: UUID, reason: RevokeReason) -> int:
     """Revoke all of a user's tokens, and return how many were active."""
     return len(revoke_where(reason, Token.user_id == user_id))
+
+
+def has_active(user_id: UUID) -> bool:
+    """Return whether a user has an active token, according to the caller's transaction."""
+    found = select(Token.id).where(is_active_token(user_id)).limit(1)
+    return db.session.scalar(found) is not None
+
+
+def is_active_token(user_id: UUID) -> ColumnElement[bool]:
+    """Return the condition that a token is one of a user's active ones."""
+    unexpired = or_(Token.expires_at.is_(None), Token.expires_at > clock.now())
+    return and_(Token.user_id == user_id, Token.revoked_at.is_(None), unexpired)
 
 
 def _refusal(value: str) -> Exception:

@@ -7,10 +7,10 @@ from typing import Final
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import activity, one_time_tokens, security_notices
+from authapp.domain import activity, api_tokens, one_time_tokens, security_notices
 from authapp.domain.client import Client
 from authapp.errors import InputRefused, Overloaded
-from authapp.models import Activity, User, VerificationType
+from authapp.models import Activity, RevokeReason, User, VerificationType
 from authapp.models.transaction import release_connection
 from authapp.security import passwords
 from authapp.security.hashing_queue import HashingQueue, QueueFull
@@ -69,6 +69,11 @@ def require_room() -> None:
         raise Overloaded from error
 
 
+def queue_lengths() -> tuple[int, int]:
+    """Return how many passwords are being hashed, and how many wait, in this process."""
+    return _queue.running, _queue.waiting
+
+
 @contextmanager
 def _slot() -> Iterator[None]:
     """Wait for a hashing slot without holding a database connection."""
@@ -84,18 +89,30 @@ def _slots() -> int:
     return current_settings().deployment.password_hashers
 
 
-def replace(user: User, password_hash: str, how: Activity, *, client: Client) -> None:
+def replace(
+    user: User, password_hash: str, how: Activity, *, revoke_tokens: bool, client: Client
+) -> None:
     """Set a new password in the caller's transaction, and notify its owner.
 
     Links that would change the password or the address, or cancel the account's deletion, are
-    revoked: someone who knew the former password may have requested them.
+    revoked: someone who knew the former password may have requested them. `revoke_tokens` revokes
+    the API tokens too, which that person may have created.
     """
     user.password_hash = password_hash
     user.password_changed_at = clock.now()
     for type in VOIDED_BY_A_NEW_PASSWORD:
         one_time_tokens.void(user.id, type)
+    had_tokens = api_tokens.has_active(user.id)
+    if revoke_tokens:
+        api_tokens.revoke_all(user.id, RevokeReason.PASSWORD_CHANGED)
     activity.note(user.id, how, client)
-    security_notices.send(user, "password_changed", client=client)
+    security_notices.send(
+        user,
+        "password_changed",
+        client=client,
+        had_tokens=had_tokens,
+        revoked_tokens=revoke_tokens,
+    )
 
 
 def _refusal(password: str, field: str, words: Sequence[str]) -> InputRefused | None:

@@ -36,6 +36,7 @@ class RevokeReason(StrEnum):
     LEAK_FOUND = "leak_found"  # found by one of our scans
     DISABLED = "disabled"  # with its owner's account
     FROZEN = "frozen"  # with its owner's account
+    PASSWORD_CHANGED = "password_changed"  # with its owner's password
     ACCOUNT_CLOSED = "account_closed"  # before its owner's account is deleted
     ADDRESS_PROVEN = "address_proven"  # created before the account's email address was verified
     EXPIRED = "expired"

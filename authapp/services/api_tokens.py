@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, select
 
 from authapp import clock
 from authapp.config import current_settings
@@ -21,7 +21,7 @@ from authapp.domain.api_token_rules import (
     require_within,
     written,
 )
-from authapp.domain.api_tokens import revoke_where
+from authapp.domain.api_tokens import is_active_token, revoke_where
 from authapp.domain.client import Client
 from authapp.errors import Conflict, LimitReached, NotFound
 from authapp.models import Activity, RevokeReason, Scope, Token, TokenUse, User, db
@@ -102,7 +102,7 @@ def rename(user_id: UUID, id: UUID, name: str) -> None:
     """Rename a token; raises InputRefused or NotFound."""
     parsed_name = parse_name(name)
     with transaction():
-        if not update_where(Token, *_active(user_id), Token.id == id, name=parsed_name):
+        if not update_where(Token, is_active_token(user_id), Token.id == id, name=parsed_name):
             raise NotFound("no such token")
 
 
@@ -128,7 +128,7 @@ def rotate(
         owner = require_active(user_id)
         replaced = update_where(
             Token,
-            *_active(user_id),
+            is_active_token(user_id),
             Token.id == id,
             Token.replaced_by.is_(None),
             replaced_by=new_id,
@@ -146,7 +146,7 @@ def revoke(user_id: UUID, id: UUID, *, client: Client) -> None:
     """Revoke a token, effective from its next use; raises NotFound if it is not active."""
     token = get_token(user_id, id)
     with transaction():
-        if not revoke_where(RevokeReason.REVOKED, *_active(user_id), Token.id == id):
+        if not revoke_where(RevokeReason.REVOKED, is_active_token(user_id), Token.id == id):
             raise NotFound("no such token")
         activity.note(user_id, Activity.API_TOKEN_REVOKED, client, name=token.name)
 
@@ -165,7 +165,7 @@ def _id_for(user_id: UUID, key: str) -> UUID:
 def _require_room(owner: User, id: UUID) -> None:
     if db.session.get(Token, id) is not None:
         raise Conflict("this token was already created")
-    counted = select(func.count()).where(*_active(owner.id), Token.replaced_by.is_(None))
+    counted = select(func.count()).where(is_active_token(owner.id), Token.replaced_by.is_(None))
     if (db.session.scalar(counted) or 0) >= MOST:
         raise LimitReached(MOST)
 
@@ -178,9 +178,3 @@ def _issue(owner: User, token: Token, client: Client) -> NewToken:
     db.session.add(token)
     security_notices.send(owner, "api_token_made", client=client, name=token.name)
     return NewToken(token.id, value)
-
-
-def _active(user_id: UUID) -> tuple[ColumnElement[bool], ...]:
-    """Return SQL conditions for a user's active tokens."""
-    unexpired = or_(Token.expires_at.is_(None), Token.expires_at > clock.now())
-    return Token.user_id == user_id, Token.revoked_at.is_(None), unexpired

@@ -11,13 +11,19 @@ from authapp.services.confirm_password import require_password, require_unchange
 
 
 def change_password(
-    identity: Identity, current: str, new: str, *, end_others: bool, client: Client
+    identity: Identity,
+    current: str,
+    new: str,
+    *,
+    end_others: bool,
+    revoke_tokens: bool,
+    client: Client,
 ) -> SignedIn:
     """Change the password, and return the tokens of a new session (ASVS 7.2.4).
 
-    `end_others` ends all other sessions. Raises InputRefused for an unacceptable new password,
-    CredentialsRefused or TooManyAttempts for the current one, and TokenRevoked if the session has
-    ended in the meantime.
+    `end_others` ends all other sessions, and `revoke_tokens` revokes all API tokens. Raises
+    InputRefused for an unacceptable new password, CredentialsRefused or TooManyAttempts for the
+    current one, and TokenRevoked if the session has ended in the meantime.
     """
     if new == current:
         raise InputRefused("new_password", "unchanged")
@@ -28,7 +34,9 @@ def change_password(
     signer = signing_keys.signer()
     with transaction():
         user = require_unchanged(identity.user_id, password_hash)
-        passwords.replace(user, hashed, Activity.PASSWORD_CHANGED, client=client)
+        passwords.replace(
+            user, hashed, Activity.PASSWORD_CHANGED, revoke_tokens=revoke_tokens, client=client
+        )
         replaced = db.session.get(RefreshToken, identity.session_id)
         if replaced is None or not sessions.end(replaced.id, identity.user_id, EndReason.REPLACED):
             raise TokenRevoked(EndReason.SIGNED_OUT)

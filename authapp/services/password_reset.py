@@ -83,11 +83,13 @@ def check(value: str) -> VerificationTokenRecord:
     return record
 
 
-def reset(link: VerificationTokenRecord, new_password: str, *, client: Client) -> UUID:
+def reset(
+    link: VerificationTokenRecord, new_password: str, *, revoke_tokens: bool, client: Client
+) -> UUID:
     """Consume the link, set the password, end every session, and return the user's id.
 
-    `link` comes from `check`. API tokens stay active, unless the account's address had never been
-    verified when they were created.
+    `link` comes from `check`. `revoke_tokens` revokes all API tokens, too. Those of an account
+    whose address was never verified are always revoked: their creator may be someone else.
 
     Raises InputRefused for an unacceptable password, which does not consume the link; TokenInvalid
     if the account is disabled, or its address has changed or belongs to another account; and what
@@ -100,7 +102,10 @@ def reset(link: VerificationTokenRecord, new_password: str, *, client: Client) -
         one_time_tokens.claim(link)
         # A frozen account is usable again once it has a new password.
         user.frozen_at = None
-        passwords.replace(user, hashed, Activity.PASSWORD_RESET, client=client)
+        revoke_tokens |= user.email_verified_at is None
+        passwords.replace(
+            user, hashed, Activity.PASSWORD_RESET, revoke_tokens=revoke_tokens, client=client
+        )
         sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         sign_in_limits.forgive_strangers(user.email)
         if user.email_verified_at is None:

@@ -8,21 +8,22 @@ from wtforms import BooleanField
 from authapp.config import current_settings
 from authapp.errors import CredentialsRefused, InputRefused
 from authapp.http.client import client
-from authapp.services import account
+from authapp.services import account, api_tokens
 from authapp.services import change_password as service
 from authapp.web import authn
 from authapp.web.catalogue import lazy_gettext as _l
-from authapp.web.forms import Form, password_field, show_refusal
+from authapp.web.forms import Form, password_field, revoke_tokens_field, show_refusal
 
 blueprint = Blueprint("change_password", __name__, url_prefix="/password/change")
 
 
 class ChangePasswordForm(Form):
-    """The current password, a new one, and whether to sign out other devices."""
+    """The current password, a new one, and what else should lose access."""
 
     current_password = password_field("current-password", "next", _l("Current password"))
     new_password = password_field("new-password", label=_l("New password"))
     end_others = BooleanField(_l("Sign out all other devices"), default=True)
+    revoke_tokens = revoke_tokens_field()
 
 
 @blueprint.get("")
@@ -43,6 +44,7 @@ def submit() -> ResponseReturnValue:
             form.current_password.data,
             form.new_password.data,
             end_others=form.end_others.data,
+            revoke_tokens=form.revoke_tokens.data,
             client=client(),
         )
     except CredentialsRefused:
@@ -64,4 +66,5 @@ def _render(form: ChangePasswordForm) -> str:
         form=form,
         account=account.get_account(g.identity.user_id),
         least=current_settings().accounts.password_min_length,
+        tokens=api_tokens.list_tokens(g.identity.user_id),
     )

@@ -55,6 +55,11 @@ def password_field(autocomplete: str, enter: str = "go", label: LazyString | Non
     )
 
 
+def revoke_tokens_field() -> Field:
+    """Return a checkbox, selected at first, that revokes API tokens along with a password."""
+    return BooleanField(_l("Revoke all API tokens"), default=True)
+
+
 def code_field() -> Field:
     """Return a field for a six-digit code, which may be pasted with spaces."""
     return StringField(

@@ -8,13 +8,13 @@ from flask.typing import ResponseReturnValue
 from authapp.config import current_settings
 from authapp.errors import InputRefused, TokenRefused, TokenRevoked, TokenUsed
 from authapp.http.client import client
-from authapp.services import account
+from authapp.services import account, api_tokens
 from authapp.services import password_reset as service
 from authapp.token_cache.records import VerificationTokenRecord
 from authapp.web import authn, flows, messages
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
-from authapp.web.forms import Form, email_field, password_field, show_refusal
+from authapp.web.forms import Form, email_field, password_field, revoke_tokens_field, show_refusal
 
 blueprint = Blueprint("password_reset", __name__, url_prefix="/password/reset")
 
@@ -30,9 +30,10 @@ class AskForm(Form):
 
 
 class ChooseForm(Form):
-    """A new password."""
+    """A new password, and whether to revoke API tokens."""
 
     new_password = password_field("new-password", label=_l("New password"))
+    revoke_tokens = revoke_tokens_field()
 
 
 @blueprint.get("")
@@ -98,7 +99,12 @@ def reset() -> ResponseReturnValue:
         link = service.check(opened.subject)
         if not form.validate():
             return _render(form, link, opened), 422
-        user_id = service.reset(link, form.new_password.data, client=client())
+        user_id = service.reset(
+            link,
+            form.new_password.data,
+            revoke_tokens=form.revoke_tokens.data,
+            client=client(),
+        )
     except TokenRefused as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
@@ -121,7 +127,12 @@ def done() -> ResponseReturnValue:
 def _render(form: ChooseForm, link: VerificationTokenRecord, opened: Flow) -> str:
     least = current_settings().accounts.password_min_length
     return render_template(
-        "password_reset/choose.html", form=form, email=link.target, least=least, flow=opened
+        "password_reset/choose.html",
+        form=form,
+        email=link.target,
+        least=least,
+        flow=opened,
+        tokens=api_tokens.list_tokens(link.user_id),
     )
 
 

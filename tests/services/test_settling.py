@@ -113,7 +113,7 @@ def _reset(who: Person) -> None:
     password_reset.request(who.user.email, client=HERE)
     password_reset.answer_requests()
     link = password_reset.check(who.link(VerificationType.PASSWORD_RESET))
-    password_reset.reset(link, NEW_PASSWORD, client=HERE)
+    password_reset.reset(link, NEW_PASSWORD, revoke_tokens=True, client=HERE)
 
 
 def _verify_email(who: Person) -> None:
@@ -195,7 +195,7 @@ WALKS: dict[str, Callable[[Person], Any]] = {
         who.token_value, RevokeReason.LEAK_FOUND
     ),
     "change the password": lambda who: change_password.change_password(
-        who.identity, PASSWORD, NEW_PASSWORD, end_others=True, client=HERE
+        who.identity, PASSWORD, NEW_PASSWORD, end_others=True, revoke_tokens=True, client=HERE
     ),
     "confirm the password": lambda who: confirm_password.confirm_password(
         who.identity, PASSWORD, client=HERE

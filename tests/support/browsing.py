@@ -21,7 +21,8 @@ def post(client: FlaskClient, path: str, page: str | None = None, **fields: str)
 
 def hidden(html: str) -> dict[str, str]:
     """Return the hidden fields of a page's forms, which every submission needs."""
-    found = dict(re.findall(r'name="(csrf_token|flow)"[^>]*value="([^"]+)"', html))
+    inputs = "".join(re.findall(r'<input[^>]*type="hidden"[^>]*>', html))
+    found = dict(re.findall(r'name="(csrf_token|flow|revoke_tokens)"[^>]*value="([^"]+)"', inputs))
     assert "csrf_token" in found, "the page has no form"
     return found
 

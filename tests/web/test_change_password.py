@@ -1,5 +1,6 @@
 """Changing the password, which requires the current one."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -7,17 +8,26 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp.delivery import outbox
-from authapp.models import Activity, User
-from authapp.services import activity, password_reset
+from authapp.domain.api_tokens import check
+from authapp.errors import TokenRevoked
+from authapp.models import Activity, RevokeReason, Scope, User
+from authapp.services import activity, api_tokens, password_reset
 from authapp.services.confirm_password import GUESSES
-from tests.support.accounts import PASSWORD
-from tests.support.browsing import cookie, is_signed_in, post, sign_in
+from tests.support.accounts import HERE, PASSWORD
+from tests.support.browsing import cookie, hidden, is_signed_in, post, sign_in
 
 NEW = "five entirely different words here"
 
 
 def change(client: FlaskClient, current: str = PASSWORD, new: str = NEW, **fields: str):
     return post(client, "/password/change", current_password=current, new_password=new, **fields)
+
+
+def add_token(app: Flask, user: User, name: str = "backup") -> str:
+    with app.app_context():
+        return api_tokens.create(
+            user.id, name=name, scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE
+        ).value
 
 
 def test_the_new_password_signs_in_and_the_old_one_does_not(
@@ -125,3 +135,53 @@ def test_submitting_twice_does_no_harm(client: FlaskClient, user: User) -> None:
 
     assert change(client).status_code == 422
     assert is_signed_in(client)
+
+
+def test_the_page_offers_to_revoke_api_tokens_by_name(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    assert "API token" not in client.get("/password/change").get_data(as_text=True)
+    add_token(app, user, name="Nightly backup")
+
+    page = client.get("/password/change").get_data(as_text=True)
+
+    assert re.search(r'<input[^>]*checked[^>]*id="revoke_tokens"', page)
+    assert "Nightly backup" in page
+
+
+@pytest.mark.parametrize(("fields", "works"), [({"revoke_tokens": "y"}, False), ({}, True)])
+def test_api_tokens_are_revoked_unless_the_user_keeps_them(
+    app: Flask, client: FlaskClient, user: User, fields: dict[str, str], works: bool
+) -> None:
+    sign_in(client)
+    value = add_token(app, user)
+
+    change(client, **fields)
+
+    with app.app_context():
+        body = outbox.list_recent()[0].body
+        assert ("Your API tokens still work." in body) is works
+        assert ("Your API tokens were revoked." in body) is not works
+        if works:
+            assert check(value)
+        else:
+            with pytest.raises(TokenRevoked) as refusal:
+                check(value)
+            assert refusal.value.reason == RevokeReason.PASSWORD_CHANGED
+
+
+def test_a_token_created_after_the_page_was_opened_is_revoked(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    fields = hidden(client.get("/password/change").get_data(as_text=True))
+    value = add_token(app, user)
+
+    client.post(
+        "/password/change",
+        data={**fields, "current_password": PASSWORD, "new_password": NEW},
+    )
+
+    with app.app_context(), pytest.raises(TokenRevoked):
+        check(value)

@@ -13,7 +13,7 @@ from authapp import clock
 from authapp.delivery import outbox
 from authapp.domain.api_tokens import check
 from authapp.errors import TokenRevoked, TokenUsed
-from authapp.models import Activity, PasswordResetRequest, RevokeReason, Scope, User, db
+from authapp.models import Activity, PasswordResetRequest, RevokeReason, User, db
 from authapp.services import activity, api_tokens, password_reset
 from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import is_signed_in, post, sign_in
@@ -40,8 +40,8 @@ def newest_link(app: Flask) -> str:
     return found[1]
 
 
-def choose(client: FlaskClient, password: str = NEW):
-    return post(client, "/password/reset/new", new_password=password)
+def choose(client: FlaskClient, password: str = NEW, **fields: str):
+    return post(client, "/password/reset/new", new_password=password, **fields)
 
 
 def test_a_link_sets_a_password_once(app: Flask, client: FlaskClient, user: User) -> None:
@@ -259,7 +259,9 @@ def test_one_of_two_concurrent_resets_succeeds(app: Flask, client: FlaskClient, 
     def reset(password: str) -> bool:
         with app.test_request_context():
             try:
-                password_reset.reset(password_reset.check(value), password, client=HERE)
+                password_reset.reset(
+                    password_reset.check(value), password, revoke_tokens=True, client=HERE
+                )
             except TokenUsed:
                 return False
             return True
@@ -300,29 +302,32 @@ def test_a_reset_verifies_the_address(app: Flask, client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("is_verified", [False, True])
-def test_a_reset_of_an_unverified_account_revokes_its_tokens(
-    make_app: Callable[..., Flask], user: User, is_verified: bool
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_reset_revokes_api_tokens_unless_a_verified_owner_keeps_them(
+    make_app: Callable[..., Flask], user: User, is_verified: bool, keeps: bool
 ) -> None:
     app = make_app()
     with app.test_request_context():
+        token = api_tokens.create(
+            user.id, name="Nightly backup", scopes=["account:read"], expires_at=None, client=HERE
+        )
         owner = db.session.get(User, user.id)
         owner.email_verified_at = clock.now() if is_verified else None
-        token = api_tokens.create(
-            user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE
-        )
+        db.session.commit()
 
     client = app.test_client()
     ask(app, client)
     client.get(newest_link(app))
-    choose(client)
+    assert "Nightly backup" in client.get("/password/reset/new").get_data(as_text=True)
+    choose(client, **({} if keeps else {"revoke_tokens": "y"}))
 
     with app.app_context():
-        if is_verified:
+        if is_verified and keeps:
             assert check(token.value).user_id == user.id
         else:
             with pytest.raises(TokenRevoked) as refusal:
                 check(token.value)
-            assert refusal.value.reason == RevokeReason.ADDRESS_PROVEN
+            assert refusal.value.reason == RevokeReason.PASSWORD_CHANGED
 
 
 def test_mails_to_one_address_are_limited_silently(

@@ -122,12 +122,14 @@ class Ending:
 
 
 def reset_password(ending: Ending) -> None:
-    password_reset.reset(password_reset.check(ending.link), NEW_PASSWORD, client=HERE)
+    password_reset.reset(
+        password_reset.check(ending.link), NEW_PASSWORD, revoke_tokens=False, client=HERE
+    )
 
 
 def replace_password(ending: Ending) -> None:
     change_password.change_password(
-        ending.other, PASSWORD, NEW_PASSWORD, end_others=True, client=HERE
+        ending.other, PASSWORD, NEW_PASSWORD, end_others=True, revoke_tokens=False, client=HERE
     )
 
 

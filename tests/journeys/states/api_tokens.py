@@ -7,11 +7,7 @@ def _with_token(visit: Visit, name: str = "Nightly backup") -> None:
     """Sign in and create a token, which is shown."""
     visit.verify()
     visit.sign_in()
-    visit.open("/account/tokens/new")
-    visit.fill(name=name)
-    visit.page.get_by_label("View your signed-in devices").check()
-    visit.page.get_by_label("View your API tokens").check()
-    visit.press("Create token")
+    visit.create_token(name)
 
 
 def _with_listed_token(visit: Visit, link: str) -> None:

@@ -84,6 +84,14 @@ def open_password_change(visit: Visit) -> None:
     visit.open("/password/change")
 
 
+@state("change_password-tokens")
+def open_password_change_with_tokens(visit: Visit) -> None:
+    visit.verify()
+    visit.sign_in()
+    visit.create_token()
+    visit.open("/password/change")
+
+
 @state("change_password-refused")
 def change_password_with_wrong_current_one(visit: Visit) -> None:
     visit.verify()

@@ -124,6 +124,13 @@ class Visit:
         self.fill(new_password=password)
         self.press("Change password")
 
+    def create_token(self, name: str = "Nightly backup") -> None:
+        self.open("/account/tokens/new")
+        self.fill(name=name)
+        self.page.get_by_label("View your signed-in devices").check()
+        self.page.get_by_label("View your API tokens").check()
+        self.press("Create token")
+
     def close_account(self) -> None:
         self.enter_verified()
         self.open("/account/delete")
