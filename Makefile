@@ -11,7 +11,7 @@ PROXY := $(VENV)/.proxy-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve flask test test-redis bench bench-cache torture check format browser proxy clean
+.PHONY: help run serve flask test test-redis bench bench-cache drill torture check format browser proxy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bench: $(DEVELOPMENT) ## Compare authapp with other libraries (ARGS="--quick", "
 
 bench-cache: $(DEVELOPMENT) ## Measure what the token cache costs and saves
 	$(BIN)/python -m tests.bench.cache
+
+drill: $(DEVELOPMENT) ## Freeze, kill and restart servers under traffic (ARGS="--quick", "--only Redis")
+	$(BIN)/python -m tests.drill $(ARGS)
 
 torture: $(DEVELOPMENT) ## Race processes for SECONDS on a Redis that is frozen and killed
 	SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -q tests/token_cache/torture.py $(ARGS)

@@ -37,6 +37,7 @@ class Serving:
     workers: int
     threads: int
     body_seconds: int
+    start_seconds: int
     stop_seconds: int
 
     @classmethod
@@ -48,6 +49,7 @@ class Serving:
             workers=_whole(environ, "SERVE_WORKERS", max(2, os.cpu_count() or 1), most=256),
             threads=_whole(environ, "SERVE_THREADS", 8, most=256),
             body_seconds=_whole(environ, "SERVE_BODY_TIMEOUT", 15, most=600),
+            start_seconds=_whole(environ, "SERVE_START_TIMEOUT", 10, most=600),
             stop_seconds=_whole(environ, "SERVE_STOP_TIMEOUT", 30, most=1_800),
         )
 
@@ -127,6 +129,8 @@ def server(serving: Serving, target: str) -> MPServer:
         backpressure=_BACKLOG,
         http1_settings=HTTP1Settings(header_read_timeout=_KEEP_ALIVE_SECONDS * 1000),
         respawn_failed_workers=True,
+        # On SIGHUP, a worker is stopped this long after the one that replaces it was started.
+        respawn_interval=serving.start_seconds,
         workers_kill_timeout=serving.stop_seconds,
         log_level=LogLevels.info,
         # Paths can contain secrets; the proxy in front writes the access log.

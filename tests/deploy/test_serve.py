@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from itertools import product
 
-import psutil
 import pytest
 from flask import Flask
 
@@ -224,26 +223,15 @@ def test_a_stopping_worker_writes_its_pending_token_uses(
 
 
 def test_a_killed_worker_is_replaced(server: AppServer) -> None:
-    workers = serving_processes(server)
+    workers = server.workers()
 
     workers[0].kill()
 
     wait_until(
-        lambda: set(serving_processes(server)) - set(workers),
+        lambda: set(server.workers()) - set(workers),
         "no worker takes its place",
         seconds=READY_SECONDS,
     )
-
-
-def serving_processes(server: AppServer) -> list[psutil.Process]:
-    return [each for each in psutil.Process(server.process.pid).children() if is_serving(each)]
-
-
-def is_serving(process: psutil.Process) -> bool:
-    try:
-        return "spawn_main" in " ".join(process.cmdline())
-    except psutil.NoSuchProcess:  # It was killed; its parent may not have noticed yet.
-        return False
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,10 @@ class AppServer:
         except OSError:
             return False
 
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes that handle requests."""
+        return [each for each in psutil.Process(self.process.pid).children() if _is_worker(each)]
+
     def get(self, path: str, **cookies: str) -> http.client.HTTPResponse:
         """Request a page with these cookies, over a new connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_SECONDS)
@@ -192,6 +196,13 @@ class AppServer:
     def close(self) -> None:
         self.process.terminate()
         self.process.wait()
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # It was killed; its parent may not have noticed yet.
+        return False
 
 
 class PostgresServer:

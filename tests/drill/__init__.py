@@ -1,0 +1,1 @@
+"""Real faults under traffic, one after another: `make drill`."""
