@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement
 
 from authapp import clock
 from authapp.config import current_settings
@@ -211,11 +211,10 @@ def prove_again(session_id: UUID, *, client: Client) -> RefreshTokenRecord:
 
 def read_committed(session_id: UUID) -> RefreshTokenRecord:
     """Return a session's row, active or not; raises TokenInvalid if it was deleted."""
-    found = select(*REFRESH_TOKEN.columns()).where(RefreshToken.id == session_id)
-    row = db.session.execute(found).mappings().one_or_none()
+    row = db.session.execute(*REFRESH_TOKEN.selecting([session_id])).one_or_none()
     if row is None:
         raise TokenInvalid("the session does not exist")
-    return REFRESH_TOKEN.from_row(dict(row))
+    return REFRESH_TOKEN.from_row(row)
 
 
 def end(session_id: UUID, user_id: UUID, reason: EndReason) -> int:

@@ -87,14 +87,16 @@ def load(database: CacheDatabase, entries: Sequence[CachedEntry]) -> dict[Cached
     Raises Unavailable.
     """
     loaded: dict[CachedEntry, Any] = {}
-    rows = [entry for entry in entries if isinstance(entry, RowEntry)]
-    for name in dict.fromkeys(entry.kind.name for entry in rows):
-        group = [entry for entry in rows if entry.kind.name == name]
-        found = database.load(group[0].kind, [entry.id for entry in group])
-        loaded.update({entry: found.get(entry.id) for entry in group})
+    groups: dict[str, list[RowEntry]] = {}
     for entry in entries:
-        if isinstance(entry, ListEntry):
+        if isinstance(entry, RowEntry):
+            groups.setdefault(entry.kind.name, []).append(entry)
+        else:
             loaded[entry] = database.list_ids(entry.kind, entry.owner)
+    if groups:
+        wanted = [(group[0].kind, [each.id for each in group]) for group in groups.values()]
+        found = database.load(wanted)
+        loaded.update({each: found.get(each.key) for group in groups.values() for each in group})
     return loaded
 
 

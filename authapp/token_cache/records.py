@@ -1,12 +1,13 @@
 """What a cache read returns: one frozen record per model, and how each kind is cached."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, or_
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, or_, select
 
 from authapp import clock
 from authapp.models import JWTKey, KeyState, RefreshToken, Token, VerificationToken
@@ -104,11 +105,29 @@ class Kind(Generic[R]):
     listed: Callable[[datetime], ColumnElement[bool]]
     owner_columns: tuple[str, ...]
 
-    def from_row(self, row: Mapping[str, Any]) -> R:
-        return self.record(**{field.name: row[field.name] for field in fields(self.record)})
+    def from_row(self, row: Sequence[Any]) -> R:
+        """Return the record of a row that has the values of `columns`, in that order."""
+        return self.record(*row)
 
     def columns(self) -> list[ColumnElement[Any]]:
         return [self.table.c[field.name] for field in fields(self.record)]
+
+    def selecting(self, ids: Collection[UUID]) -> tuple[Select[Any], dict[str, Any]]:
+        """Return the statement that reads the rows with these ids, and its parameters.
+
+        SQLAlchemy takes longer to build a statement than to run it, so both are built once.
+        """
+        if len(ids) == 1:
+            return self._one_row, {"id": next(iter(ids))}
+        return self._rows, {"ids": list(ids)}
+
+    @cached_property
+    def _one_row(self) -> Select[Any]:
+        return select(*self.columns()).where(self.table.c.id == bindparam("id"))
+
+    @cached_property
+    def _rows(self) -> Select[Any]:
+        return select(*self.columns()).where(self.table.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def is_unexpired(record: Record) -> bool:

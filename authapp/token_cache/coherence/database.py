@@ -5,12 +5,14 @@ number of loaders limits how many requests query the database at once when Redis
 available.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    Connection,
     Engine,
     Select,
     create_engine,
@@ -29,7 +31,7 @@ from authapp.models import CacheJournal, CacheState, CacheTombstone
 from authapp.models.base import OUTAGES, engine_options, prepare_engine, table_of
 from authapp.models.database_slots import DatabaseSlots, SlottedPool
 from authapp.token_cache.coherence.tombstones import Tombstone
-from authapp.token_cache.records import Kind, R
+from authapp.token_cache.records import Kind, R, Record
 
 REPLAY_BATCH: Final = 500
 # SQLite allows one writer: a request that is writing must not wait here for itself.
@@ -72,21 +74,24 @@ class CacheDatabase:
         self._loaders.dispose()
         self.housekeeping.dispose()
 
-    def load(self, kind: Kind[R], ids: Sequence[UUID]) -> dict[UUID, R]:
-        """Return the committed rows with these ids, as records.
+    def load(self, wanted: Sequence[tuple[Kind[Any], Sequence[UUID]]]) -> dict[str, Record]:
+        """Return the committed rows with these ids of each kind, as records by their keys.
 
         Raises Unavailable if the database does not respond or no connection is free in time.
         """
-        if not ids:
-            return {}
-        rows = self._rows(select(*kind.columns()).where(kind.table.c.id.in_(ids)))
-        return {row["id"]: kind.from_row(row) for row in rows}
+        with self._loader() as connection:
+            return {
+                kind.key(row.id): kind.from_row(row)
+                for kind, ids in wanted
+                for row in connection.execute(*kind.selecting(ids))
+            }
 
     def list_ids(self, kind: Kind[R], owner: Sequence[Any]) -> list[UUID]:
         """Return the ids that belong in an owner's list, oldest first."""
         listed = _owned_ids(kind, owner).where(kind.listed(clock.now()))
-        rows = self._rows(listed.order_by(kind.table.c.created_at, kind.table.c.id))
-        return [row["id"] for row in rows]
+        with self._loader() as connection:
+            ordered = listed.order_by(kind.table.c.created_at, kind.table.c.id)
+            return list(connection.scalars(ordered))
 
     def state(self) -> State:
         """Return the epoch, the servers that it belongs to, and whether the journal has entries."""
@@ -116,7 +121,8 @@ class CacheDatabase:
 
     def ids_of(self, kind: Kind[R], owner: Sequence[Any]) -> list[UUID]:
         """Return the ids of all of an owner's rows, including those that are no longer listed."""
-        return [row["id"] for row in self._rows(_owned_ids(kind, owner))]
+        with self._loader() as connection:
+            return list(connection.scalars(_owned_ids(kind, owner)))
 
     def journal_depth(self) -> int:
         """Return the number of entries in the journal."""
@@ -151,10 +157,11 @@ class CacheDatabase:
             deletion = delete(_tombstones).where(_tombstones.c.id.in_(expired.limit(most)))
             return connection.execute(deletion).rowcount
 
-    def _rows(self, statement: Any) -> Sequence[Any]:
+    @contextmanager
+    def _loader(self) -> Iterator[Connection]:
         try:
             with self._loaders.connect() as connection:
-                return connection.execute(statement).mappings().all()
+                yield connection
         except OUTAGES as error:
             raise Unavailable from error
 

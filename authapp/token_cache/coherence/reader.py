@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -14,6 +15,7 @@ from authapp import clock
 from authapp.errors import Unavailable
 from authapp.token_cache.coherence.database import CacheDatabase
 from authapp.token_cache.coherence.local_tier import LocalTier
+from authapp.token_cache.coherence.shared_loads import SharedLoads
 from authapp.token_cache.coherence.steps import CoherentRedisCache, Look, new_id
 from authapp.token_cache.coherence.trust import Ticket
 from authapp.token_cache.counters import Counters, Event
@@ -39,8 +41,8 @@ class Reader:
     ) -> None:
         self._backend = backend
         self._local = local
-        self._database = database
         self._counters = counters
+        self._loads = SharedLoads(partial(load, database))
         self._load_seconds = 0.001
 
     def read(self, entries: Sequence[CachedEntry]) -> list[Any]:
@@ -148,7 +150,7 @@ class Reader:
         if not entries:
             return {}
         began = time.monotonic()
-        loaded = load(self._database, entries)
+        loaded = self._loads.load(entries)
         self._load_seconds += (time.monotonic() - began - self._load_seconds) / 16
         for entry, value in loaded.items():
             self._counters.count(Event.DATABASE, entry.kind.name)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 from flask import current_app
-from sqlalchemy import event, select
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -130,11 +130,10 @@ def _committed_values(session: Session, changes: set[ChangedRow]) -> Values:
         kind = KINDS[table]
         of_kind = [change for change in changes if change.table == table]
         ids = {change.id for change in of_kind if change.id is not None}
-        rows = session.execute(select(*kind.columns()).where(kind.table.c.id.in_(ids))).mappings()
         values.update(dict.fromkeys(kind.key(id) for id in ids))
-        for row in rows:
-            entry = RowEntry(kind, row["id"])
-            values[entry.key] = (entry, kind.from_row(dict(row)))
+        for row in session.connection().execute(*kind.selecting(ids)):
+            entry = RowEntry(kind, row.id)
+            values[entry.key] = (entry, kind.from_row(row))
         values.update(dict.fromkeys(ListEntry(kind, change.owner).key for change in of_kind))
     return values
 
