@@ -17,6 +17,7 @@ from authapp.delivery.failures import Refused
 from authapp.delivery.sealing import Content, OpenMessage
 from authapp.delivery.smtp import Mailer
 from authapp.models import Channel, OutboxMessage
+from authapp.security.domain_names import ascii_address
 
 mailer = Mailer()
 
@@ -73,7 +74,7 @@ def _as_mail(message: OpenMessage) -> Message:
     mail = Message(
         subject=message.subject,
         sender=formataddr(sender),
-        recipients=[message.recipient],
+        recipients=[ascii_address(message.recipient)],
         body=message.body,
         html=message.html,
         reply_to=_reply_to(),
@@ -89,7 +90,7 @@ def _sender() -> tuple[str, str]:
     """Return the sender's name and address; the name is APP_NAME unless the setting has another."""
     settings = current_settings()
     name, address = parseaddr(settings.mail.default_sender)
-    return name or settings.brand.app_name, address
+    return name or settings.brand.app_name, ascii_address(address)
 
 
 def _reply_to() -> str | None:

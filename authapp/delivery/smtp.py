@@ -18,6 +18,7 @@ from flask import Flask, current_app
 from authapp.config import Settings, current_settings
 from authapp.delivery.failures import DeliveryFailed, Refused, ServerUnavailable
 from authapp.errors import ConfigError
+from authapp.security.domain_names import ascii_domain
 
 _SERVICE_NOT_AVAILABLE = 421
 # RFC 5321 section 4.5.3.1.10: treated as temporary, despite its first digit.
@@ -125,7 +126,7 @@ def _own_name() -> str:
     try:
         return f"[{ip_address(host)}]"
     except ValueError:
-        return host.encode("idna").decode()
+        return ascii_domain(host)
 
 
 def _failure(code: int, reply: Any) -> DeliveryFailed:

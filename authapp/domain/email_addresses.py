@@ -1,6 +1,7 @@
 """Email addresses: which are accepted, and which are the same."""
 
 from typing import Final
+from unicodedata import normalize
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
@@ -9,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.errors import Conflict, InputRefused
 from authapp.models import User, db
+from authapp.security.domain_names import ascii_domain
 
 MAX_CHARACTERS: Final = 254
 """RFC 5321 section 4.5.3.1.3, without the angle brackets."""
@@ -30,8 +32,17 @@ def parse_email(raw: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """Return the form that all spellings of an address share; accounts are unique by it."""
-    return email.casefold()
+    """Return the form that all spellings of an address share; accounts are unique by it.
+
+    Letters that only look or sound alike stay different: the mail of `straße.de` does not go to
+    `strasse.de`. A domain that does not exist has a key too, so that attempts can be counted.
+    """
+    local, at, domain = email.rpartition("@")
+    try:
+        domain = ascii_domain(domain)
+    except UnicodeError:
+        domain = domain.lower()
+    return f"{normalize('NFC', local.lower())}{at}{domain}"
 
 
 def key_of(typed: str) -> str | None:

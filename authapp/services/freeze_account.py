@@ -7,7 +7,7 @@ from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.domain import account_status, activity, one_time_tokens
 from authapp.domain.client import Client
-from authapp.domain.email_addresses import email_key
+from authapp.domain.email_addresses import email_key, key_of
 from authapp.domain.restore_email import restore_email
 from authapp.domain.revoke_all import revoke_all
 from authapp.errors import Conflict, InputRefused
@@ -32,7 +32,7 @@ def freeze(link: VerificationTokenRecord, email: str, *, client: Client) -> UUID
     restored. Raises InputRefused for any other address, which does not consume the link, and
     what `one_time_tokens.claim` raises.
     """
-    if email_key(email.strip()) != email_key(link.target):
+    if key_of(email) != email_key(link.target):
         raise InputRefused("email", "not_the_recipient")
     with transaction():
         user = account_status.lock(link.user_id)

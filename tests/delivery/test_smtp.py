@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import idna
 import pytest
 from flask import Flask
 
@@ -275,6 +276,23 @@ def test_a_message_to_an_unencodable_address_dies_at_once(mailing_app: Flask) ->
         assert deliver() == {Outcome.DEAD: 1}
 
         assert "cannot be sent as an email" in (stored(message).last_error or "")
+
+
+@pytest.mark.parametrize("domain", ["straße.example", "βόλος.example", "例え.example"])
+def test_mail_goes_to_the_domain_of_the_address_and_not_to_a_similar_one(
+    make_app: Callable[..., Flask], mail_server: MailServer, domain: str
+) -> None:
+    ascii_form = idna.encode(domain).decode()
+    sent_to: list[str] = []
+    mail_server.on_recipient = lambda recipient: sent_to.append(recipient) or "250 known"
+    sender = f"no-reply@{domain}"
+    with make_app(**mail_settings(mail_server.port, MAIL_DEFAULT_SENDER=sender)).app_context():
+        add(recipient=f"somebody@{domain}")
+
+        assert deliver() == {Outcome.SENT: 1}
+
+    assert sent_to == [f"somebody@{ascii_form}"]
+    assert ascii_form in mail_server.messages[0]["From"]
 
 
 def test_a_line_break_adds_no_header(mailing_app: Flask, mail_server: MailServer) -> None:

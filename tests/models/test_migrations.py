@@ -11,6 +11,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from authapp.domain import activity
+from authapp.domain.email_addresses import find_owner
 from authapp.models import Activity, User, db
 from authapp.services.activity import list_recent as activity_of
 from tests.support.accounts import add_user
@@ -30,6 +31,39 @@ def test_migrations_go_down_and_up_again(app: Flask) -> None:
 
         flask_migrate.upgrade()
         assert set(db.metadata.tables) <= set(inspect(db.engine).get_table_names())
+
+
+def test_email_keys_are_rewritten_in_both_directions(app: Flask) -> None:
+    emails = ["Name@example.org", "u@straße.example", "u@bücher.example"]
+    with app.app_context():
+        ids = {add_user(email).id: email for email in emails}
+
+        flask_migrate.downgrade(revision="0021")
+        assert stored_keys() == {"name@example.org", "u@strasse.example", "u@bücher.example"}
+
+        flask_migrate.upgrade()
+        assert {find_owner(email).id: email for email in emails} == ids
+
+
+def test_email_keys_are_not_rewritten_if_two_accounts_would_share_one(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    emails = ["u@straße.example", "u@strasse.example"]
+    with app.app_context():
+        ids = [add_user(email).id for email in emails]
+        keys = stored_keys()
+
+        with pytest.raises(SystemExit):
+            flask_migrate.downgrade(revision="0021")
+
+        assert "would have the same email address" in caplog.text
+        assert all(id.hex in caplog.text.replace("-", "") for id in ids)
+        assert stored_keys() == keys
+
+
+def stored_keys() -> set[str]:
+    db.session.rollback()
+    return set(db.session.execute(text("SELECT email_key FROM users")).scalars())
 
 
 def test_replacing_the_table_of_users_keeps_the_rows_that_refer_to_it(app: Flask) -> None:

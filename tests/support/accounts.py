@@ -6,6 +6,7 @@ from uuid import UUID
 from authapp import clock
 from authapp.domain import sessions, signing_keys
 from authapp.domain.client import Client
+from authapp.domain.email_addresses import email_key
 from authapp.domain.sessions import SignedIn
 from authapp.models import User, db
 from authapp.models.transaction import transaction
@@ -19,7 +20,7 @@ def add_user(email: str) -> User:
     """Create a verified account whose password is PASSWORD."""
     user = User(
         email=email,
-        email_key=email,
+        email_key=email_key(email),
         email_verified_at=clock.now(),
         password_hash=hash_password(PASSWORD),
     )

@@ -17,7 +17,7 @@ from authapp.services import users
 from authapp.services.verify_email import BY_ADDRESS
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.applications import answer_requests
-from tests.support.browsing import hidden, post, without_form_tokens
+from tests.support.browsing import hidden, post, sign_in, without_form_tokens
 from tests.support.costs import measured
 
 CHOSEN = "a password that the visitor chose"
@@ -31,6 +31,30 @@ def test_all_errors_are_reported_at_once(client: FlaskClient) -> None:
 
     assert "Enter an email address in the format" in page
     assert "Use at least 15 characters." in page
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_owners_of_similar_domains_have_separate_accounts(app: Flask) -> None:
+    addresses = ["u@straße.example", "u@strasse.example"]
+    with app.app_context():
+        for address in addresses:
+            add_user(address)
+
+    for address in addresses:
+        client = app.test_client()
+        sign_in(client, address)
+        assert f" {address}\n" in client.get("/account").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "typed", ["name@bücher.example", "NAME@BÜCHER.EXAMPLE", "name@xn--bcher-kva.example"]
+)
+def test_an_address_in_any_spelling_signs_in(app: Flask, client: FlaskClient, typed: str) -> None:
+    with app.app_context():
+        add_user("Name@bücher.example")
+
+    sign_in(client, typed)
 
 
 def test_mails_to_one_address_are_limited_silently(app: Flask, user: User) -> None:
