@@ -6,6 +6,7 @@ from authapp.cli.cache import cache_group
 from authapp.cli.config import config_group
 from authapp.cli.keys import keys_group
 from authapp.cli.outbox import outbox_group
+from authapp.cli.security import security_group
 from authapp.cli.tokens import tokens_group
 from authapp.cli.users import users_group
 
@@ -19,5 +20,6 @@ def init_app(app: Flask) -> None:
         tokens_group,
         users_group,
         outbox_group,
+        security_group,
     ):
         app.cli.add_command(group)

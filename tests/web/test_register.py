@@ -141,7 +141,9 @@ def step_of(answer: TestResponse, email: str, statements: list[str]) -> Step:
     for varying in (r'(name="flow" value=")\w+', r"(\?flow=)\w+", r"()\d+ (?=seconds)"):
         body = re.sub(varying, r"\1", body)
     headers = [
-        (name, re.sub(r"(flow=|session=)[^;]+", r"\1", value)) for name, value in answer.headers
+        (name, re.sub(r"(flow=|session=)[^;]+", r"\1", value))
+        for name, value in answer.headers
+        if name != "X-Request-ID"
     ]
     return Step(answer.status_code, headers, body, statements)
 
@@ -154,7 +156,10 @@ def test_nothing_shows_whether_an_address_is_in_use(
     use(state, known)
 
     for one, other in zip(walk(app, known), walk(app, unknown), strict=True):
-        assert one == other
+        assert one.status == other.status
+        assert one.headers == other.headers
+        assert one.body == other.body
+        assert one.statements == other.statements
 
 
 def test_the_request_looks_for_no_account(app: Flask, client: FlaskClient) -> None:

@@ -1,0 +1,89 @@
+"""`flask security`: measure what a deployment reveals to strangers."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from authapp.cli.group import OneLineGroup
+from authapp.services import enumeration
+from authapp.services.enumeration import REQUESTS, STATES, Comparison, NotMeasured
+
+security_group = OneLineGroup("security", help="Measure what a deployment reveals.")
+
+RISK: Final = 0.01
+"""The probability that a run reports a difference in time where there is none."""
+
+_ROW: Final = "{:16}{:12}{:>10}{:>10}{:>7}{:>10}  {}"
+
+
+class CouldNotMeasure(click.ClickException):
+    """Nothing is known about the deployment."""
+
+    exit_code = 2
+
+
+@security_group.command("enumeration")
+@click.argument("url")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice(STATES),
+    multiple=True,
+    help="Measure only this state; can be repeated.  [default: all]",
+)
+@click.option("--rounds", type=click.IntRange(1, 1000), default=30, show_default=True)
+@click.option("--ignore-time", is_flag=True, help="Compare only what the answers contain.")
+@click.option(
+    "--domain",
+    default="example.com",
+    show_default=True,
+    help="Domain of the sample addresses; the deployment may send emails to them.",
+)
+def enumeration_command(
+    url: str, states: tuple[str, ...], rounds: int, ignore_time: bool, domain: str
+) -> None:
+    """Measure whether the deployment at URL reveals which addresses have accounts.
+
+    Creates sample accounts in the database, does what a stranger can do with their addresses, and
+    deletes them. Each request is compared with the same request about an address without an
+    account: status, headers, cookies, body and time.
+
+    Exits with 1 if there is a difference, and with 2 if it could not measure.
+    """
+    chosen = list(dict.fromkeys(states or STATES))
+    # Many comparisons have some small p-values by chance (Bonferroni's correction).
+    significance = 0.0 if ignore_time else RISK / (len(chosen) * len(REQUESTS))
+    try:
+        enumeration.require_rounds(rounds, significance)
+        with click.progressbar(length=rounds + 1, label="Measuring") as progress:
+            compared = enumeration.measure(
+                url,
+                states=chosen,
+                rounds=rounds,
+                domain=domain,
+                on_round=lambda: progress.update(1),
+            )
+    except NotMeasured as error:
+        raise CouldNotMeasure(str(error)) from error
+    _print(compared, significance)
+    revealing = sum(bool(each.differences(significance)) for each in compared)
+    if revealing:
+        raise click.ClickException(f"{revealing} of {len(compared)} comparisons show a difference")
+    click.echo(f"\nNo difference in {len(compared)} comparisons of {rounds} addresses each.")
+
+
+def _print(compared: Sequence[Comparison], significance: float) -> None:
+    click.echo(_ROW.format("request", "state", "ms", "absent", "AUC", "p", "difference"))
+    for each in compared:
+        click.echo(
+            _ROW.format(
+                each.request,
+                each.state,
+                f"{each.milliseconds:.1f}",
+                f"{each.milliseconds_absent:.1f}",
+                f"{each.time.auc:.2f}",
+                f"{each.time.p:.2g}",
+                ", ".join(each.differences(significance)) or "none",
+            )
+        )

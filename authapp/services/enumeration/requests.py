@@ -1,0 +1,37 @@
+"""The requests that anyone can send about an address, as a visitor sends them one after another."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Final
+
+from authapp.services.enumeration.visitor import Answer, Visitor
+
+REQUESTS: Final = (
+    "register",
+    "code page",
+    "sign in",
+    "API sign-in",
+    "enter code",
+    "send again",
+    "reset password",
+)
+
+
+def send_all(visitor: Visitor, email: str) -> Iterator[tuple[str, Answer]]:
+    """Send every request, and yield its name and the answer.
+
+    The password is the one that the visitor has just chosen for the address. It differs for each
+    visitor, because one password for many accounts is limited.
+    """
+    credentials = {"email": email, "password": secrets.token_urlsafe(24)}
+    registered = visitor.submit("/register", visitor.get("/register"), **credentials)
+    yield "register", registered
+    page = visitor.get(dict(registered.headers).get("location", "/verify/email"))
+    yield "code page", page
+    yield "sign in", visitor.submit("/login", visitor.get("/login"), **credentials)
+    yield "API sign-in", visitor.post_json("/api/v1/login", json.dumps(credentials))
+    yield "enter code", visitor.submit("/verify/email/code", page, code="000000")
+    yield "send again", visitor.submit("/verify/email", page)
+    asked = visitor.submit("/password/reset", visitor.get("/password/reset"), email=email)
+    yield "reset password", asked

@@ -1,0 +1,138 @@
+"""`flask security enumeration` measures a served application, and finds what it reveals."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import pbkdf2_hmac
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from flask import Flask
+
+from authapp.domain.email_addresses import find_owner
+from authapp.models import OutboxMessage, PasswordResetRequest, User, db
+from authapp.services.enumeration.requests import REQUESTS
+from authapp.services.enumeration.samples import STATES
+from tests.support.servers import free_port, serving
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+Spoil = Callable[[list[tuple[str, str]]], list[tuple[str, str]]]
+"""Does something while a request about an account is answered, and returns the headers."""
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app(TRUSTED_PROXIES="1")
+
+
+@contextmanager
+def revealing(app: Flask, spoil: Spoil) -> Iterator[None]:
+    """Make the registration of an address that has an account differ."""
+    serve = app.wsgi_app
+
+    def spoiled(environ: dict[str, Any], start_response: Any) -> Any:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = BytesIO(body)
+        email = parse_qs(body.decode()).get("email", [""])[0]
+        with app.app_context():
+            is_known = environ["PATH_INFO"] == "/register" and find_owner(email) is not None
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, spoil(headers) if is_known else headers, *rest)
+
+        return serve(environ, start)
+
+    app.wsgi_app = spoiled
+    yield
+    app.wsgi_app = serve
+
+
+def measure(app: Flask, url: str, *options: str) -> tuple[int, str]:
+    ended = app.test_cli_runner().invoke(args=["security", "enumeration", url, *options])
+    assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+    return ended.exit_code, ended.output
+
+
+def test_nothing_reveals_whether_an_address_has_an_account(app: Flask) -> None:
+    with serving(app) as port:
+        code, output = measure(app, f"http://127.0.0.1:{port}", "--rounds", "2", "--ignore-time")
+
+    assert code == 0, output
+    assert f"No difference in {len(STATES) * len(REQUESTS)} comparisons" in output
+    with app.app_context():
+        for model in (User, OutboxMessage, PasswordResetRequest):
+            assert db.session.scalars(db.select(model)).all() == []
+
+
+def test_a_longer_time_is_found(app: Flask) -> None:
+    def work(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        pbkdf2_hmac("sha256", b"more", b"work", 300_000)
+        return headers
+
+    with serving(app) as port, revealing(app, work):
+        code, output = measure(
+            app, f"http://127.0.0.1:{port}", "--rounds", "8", "--state", "existing"
+        )
+
+    assert code == 1, output
+    assert re.search(r"^register +existing .* time$", output, re.MULTILINE), output
+
+
+@pytest.mark.parametrize(
+    ("added", "part"), [(("X-Account", "yes"), "headers"), (("Set-Cookie", "a=b"), "cookies")]
+)
+def test_a_different_answer_is_found(app: Flask, added: tuple[str, str], part: str) -> None:
+    with serving(app) as port, revealing(app, lambda headers: [*headers, added]):
+        code, output = measure(
+            app,
+            f"http://127.0.0.1:{port}",
+            *("--rounds", "1", "--state", "existing", "--state", "unverified", "--ignore-time"),
+        )
+
+    assert code == 1
+    assert re.search(rf"^register +existing .* {part}$", output, re.MULTILINE), output
+    assert re.search(r"^register +unverified .* none$", output, re.MULTILINE), output
+
+
+def test_too_few_rounds_are_refused(app: Flask) -> None:
+    code, output = measure(app, "http://127.0.0.1:1", "--rounds", "5")
+
+    assert code == 2
+    assert "too few" in output
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "127.0.0.1:{port}"])
+def test_a_deployment_that_does_not_answer_is_not_measured(app: Flask, url: str) -> None:
+    code, output = measure(app, url.format(port=free_port()))
+
+    assert code == 2
+    assert "No difference" not in output
+
+
+def test_a_deployment_with_another_database_is_not_measured(
+    app: Flask, make_app: Callable[..., Flask], sqlite_template: str
+) -> None:
+    other = make_app(DATABASE_URL=f"sqlite:///{sqlite_template}", REDIS_URL="")
+
+    with serving(other) as port:
+        code, output = measure(app, f"http://127.0.0.1:{port}")
+
+    assert code == 2
+    assert "settings of the deployment" in output
+
+
+def test_a_deployment_that_limits_the_visitors_is_not_measured(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app(TRUSTED_PROXIES="0")
+
+    with serving(app) as port:
+        code, output = measure(
+            app, f"http://127.0.0.1:{port}", "--rounds", "30", "--state", "existing"
+        )
+
+    assert code == 2
+    assert "TRUSTED_PROXIES" in output
