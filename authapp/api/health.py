@@ -1,16 +1,22 @@
 """`/healthz` and `/readyz`: whether the process is alive, and whether it can serve requests."""
 
-from typing import Final
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any, Final
 
-from flask import Blueprint, Response, jsonify
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from flask import Blueprint, Response, current_app, jsonify
 
-from authapp.models import db
+from authapp.services.readiness import ReadinessCheck
 
 blueprint = Blueprint("health", __name__)
 
 _ALIVE: Final = b'{"status":"ok"}\n'
+_RETRY_AFTER_SECONDS: Final = 5
+
+
+@blueprint.record
+def _add_check(state: Any) -> None:
+    state.app.extensions["readiness"] = ReadinessCheck()
 
 
 @blueprint.get("/healthz")
@@ -20,10 +26,11 @@ def healthz() -> Response:
 
 
 @blueprint.get("/readyz")
-def readyz() -> tuple[Response, int]:
-    """Report whether the database answers; without the cache, requests are only slower."""
-    try:
-        db.session.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        return jsonify(status="the database is not available"), 503
-    return jsonify(status="ok"), 200
+def readyz() -> Response:
+    """Report the state of the database, Redis and the signing keys; 503 if requests would fail."""
+    found = current_app.extensions["readiness"].result()
+    response = jsonify(status="ok" if found.is_ready else "not ready", **asdict(found))
+    if not found.is_ready:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    return response

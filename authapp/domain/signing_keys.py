@@ -40,6 +40,14 @@ def signer() -> Signer:
     return Signer(key.kid, key.algorithm, key_encryption.private_half(key.kid))
 
 
+def require_usable() -> None:
+    """Raise Unavailable unless this process can sign with the active key, and with the next one."""
+    signer()
+    for key in published():
+        if key.state == KeyState.NEXT:
+            key_encryption.private_half(key.kid)
+
+
 def published() -> list[JWTKeyRecord]:
     """Return the keys whose public halves are published, for other programs to verify with."""
     return token_cache.get_active_jwt_keys()

@@ -14,6 +14,8 @@ from authapp.config.redis_url import RedisURL
 from authapp.token_cache.redis.connection import connect
 
 SCAN_BATCH: Final = 1000
+REFUSED: Final = "refused"
+"""Begins the message of RedisUnavailable if Redis answered with an error."""
 
 _FAILURES: Final = (
     RedisError,
@@ -183,5 +185,5 @@ def _translated_errors() -> Iterator[None]:
 
 
 def _in_one_line(error: Exception) -> str:
-    kind = "refused" if isinstance(error, ResponseError) else type(error).__name__
+    kind = REFUSED if isinstance(error, ResponseError) else type(error).__name__
     return f"{kind}: {error}".splitlines()[0][:200]

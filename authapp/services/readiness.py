@@ -1,0 +1,111 @@
+"""Whether this process can serve requests, and if not, what is missing."""
+
+import threading
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from authapp import clock
+from authapp.domain import signing_keys
+from authapp.errors import Unavailable
+from authapp.models import CacheState, db
+from authapp.models.base import OUTAGES, table_of
+from authapp.token_cache import token_cache
+
+OK: Final = "ok"
+UNAVAILABLE: Final = "unavailable"
+READ_ONLY: Final = "read-only"
+FULL: Final = "full"
+UNKNOWN: Final = "unknown"
+UNUSABLE: Final = "cannot be decrypted"
+
+CHECK_AFTER: Final = timedelta(seconds=5)
+"""How long a result is returned again, because a check writes to the database."""
+
+# The codes of PostgreSQL and the names of SQLite.
+_REASONS: Final = {
+    "25006": READ_ONLY,
+    "SQLITE_READONLY": READ_ONLY,
+    "53100": FULL,
+    "SQLITE_FULL": FULL,
+}
+_state = table_of(CacheState)
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """The state of what a process needs. Without Redis, requests are only slower."""
+
+    database: str
+    redis: str
+    signing_keys: str
+
+    @property
+    def is_ready(self) -> bool:
+        return self.database == OK and self.signing_keys in (OK, UNKNOWN)
+
+
+class ReadinessCheck:
+    """Checks at most every CHECK_AFTER, one thread at a time, and remembers the result."""
+
+    def __init__(self) -> None:
+        self._checking = threading.Lock()
+        self._began = self._ended = clock.now() - CHECK_AFTER
+        self._last = Readiness(UNAVAILABLE, UNKNOWN, UNKNOWN)
+
+    def result(self) -> Readiness:
+        """Return the current state, or the last one while another thread checks again."""
+        now = clock.now()
+        if now >= self._ended + CHECK_AFTER:
+            if self._checking.acquire(blocking=False):
+                return self._check(now)
+            if now >= self._began + CHECK_AFTER:
+                return replace(self._last, database=UNAVAILABLE)
+        return self._last
+
+    def _check(self, now: datetime) -> Readiness:
+        """Check, and release the lock."""
+        try:
+            self._began = now
+            self._last = check()
+            self._ended = clock.now()
+            return self._last
+        finally:
+            self._checking.release()
+
+
+def check() -> Readiness:
+    """Return the state of the database, Redis and the signing keys."""
+    database = _database()
+    keys = _signing_keys() if database == OK else UNKNOWN
+    return Readiness(database, token_cache.redis_state(), keys)
+
+
+def _database() -> str:
+    """Return whether the database accepts a change."""
+    try:
+        with db.engine.begin() as connection:
+            connection.execute(update(_state).values(epoch=_state.c.epoch))
+    except SQLAlchemyError as error:
+        return _REASONS.get(_code(error), UNAVAILABLE)
+    return OK
+
+
+def _code(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    found = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    return str(found)
+
+
+def _signing_keys() -> str:
+    """Return whether this process can sign with the active key and with the next one."""
+    try:
+        signing_keys.require_usable()
+    except Unavailable:
+        return UNUSABLE
+    except OUTAGES:
+        return UNKNOWN
+    return OK
