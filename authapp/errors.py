@@ -15,6 +15,7 @@
         ├── Conflict            the current state does not allow this
         │   └── LimitReached    the maximum number already exists
         ├── TooManyAttempts     a limit was reached; try again later
+        │   └── SignInBlocked   only a password reset, or a known device, helps
         ├── TokenRefused        a token, link or code does not work
         │   ├── TokenInvalid    malformed, forged, unknown or of another type
         │   ├── SigningKeyRefused  its signing key is not trusted; renewing it helps
@@ -113,11 +114,16 @@ class LimitReached(Conflict):
 
 
 class TooManyAttempts(DomainError):
-    """A rate limit was reached."""
+    """A rate limit was reached; `limit` is its name."""
 
-    def __init__(self, retry_after: timedelta) -> None:
+    def __init__(self, retry_after: timedelta, limit: str = "") -> None:
         super().__init__(f"too many attempts; retry after {retry_after}")
         self.retry_after = retry_after
+        self.limit = limit
+
+
+class SignInBlocked(TooManyAttempts):
+    """Too many wrong passwords in a row; waiting does not help, but a password reset does."""
 
 
 class TokenRefused(DomainError):

@@ -74,6 +74,16 @@ SHORT_KEY = base64.urlsafe_b64encode(b"short").decode()
         ("SESSION_IDLE_LIFETIME", "7776000000"),
         ("JWT_ALGORITHM", "HS256"),
         ("API_TOKEN_PREFIX", "A_"),
+        ("LIMIT_SIGN_IN", "10"),
+        ("LIMIT_SIGN_IN", "0/15m"),
+        ("LIMIT_SIGN_IN", "10/15"),
+        ("LIMIT_SIGN_IN", "10/0m"),
+        ("LIMIT_SIGN_IN", "10/400d"),
+        ("LIMIT_SIGN_IN", "2000/1s"),
+        ("LIMIT_SIGN_IN", "\u0661/1m"),
+        ("LIMIT_SIGN_IN_IN_A_ROW", "101"),
+        ("TRUSTED_NETWORKS", "192.0.2.1/24"),
+        ("TRUSTED_NETWORKS", "localhost"),
     ],
 )
 def test_invalid_value_is_refused_in_one_line_that_names_the_setting(name: str, value: str) -> None:

@@ -19,7 +19,7 @@ from authapp.delivery.sender import open_senders
 from authapp.models import OutboxMessage, db
 from authapp.models.base import OUTAGES
 from authapp.models.outage import database_outage
-from authapp.services import delete_account, password_reset, verify_email
+from authapp.services import delete_account, password_reset, sign_in_blocks, verify_email
 from authapp.token_cache import token_cache
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,7 @@ class Worker(threading.Thread):
                     token_cache.replay_journal,
                     verify_email.answer_requests,
                     password_reset.answer_requests,
+                    sign_in_blocks.answer_blocks,
                     self._deliver,
                     delete_account.delete_due,
                 ):
@@ -90,6 +91,7 @@ def run_command(once: bool) -> None:
     if once:
         verify_email.answer_requests()
         password_reset.answer_requests()
+        sign_in_blocks.answer_blocks()
         with open_senders() as send:
             outcomes = list(deliver_due(send))
         delete_account.delete_due()

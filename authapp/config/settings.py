@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+from authapp.config.limits import Limit, Network, limit, networks
 from authapp.config.readers import (
     MILLISECOND,
     SECOND,
@@ -143,6 +144,19 @@ class Accounts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Limits on wrong passwords, such as `10/15m`: 10 at once, and then 10 more in 15 minutes."""
+
+    trusted_networks: list[Network] = setting("TRUSTED_NETWORKS", networks, "", "Networks without limits on the wrong passwords of one client and one site, such as your office: `192.0.2.0/24,2001:db8::/32`.")
+    sign_in: Limit = setting("LIMIT_SIGN_IN", limit("sign_in"), "10/15m", "Wrong passwords for one account, from all unknown browsers together or from one known browser.")
+    sign_in_in_a_row: int = setting("LIMIT_SIGN_IN_IN_A_ROW", whole(3, 100), "100", "The same, without a correct password in between. Then sign-in is blocked in these browsers, until the owner resets the password or signs in on a known device.", unit="passwords")
+    sign_in_by_client: Limit = setting("LIMIT_SIGN_IN_BY_CLIENT", limit("sign_in_by_client"), "50/10m", "Wrong passwords from one client (an IPv4 address or an IPv6 /64).")
+    sign_in_by_site: Limit = setting("LIMIT_SIGN_IN_BY_SITE", limit("sign_in_by_site"), "200/10m", "Wrong passwords from one site (an IPv4 /24 or an IPv6 /48).")
+    sign_in_by_password: Limit = setting("LIMIT_SIGN_IN_BY_PASSWORD", limit("sign_in_by_password"), "100/1h", "Accounts for which one wrong password is tried.")
+    sign_in_overall: Limit = setting("LIMIT_SIGN_IN_OVERALL", limit("sign_in_overall"), "10000/10m", "Wrong passwords from all unknown browsers, for all accounts.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Brand:
     """Names, colors and links on the pages."""
 
@@ -199,6 +213,7 @@ class Settings:
     tokens: Tokens
     sessions: Sessions
     accounts: Accounts
+    limits: Limits
     brand: Brand
     mail: Mail
     sms: Sms

@@ -1,74 +1,143 @@
 """Limits on attempts that guess a secret or cost money, counted in the database.
 
 A limit allows a burst, and then more attempts at a steady pace (the generic cell rate algorithm).
-So no user is locked out permanently, and the rate never doubles at the edge of a window.
+So the rate never doubles at the edge of a window.
 Source: ASVS 5.0, 6.3.1; NIST SP 800-63B-4, section 3.2.2.
 """
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import case, delete, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Result,
+    and_,
+    case,
+    delete,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.errors import TooManyAttempts
+from authapp.config.limits import Limit
+from authapp.errors import Overloaded, TooManyAttempts
 from authapp.models import Attempt, db
 from authapp.models.base import table_of
 from authapp.models.transaction import release_connection
 from authapp.security.derivation import derive_key
 
+__all__ = [
+    "Count",
+    "Limit",
+    "allows",
+    "forget_spent",
+    "forgive",
+    "give_back",
+    "is_used",
+    "reopen",
+    "spend",
+    "spend_all",
+    "unless_overloaded",
+]
+
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _attempts = table_of(Attempt)
 
 
-@dataclass(frozen=True)
-class Limit:
-    """At most `most` attempts at once, and as many again in each period `within`."""
+class Count(NamedTuple):
+    """What an attempt counts against: a limit, and an account, an address or a phone number."""
 
-    name: str
-    most: int
-    within: timedelta
-
-    @property
-    def pause_ms(self) -> int:
-        return int(self.within / self.most / _MILLISECOND)
+    limit: Limit
+    subject: str
 
 
 def spend(limit: Limit, subject: str) -> None:
-    """Count an attempt by a subject, such as an account, an address or a phone number.
+    """Count an attempt by a subject against one limit; raises what `spend_all` raises."""
+    spend_all([Count(limit, subject)])
+
+
+def spend_all(counts: Sequence[Count]) -> frozenset[str]:
+    """Count an attempt against several limits, and return the names of those that are now used up.
 
     The attempt is committed at once, so that it counts even if the use case fails. Raises
-    TooManyAttempts, which is not counted, and RuntimeError inside `transaction()`.
+    TooManyAttempts, which no limit counts, and RuntimeError inside `transaction()`. Calls that
+    share a limit list their limits in the same order, which prevents deadlocks.
     """
     release_connection()
-    now_ms, digest = _now_ms(), _digest(subject)
-    tolerated_ms = now_ms + limit.pause_ms * (limit.most - 1)
-    used_from = case((_attempts.c.free_at_ms > now_ms, _attempts.c.free_at_ms), else_=now_ms)
-    counted = (
-        _insert()
-        .values(name=limit.name, subject=digest, free_at_ms=now_ms + limit.pause_ms)
-        .on_conflict_do_update(
-            index_elements=["name", "subject"],
-            set_={"free_at_ms": used_from + limit.pause_ms},
-            where=_attempts.c.free_at_ms <= tolerated_ms,
-        )
-        .returning(_attempts.c.free_at_ms)
+    now_ms = _now_ms()
+    with db.engine.begin() as connection:
+        spent = _by_limit(connection.execute(_spending(counts, now_ms)))
+        refusing = [count for count in counts if count.limit.name not in spent]
+        if refusing:
+            found = select(_attempts.c.name, _attempts.c.free_at_ms).where(_are_for(refusing))
+            raise _refusal(refusing, _by_limit(connection.execute(found)), now_ms)
+    limits = (limit for limit, _ in counts)
+    return frozenset(each.name for each in limits if spent[each.name] > _last_at(each, now_ms))
+
+
+def allows(limit: Limit, subject: str) -> bool:
+    """Count an attempt, and return True; return False if the limit was already used up."""
+    try:
+        spend(limit, subject)
+    except TooManyAttempts:
+        return False
+    return True
+
+
+def give_back(counts: Sequence[Count]) -> None:
+    """Undo `spend_all` at once, for an attempt that was not a wrong guess.
+
+    Raises RuntimeError inside `transaction()`: other requests must not wait for its locks.
+    """
+    if not counts:
+        return
+    release_connection()
+    now_ms = _now_ms()
+    # An UPDATE would lock the rows in any order.
+    returned = _upsert(
+        counts,
+        inserted=lambda _limit: now_ms,
+        updated=_attempts.c.free_at_ms - _by_name(counts, lambda limit: limit.pause_ms),
+        where=_attempts.c.free_at_ms > now_ms,
     )
     with db.engine.begin() as connection:
-        if connection.execute(counted).one_or_none() is not None:
-            return
-        found = select(_attempts.c.free_at_ms).where(*_is_for(limit, digest))
-        free_at_ms = connection.scalar(found) or now_ms
-    raise TooManyAttempts((free_at_ms - tolerated_ms) * _MILLISECOND)
+        connection.execute(returned)
+
+
+@contextmanager
+def unless_overloaded(counts: Sequence[Count]) -> Iterator[None]:
+    """Give the attempt back if the server was too busy to check it."""
+    try:
+        yield
+    except Overloaded:
+        give_back(counts)
+        raise
+
+
+def is_used(limit: Limit, subject: str) -> bool:
+    """Return whether an attempt by the subject still counts."""
+    counts = _are_for([Count(limit, subject)]), _attempts.c.free_at_ms > _now_ms()
+    return db.session.scalar(select(_attempts.c.name).where(*counts)) is not None
 
 
 def forgive(limit: Limit, subject: str) -> None:
     """Delete a subject's attempts after a successful one, in the caller's transaction."""
-    db.session.execute(delete(Attempt).where(*_is_for(limit, _digest(subject))))
+    db.session.execute(delete(Attempt).where(_are_for([Count(limit, subject)])))
+
+
+def reopen(limit: Limit, subject: str) -> None:
+    """Delete a subject's attempts if the limit is used up, in the caller's transaction."""
+    is_used_up = _attempts.c.free_at_ms > _last_at(limit, _now_ms())
+    db.session.execute(delete(Attempt).where(_are_for([Count(limit, subject)]), is_used_up))
 
 
 def forget_spent(most: int) -> int:
@@ -79,20 +148,79 @@ def forget_spent(most: int) -> int:
     return len(db.session.execute(deletion.returning(Attempt.name)).all())
 
 
+def _spending(counts: Sequence[Count], now_ms: int) -> ReturningInsert[Any]:
+    """Return a statement that counts an attempt, and returns the limits that allow it."""
+    used_from = case((_attempts.c.free_at_ms > now_ms, _attempts.c.free_at_ms), else_=now_ms)
+    return _upsert(
+        counts,
+        inserted=lambda limit: now_ms + limit.pause_ms,
+        updated=used_from + _by_name(counts, lambda limit: limit.pause_ms),
+        where=_attempts.c.free_at_ms <= _by_name(counts, lambda limit: _last_at(limit, now_ms)),
+    ).returning(_attempts.c.name, _attempts.c.free_at_ms)
+
+
+def _by_limit(found: Result[Any]) -> dict[str, int]:
+    return {row.name: row.free_at_ms for row in found}
+
+
+def _refusal(refusing: Sequence[Count], free_at_ms: dict[str, int], now_ms: int) -> TooManyAttempts:
+    """Return the error for the limit that takes longest to allow another attempt."""
+    waits_ms = {
+        limit.name: free_at_ms.get(limit.name, now_ms) - _last_at(limit, now_ms)
+        for limit, _ in refusing
+    }
+    name = max(waits_ms, key=lambda each: waits_ms[each])
+    return TooManyAttempts(waits_ms[name] * _MILLISECOND, limit=name)
+
+
+def _upsert(
+    counts: Sequence[Count],
+    *,
+    inserted: Callable[[Limit], int],
+    updated: ColumnElement[Any],
+    where: ColumnElement[bool],
+) -> "sqlite.Insert | postgresql.Insert":
+    """Return a statement that locks the rows in the order of `counts`."""
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    rows = [
+        {"name": limit.name, "subject": _digest(subject), "free_at_ms": inserted(limit)}
+        for limit, subject in counts
+    ]
+    return (
+        insert(_attempts)
+        .values(rows)
+        .on_conflict_do_update(
+            index_elements=["name", "subject"], set_={"free_at_ms": updated}, where=where
+        )
+    )
+
+
+def _by_name(counts: Sequence[Count], value: Callable[[Limit], int]) -> ColumnElement[int]:
+    """Return the value of the limit that a row belongs to."""
+    values = {limit.name: literal(value(limit), BigInteger) for limit, _ in counts}
+    return case(values, value=_attempts.c.name)
+
+
+def _are_for(counts: Sequence[Count]) -> ColumnElement[bool]:
+    table = _attempts.c
+    return or_(
+        *(
+            and_(table.name == limit.name, table.subject == _digest(subject))
+            for limit, subject in counts
+        )
+    )
+
+
+def _last_at(limit: Limit, now_ms: int) -> int:
+    """Return the largest `free_at_ms` of a subject that may attempt again now."""
+    return now_ms + limit.pause_ms * (limit.most - 1)
+
+
 def _digest(subject: str) -> bytes:
     """Return a keyed digest, so that no address or number of a person without account is stored."""
     key = derive_key(current_settings().secrets.secret_key, "attempts")
     return hmac.digest(key, subject.encode("utf-8", "surrogatepass"), "sha256")
 
 
-def _is_for(limit: Limit, digest: bytes) -> tuple[Any, Any]:
-    return _attempts.c.name == limit.name, _attempts.c.subject == digest
-
-
 def _now_ms() -> int:
     return int(clock.now().timestamp() * 1000)
-
-
-def _insert() -> "sqlite.Insert | postgresql.Insert":
-    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    return insert(_attempts)

@@ -55,6 +55,12 @@ _DOMAIN: Final[dict[type[errors.DomainError], ProblemType]] = {
         "The service is temporarily unavailable",
         "Send the request again after the number of seconds in Retry-After.",
     ),
+    errors.SignInBlocked: ProblemType(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "sign-in-blocked",
+        "Sign-in is blocked after too many wrong passwords",
+        "Ask the user to reset the password, or to sign in on a device that they used before.",
+    ),
     errors.TooManyAttempts: ProblemType(
         HTTPStatus.TOO_MANY_REQUESTS,
         "too-many-attempts",

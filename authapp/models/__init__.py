@@ -10,6 +10,7 @@ from authapp.models.jwt_key import JWTKey, KeyState
 from authapp.models.outbox_message import Channel, OutboxMessage
 from authapp.models.password_reset_request import PasswordResetRequest
 from authapp.models.refresh_token import EndReason, RefreshToken
+from authapp.models.sign_in_block import SignInBlock
 from authapp.models.token import RevokeReason, Scope, Token
 from authapp.models.token_use import TokenUse
 from authapp.models.user import User
@@ -35,6 +36,7 @@ __all__ = [
     "RefreshToken",
     "RevokeReason",
     "Scope",
+    "SignInBlock",
     "Token",
     "TokenUse",
     "User",

@@ -20,6 +20,7 @@ class Activity(StrEnum):
     LINK_OPENED_ELSEWHERE = "link_opened_elsewhere"
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
+    SIGN_IN_BLOCKED = "sign_in_blocked"
     PASSWORD_CONFIRMED = "password_confirmed"
     SIGNED_OUT = "signed_out"
     SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere"
@@ -50,7 +51,8 @@ class Activity(StrEnum):
 class ActivityEvent(Base):
     """One event; `details` holds short texts, never a secret.
 
-    `user_id` is None for a refused sign-in that named no account.
+    `user_id` is None for a refused sign-in that named no account. `times` counts failures since
+    `created_at`; the address and the user agent are those of the latest.
     """
 
     __tablename__ = "activity_events"
@@ -62,4 +64,5 @@ class ActivityEvent(Base):
     address: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None] = mapped_column(String(400))
     details: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    times: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

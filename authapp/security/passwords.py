@@ -3,6 +3,7 @@
 Normalizing takes time that grows with the square of the length, so the length is checked first.
 """
 
+import hmac
 import unicodedata
 from collections.abc import Sequence
 from typing import Final
@@ -75,6 +76,12 @@ def verify_password(password_hash: str | None, password: str) -> bool:
 def needs_rehash(password_hash: str) -> bool:
     """Return whether a hash was made with parameters other than the current ones."""
     return _hasher.check_needs_rehash(password_hash)
+
+
+def recognizable_part(password: str, key: bytes) -> bytes:
+    """Return 16 bits of a keyed digest: too few to find out the password, even with the key."""
+    normal = _normal(password[:MAX_CHARACTERS])
+    return hmac.digest(key, normal.encode(), "sha256")[:2]
 
 
 def _normal(password: str) -> str:

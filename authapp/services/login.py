@@ -1,5 +1,6 @@
 """Signing in with an email address and a password."""
 
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from authapp.domain import (
     activity,
     known_devices,
     passwords,
+    rate_limits,
     security_notices,
     sessions,
     sign_in_limits,
@@ -20,7 +22,8 @@ from authapp.domain.activity import KEPT as ACTIVITY_KEPT
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import find_owner
 from authapp.domain.sessions import Identity, SignedIn
-from authapp.errors import CredentialsRefused, DomainError
+from authapp.domain.sign_in_limits import Attempt, Guess
+from authapp.errors import CredentialsRefused, NotAllowed, NotFound
 from authapp.models import Activity, ActivityEvent, EndReason, User, db
 from authapp.models.transaction import transaction
 from authapp.security.passwords import needs_rehash
@@ -28,6 +31,7 @@ from authapp.security.passwords import needs_rehash
 
 class _Credentials(NamedTuple):
     user_id: UUID | None
+    password_changed_at: datetime | None
     password_hash: str | None
 
 
@@ -48,29 +52,30 @@ def sign_in(
     password is correct; TooManyAttempts; and Overloaded, which does not count as an attempt.
     """
     passwords.require_room()
-    attempt = sign_in_limits.spend(email, device, client)
-    user_id, password_hash = _credentials(email)
-    is_correct = passwords.verify_password(password_hash, password)
-    if not is_correct or user_id is None or password_hash is None:
-        # Recorded for unknown addresses too, so that the refusal takes the same time.
-        _note_refusal(user_id, client)
-        raise CredentialsRefused("the address or the password is wrong")
-    new_hash = passwords.hash_password(password) if needs_rehash(password_hash) else password_hash
-    signer = signing_keys.signer()
+    found = _credentials(email)
+    guess = Guess(
+        email=email,
+        password=password,
+        device=device,
+        client=client,
+        user_id=found.user_id,
+        password_changed_at=found.password_changed_at,
+    )
+    attempt = sign_in_limits.spend(guess)
     try:
+        new_hash = _verify(found, password, attempt)
+        signer = signing_keys.signer()
         with transaction():
-            user = _require_unchanged(user_id, password_hash)
+            user = _require_unchanged(found)
             user.password_hash = new_hash
             sign_in_limits.forgive(attempt)
-            if not known_devices.knows(device, user.id) and not _is_first_sign_in(user):
-                security_notices.send(user, "new_device", client=client)
-            activity.note(user.id, Activity.SIGNED_IN, client)
+            _note_sign_in(user, device, client)
             if instead_of is not None:
                 # A client has one session; the replaced one would stay active unnoticed.
                 sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
             session = sessions.begin(user.id, remember=remember, client=client)
-    except DomainError:
-        _note_refusal(user_id, client)
+    except (CredentialsRefused, NotAllowed, NotFound):
+        _note_refusal(guess, attempt)
         raise
     return sessions.tokens_of(session, signer)
 
@@ -79,18 +84,40 @@ def _credentials(email: str) -> _Credentials:
     """Return the account at an address, with its password hash if it allows sign-in."""
     user = find_owner(email)
     if user is None:
-        return _Credentials(None, None)
+        return _Credentials(None, None, None)
     is_deleted = user.delete_at is not None and user.delete_at <= clock.now()
     may_sign_in = user.disabled_at is None and not is_deleted
-    return _Credentials(user.id, user.password_hash if may_sign_in else None)
+    password_hash = user.password_hash if may_sign_in else None
+    return _Credentials(user.id, user.password_changed_at, password_hash)
 
 
-def _require_unchanged(user_id: UUID, password_hash: str) -> User:
+def _verify(found: _Credentials, password: str, attempt: Attempt) -> str:
+    """Return the hash to store from now on; raises CredentialsRefused for a wrong password."""
+    with rate_limits.unless_overloaded([*attempt.own, *attempt.shared]):
+        is_correct = passwords.verify_password(found.password_hash, password)
+        if not is_correct or found.password_hash is None:
+            raise CredentialsRefused("the address or the password is wrong")
+        new_hash = found.password_hash
+        if needs_rehash(new_hash):
+            new_hash = passwords.hash_password(password)
+    sign_in_limits.accept(attempt)
+    return new_hash
+
+
+def _require_unchanged(found: _Credentials) -> User:
     """Lock the account; it may have been closed, or its password changed, in the meantime."""
-    user = require_active(user_id)
-    if user.password_hash != password_hash:
+    if found.user_id is None:
+        raise CredentialsRefused("the address has no account")
+    user = require_active(found.user_id)
+    if user.password_hash != found.password_hash:
         raise CredentialsRefused("the password was changed in the meantime")
     return user
+
+
+def _note_sign_in(user: User, device: str, client: Client) -> None:
+    if not known_devices.knows(device, user.id) and not _is_first_sign_in(user):
+        security_notices.send(user, "new_device", client=client)
+    activity.note(user.id, Activity.SIGNED_IN, client)
 
 
 def _is_first_sign_in(user: User) -> bool:
@@ -105,6 +132,10 @@ def _is_first_sign_in(user: User) -> bool:
     return is_new and not db.session.scalar(select(signed_in))
 
 
-def _note_refusal(user_id: UUID | None, client: Client) -> None:
+def _note_refusal(guess: Guess, attempt: Attempt) -> None:
+    """Record a failure; for unknown addresses too, so that the refusal takes the same time."""
+    note = activity.note_failure(f"sign-in {attempt.subject}")
     with transaction():
-        activity.note(user_id, Activity.SIGN_IN_REFUSED, client)
+        note(guess.user_id, Activity.SIGN_IN_REFUSED, guess.client)
+        if attempt.uses_up:
+            sign_in_limits.tell_of_block(guess)

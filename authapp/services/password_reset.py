@@ -16,7 +16,6 @@ from authapp.domain import (
     queued_requests,
     rate_limits,
     sessions,
-    sign_in_limits,
 )
 from authapp.domain.client import Client
 from authapp.domain.devices import device
@@ -107,7 +106,6 @@ def reset(
             user, hashed, Activity.PASSWORD_RESET, revoke_tokens=revoke_tokens, client=client
         )
         sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
-        sign_in_limits.forgive_strangers(user.email)
         if user.email_verified_at is None:
             # Their creator never proved access to the mailbox, and may be someone else.
             api_tokens.revoke_all(user.id, RevokeReason.ADDRESS_PROVEN)

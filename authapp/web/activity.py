@@ -26,6 +26,9 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.LINK_OPENED_ELSEWHERE: _l("A link from our email was opened, but not used"),
     Activity.SIGNED_IN: _l("Signed in"),
     Activity.SIGN_IN_REFUSED: _l("Sign-in failed"),
+    Activity.SIGN_IN_BLOCKED: _l(
+        "Sign-in on new devices blocked after too many incorrect passwords"
+    ),
     Activity.PASSWORD_CONFIRMED: _l("Password confirmed"),
     Activity.SIGNED_OUT: _l("Signed out"),
     Activity.SIGNED_OUT_ELSEWHERE: _l("Another device was signed out"),

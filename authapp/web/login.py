@@ -42,7 +42,7 @@ def submit() -> ResponseReturnValue:
             instead_of=g.identity,
         )
     except TooManyAttempts as refusal:
-        return refused_for_now(form, refusal, _render)
+        return refused_for_now(form, refusal, _render_paused)
     except CredentialsRefused:
         form.form_errors.append(_("Incorrect email address or password."))
         return _render(form), 422
@@ -71,11 +71,18 @@ def sign_out() -> ResponseReturnValue:
     return redirect(url_for("login.show"), 303)
 
 
-def _render(form: LoginForm) -> str:
+def _render(form: LoginForm, *, is_paused: bool = False) -> str:
     ending = authn.ending()
     return render_template(
-        "login/show.html", form=form, why_ended=messages.for_ending(ending) if ending else ""
+        "login/show.html",
+        form=form,
+        why_ended=messages.for_ending(ending) if ending else "",
+        is_paused=is_paused,
     )
+
+
+def _render_paused(form: LoginForm) -> str:
+    return _render(form, is_paused=True)
 
 
 def _next() -> str:

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from authapp.domain.devices import Device
 from authapp.errors import (
     InputRefused,
+    SignInBlocked,
     TokenExpired,
     TokenRefused,
     TokenRevoked,
@@ -189,9 +190,6 @@ _STATUS: Final = {
     ),
 }
 
-_LONG: Final = timedelta(hours=1)
-"""Users who would have to wait longer are offered a password reset."""
-
 _OTHER: Final = Explanation(_l("We couldn't process your request"), _l("Go back and try again."))
 
 
@@ -224,10 +222,14 @@ def for_device(device: Device) -> str:
 
 def for_too_many(refusal: TooManyAttempts) -> str:
     """Return the message about a limit, for a form that keeps its input."""
-    said = f"{_('Too many attempts.')} {for_wait(refusal.retry_after)}"
-    if refusal.retry_after > _LONG:
-        said += " " + _("To continue now, reset your password by email.")
-    return said
+    if isinstance(refusal, SignInBlocked):
+        return str(
+            _(
+                "Sign-in on this device is blocked after too many incorrect passwords. "
+                "To unblock it, reset your password."
+            )
+        )
+    return f"{_('Too many attempts.')} {for_wait(refusal.retry_after)}"
 
 
 def for_wait(wait: timedelta | None) -> str:

@@ -6,8 +6,10 @@ from flask import Blueprint, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
 from authapp.config import current_settings
+from authapp.domain import known_devices
 from authapp.errors import InputRefused, TokenRefused, TokenRevoked, TokenUsed
 from authapp.http.client import client
+from authapp.http.credentials import DEVICE, cookie
 from authapp.services import account, api_tokens
 from authapp.services import password_reset as service
 from authapp.token_cache.records import VerificationTokenRecord
@@ -112,6 +114,8 @@ def reset() -> ResponseReturnValue:
         return _render(form, link, opened), 422
     if g.identity and g.identity.user_id == user_id:
         authn.clear_session_cookies()
+    # Strangers who go on guessing must not keep the owner from signing in here.
+    authn.set_device_cookie(known_devices.learn(cookie(DEVICE), user_id))
     session["password_was_reset"] = True
     return redirect(url_for("password_reset.done"), 303)
 

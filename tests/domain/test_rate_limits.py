@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import event
 
 from authapp.domain import rate_limits
-from authapp.domain.rate_limits import Limit
-from authapp.errors import TooManyAttempts
+from authapp.domain.rate_limits import Count, Limit
+from authapp.errors import Overloaded, TooManyAttempts
 from authapp.models import Attempt, User, db
 from tests.support.servers import RedisServer
 
@@ -21,6 +21,11 @@ OTHER = Limit("other", most=3, within=timedelta(minutes=3))
 def spend_all(subject: str = "somebody") -> None:
     for _ in range(LIMIT.most):
         rate_limits.spend(LIMIT, subject)
+
+
+def left(subject: str = "somebody", limit: Limit = LIMIT) -> int:
+    """Return how many attempts are left, having used them."""
+    return sum(rate_limits.allows(limit, subject) for _ in range(limit.most + 1))
 
 
 def test_a_burst_passes_and_the_next_attempt_gets_a_retry_time(context: None) -> None:
@@ -133,3 +138,95 @@ def test_no_more_attempts_are_deleted_than_requested(
 
     with move_time(minutes=4):
         assert [rate_limits.forget_spent(1) for _ in range(3)] == [1, 1, 0]
+
+
+BOTH = [Count(LIMIT, "somebody"), Count(OTHER, "all")]
+
+
+def test_attempts_that_one_limit_refuses_count_against_none(context: None) -> None:
+    spend_all()
+
+    with pytest.raises(TooManyAttempts) as refusal:
+        rate_limits.spend_all(BOTH)
+
+    assert refusal.value.limit == LIMIT.name
+    assert left("all", OTHER) == OTHER.most
+
+
+def test_the_longest_wait_is_reported(context: None) -> None:
+    slow = Limit("slow", most=1, within=timedelta(days=9))
+    counts = [Count(LIMIT, "somebody"), Count(slow, "somebody"), Count(OTHER, "somebody")]
+    rate_limits.spend(slow, "somebody")
+    spend_all()
+
+    with pytest.raises(TooManyAttempts) as refusal:
+        rate_limits.spend_all(counts)
+
+    assert refusal.value.limit == "slow"
+    assert refusal.value.retry_after > timedelta(days=8)
+
+
+def test_the_last_attempt_reports_which_limits_it_used_up(context: None) -> None:
+    rate_limits.spend(LIMIT, "somebody")
+
+    used_up = [rate_limits.spend_all(BOTH) for _ in range(2)]
+
+    assert used_up == [frozenset(), {LIMIT.name}]
+
+
+def test_given_back_attempts_do_not_count(context: None) -> None:
+    for _ in range(3 * LIMIT.most):
+        rate_limits.spend_all(BOTH)
+        rate_limits.give_back(BOTH)
+
+    assert (left(), left("all", OTHER)) == (LIMIT.most, OTHER.most)
+
+
+def test_giving_back_never_allows_more_than_the_burst(context: None) -> None:
+    rate_limits.spend_all(BOTH)
+    for _ in range(5):
+        rate_limits.give_back(BOTH)
+
+    assert left() == LIMIT.most
+
+
+def test_concurrent_attempts_do_not_exceed_a_limit_that_they_give_back(app: Flask) -> None:
+    """Counting only afterwards would let any number of guesses run at the same time."""
+    running, most_running = [], []
+
+    def attempt(_: int) -> None:
+        with app.app_context():
+            try:
+                rate_limits.spend_all(BOTH)
+            except TooManyAttempts:
+                return
+            running.append(1)
+            most_running.append(len(running))
+            running.pop()
+            rate_limits.give_back(BOTH)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(attempt, range(40)))
+
+    assert max(most_running) <= LIMIT.most
+    with app.app_context():
+        assert left() == LIMIT.most
+
+
+def test_an_attempt_that_the_server_is_too_busy_for_does_not_count(context: None) -> None:
+    for _ in range(2 * LIMIT.most):
+        rate_limits.spend_all(BOTH)
+        with pytest.raises(Overloaded), rate_limits.unless_overloaded(BOTH):
+            raise Overloaded
+
+    assert left() == LIMIT.most
+
+
+def test_only_a_used_up_limit_is_reopened(context: None) -> None:
+    rate_limits.spend(LIMIT, "careful")
+    spend_all()
+    for subject in ("careful", "somebody"):
+        rate_limits.reopen(LIMIT, subject)
+    db.session.commit()
+
+    assert (left("careful"), left()) == (LIMIT.most - 1, LIMIT.most)

@@ -1,5 +1,7 @@
 """Signing in, and the list of sessions."""
 
+from datetime import timedelta
+
 from time_machine import travel
 
 from authapp import clock
@@ -55,6 +57,29 @@ def show_new_device_email(visit: Visit) -> None:
     visit.enter_verified()
     visit.page.context.clear_cookies()
     visit.sign_in()
+    visit.show_mail()
+
+
+def block_sign_in(visit: Visit) -> None:
+    """Enter 100 wrong passwords in the API, over the hours that the limits require."""
+    guess = {"email": visit.email, "password": "not the password of anybody"}
+    for hour in range(10):
+        with travel(clock.now() + timedelta(hours=hour)):
+            for _ in range(10):
+                visit.page.request.post(f"{visit.server}/api/v1/login", data=guess)
+
+
+@state("login-blocked")
+def sign_in_while_blocked(visit: Visit) -> None:
+    block_sign_in(visit)
+    visit.sign_in()
+
+
+@state("mail-sign_in_blocked")
+def show_sign_in_blocked_email(visit: Visit) -> None:
+    visit.verify()
+    block_sign_in(visit)
+    visit.open("/login")
     visit.show_mail()
 
 
