@@ -22,6 +22,8 @@ class Activity(StrEnum):
     SIGN_IN_REFUSED = "sign_in_refused"
     SIGN_IN_BLOCKED = "sign_in_blocked"
     PASSWORD_CONFIRMED = "password_confirmed"
+    PASSWORD_REFUSED = "password_refused"
+    SIGNED_OUT_FOR_GUESSING = "signed_out_for_guessing"
     SIGNED_OUT = "signed_out"
     SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere"
     SIGNED_OUT_BY_OPERATOR = "signed_out_by_operator"

@@ -25,6 +25,7 @@ class EndReason(StrEnum):
     REPLACED = "replaced"
     PASSWORD_CHANGED = "password_changed"
     REUSE_SEEN = "reuse_seen"
+    PASSWORD_GUESSED = "password_guessed"
     FROZEN = "frozen"
     ACCOUNT_CLOSED = "account_closed"
     DISABLED = "disabled"

@@ -22,18 +22,18 @@ def change_password(
     """Change the password, and return the tokens of a new session (ASVS 7.2.4).
 
     `end_others` ends all other sessions, and `revoke_tokens` revokes all API tokens. Raises
-    InputRefused for an unacceptable new password, CredentialsRefused or TooManyAttempts for the
-    current one, and TokenRevoked if the session has ended in the meantime.
+    InputRefused for an unacceptable new password, CredentialsRefused for the current one, and
+    TokenRevoked if the session ends or has ended.
     """
     if new == current:
         raise InputRefused("new_password", "unchanged")
     email = account.get_account(identity.user_id).email
     # An unacceptable new password is refused before the current one counts as a guess.
     hashed = passwords.hash_new_password(new, field="new_password", context=[email])
-    password_hash = require_password(identity.user_id, current)
+    password_hash = require_password(identity, current, client=client)
     signer = signing_keys.signer()
     with transaction():
-        user = require_unchanged(identity.user_id, password_hash)
+        user = require_unchanged(identity, password_hash)
         passwords.replace(
             user, hashed, Activity.PASSWORD_CHANGED, revoke_tokens=revoke_tokens, client=client
         )

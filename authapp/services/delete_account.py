@@ -48,13 +48,13 @@ _LAST_MESSAGE_WAIT: Final = timedelta(days=1)
 def close(identity: Identity, password: str, *, client: Client) -> datetime:
     """Close the account, revoke everything in it, and return when it will be deleted.
 
-    Raises CredentialsRefused or TooManyAttempts for the password.
+    Raises CredentialsRefused for the password, and TokenRevoked if the session ends.
     """
-    password_hash = require_password(identity.user_id, password)
+    password_hash = require_password(identity, password, client=client)
     grace = current_settings().accounts.deletion_grace
     delete_at = clock.now() + grace
     with transaction():
-        user = require_unchanged(identity.user_id, password_hash)
+        user = require_unchanged(identity, password_hash)
         user.delete_at = delete_at
         revoke_all(user.id, EndReason.ACCOUNT_CLOSED)
         activity.note(user.id, Activity.ACCOUNT_CLOSED, client)

@@ -29,6 +29,8 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.SIGN_IN_BLOCKED: _l(
         "Sign-in on new devices blocked after too many incorrect passwords"
     ),
+    Activity.PASSWORD_REFUSED: _l("Incorrect password entered on a signed-in device"),
+    Activity.SIGNED_OUT_FOR_GUESSING: _l("Device signed out after too many incorrect passwords"),
     Activity.PASSWORD_CONFIRMED: _l("Password confirmed"),
     Activity.SIGNED_OUT: _l("Signed out"),
     Activity.SIGNED_OUT_ELSEWHERE: _l("Another device was signed out"),

@@ -4,11 +4,21 @@ from datetime import timedelta
 from http import HTTPStatus
 
 import structlog
-from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from authapp.errors import DomainError, TooManyAttempts, Unavailable
+from authapp.errors import DomainError, TokenRevoked, TooManyAttempts, Unavailable
 from authapp.http import problem_types, problems
 from authapp.http.request_id import request_id
 from authapp.models import db
@@ -76,6 +86,9 @@ def _no_such_page(status: HTTPStatus) -> Response:
 
 def _domain_error(error: DomainError) -> Response:
     wait = error.retry_after if isinstance(error, (Unavailable, TooManyAttempts)) else None
+    if isinstance(error, TokenRevoked) and not problems.is_for_program():
+        # The sign-in page explains why the session has ended.
+        return make_response(redirect(url_for("login.show", next=current_page()), 303))
     if not problems.is_for_program():
         return _answer(problem_types.of_error(error).status, wait=wait)
     response = problems.for_refusal(error)

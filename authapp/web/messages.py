@@ -127,6 +127,10 @@ _ENDING: Final[dict[str, Any]] = {
         "To protect your account, we signed you out: an old copy of your session was used, so "
         "someone may have copied it. We've emailed you the details."
     ),
+    EndReason.PASSWORD_GUESSED: _l(
+        "To protect your account, we signed you out: an incorrect password was entered too many "
+        "times. We've emailed you the details."
+    ),
     EndReason.FROZEN: _l("You were signed out because your account was frozen."),
     EndReason.ACCOUNT_CLOSED: _l("You were signed out because your account will be deleted."),
     EndReason.DISABLED: _l("You were signed out because your account was disabled."),

@@ -4,6 +4,7 @@ Every entry of the user is cached first, so that a use case that forgets one is 
 other test is checked for the same on a colder cache (`make_app`).
 """
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.emailed_links import Visitor
+from authapp.errors import CredentialsRefused, TokenRevoked
 from authapp.models import (
     Attempt,
     EndReason,
@@ -177,6 +179,12 @@ def _purge(who: Person) -> None:
     assert list(purge.purge())
 
 
+def _guess_in_session(who: Person) -> None:
+    for _ in range(10):
+        with contextlib.suppress(CredentialsRefused, TokenRevoked):
+            confirm_password.confirm_password(who.identity, "wrong", client=HERE)
+
+
 def _sign_in_again(who: Person) -> None:
     login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE, instead_of=who.identity)
 
@@ -197,6 +205,7 @@ WALKS: dict[str, Callable[[Person], Any]] = {
     "change the password": lambda who: change_password.change_password(
         who.identity, PASSWORD, NEW_PASSWORD, end_others=True, revoke_tokens=True, client=HERE
     ),
+    "guess the password in a session": _guess_in_session,
     "confirm the password": lambda who: confirm_password.confirm_password(
         who.identity, PASSWORD, client=HERE
     ),

@@ -9,7 +9,6 @@ from flask.testing import FlaskClient
 from authapp.domain import sessions
 from authapp.models import Activity, User
 from authapp.services import activity
-from authapp.services.confirm_password import GUESSES
 from authapp.services.sign_out import sign_out
 from authapp.web.access import Access, allow
 from tests.support.accounts import HERE, PASSWORD
@@ -63,20 +62,6 @@ def test_a_wrong_password_is_reported_and_grants_no_access(
         assert answer.status_code == 422
         assert "Incorrect password" in answer.get_data(as_text=True)
         assert client.get("/guarded").status_code == 303
-
-
-def test_too_many_guesses_are_refused_with_a_retry_time(
-    client: FlaskClient, user: User, move_time: Callable[..., object]
-) -> None:
-    sign_in(client)
-    with move_time(minutes=STALE):
-        for _ in range(GUESSES.most):
-            post(client, "/account/confirm", password="not the password")
-
-        answer = post(client, "/account/confirm", password=PASSWORD)
-
-        assert answer.status_code == 429
-        assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_an_ended_session_cannot_be_revived(

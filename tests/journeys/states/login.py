@@ -83,6 +83,26 @@ def show_sign_in_blocked_email(visit: Visit) -> None:
     visit.show_mail()
 
 
+def guess_in_session(visit: Visit) -> None:
+    visit.register()
+    visit.sign_in()
+    for _ in range(10):
+        visit.open("/account/delete")
+        visit.fill(password="not the password")
+        visit.press("Delete account")
+
+
+@state("login-after-guessing")
+def return_after_guessing_in_session(visit: Visit) -> None:
+    guess_in_session(visit)
+
+
+@state("mail-password_guessed")
+def show_password_guessed_email(visit: Visit) -> None:
+    guess_in_session(visit)
+    visit.show_mail()
+
+
 def reuse_a_session(visit: Visit) -> None:
     """Return with a refresh token whose successor was already used."""
     visit.enter_verified()
