@@ -15,7 +15,9 @@ from redis import Redis
 from authapp.models import User
 from authapp.token_cache import counters, last_used, token_cache
 from authapp.token_cache.counters import Event
+from tests.api.calling import bearing, begin, without_cookies
 from tests.support.applications import HURRIED
+from tests.support.costs import measured
 from tests.support.servers import RedisServer, free_port
 from tests.token_cache.rows import add_session
 
@@ -254,3 +256,21 @@ def test_failing_server_that_recovers(
     assert_bounded(took, app)
     assert len(said) <= 1
     assert after - before == 3
+
+
+def test_request_waits_for_a_frozen_server_only_once(
+    make_app: Callable[..., Flask], user: User, own_server: RedisServer
+) -> None:
+    """A request with a revoked token reads several times: it verifies the token again."""
+    here, there = make_app(REDIS_URL=own_server.url), make_app(REDIS_URL=own_server.url)
+    headers = bearing(begin(here, user).access_token)
+    client = without_cookies(there)
+    assert client.get("/auth/check", headers=headers).status_code == 204
+    own_server.freeze()
+    without_cookies(here).post("/api/v1/logout", headers=headers)
+
+    with measured() as cost:
+        refused = client.get("/auth/check", headers=headers)
+
+    assert refused.status_code == 401
+    assert cost.round_trips == 1

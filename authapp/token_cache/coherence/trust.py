@@ -25,7 +25,13 @@ from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.redis import scripts
 from authapp.token_cache.redis.breaker import Breaker
 from authapp.token_cache.redis.change_log import addition
-from authapp.token_cache.redis.client import NotTrusted, RedisClient, RedisUnavailable, Script
+from authapp.token_cache.redis.client import (
+    NotTrusted,
+    RedisClient,
+    RedisSilent,
+    RedisUnavailable,
+    Script,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +126,7 @@ class Trust:
             raise
         except RedisUnavailable as error:
             self._trusted_until = 0.0
-            self.breaker.failed(error)
+            self.breaker.failed(error, is_timeout=isinstance(error, RedisSilent))
             raise
         self.breaker.succeeded()
 
@@ -187,7 +193,9 @@ class Trust:
             return
         try:
             is_fresh = self._seconds_left() > self.trust_seconds / 2
-            if not is_fresh or self._ticket.connections < connections:
+            is_needed = not is_fresh or self._ticket.connections < connections
+            # The breaker may have opened while this thread waited for its turn.
+            if is_needed and not self.breaker.is_open:
                 with self.watch():
                     self.check()
         except RedisUnavailable as error:

@@ -1,4 +1,7 @@
-"""A circuit breaker: after a few failures, no request waits for Redis until a probe succeeds."""
+"""A circuit breaker: after a timeout or a few failures, no request waits for Redis.
+
+A background thread probes Redis until it responds.
+"""
 
 import random
 import threading
@@ -11,6 +14,8 @@ log = structlog.get_logger(__name__)
 
 OPENS_AFTER: Final = 3
 PROBE_SECONDS: Final = (0.2, 0.5)
+FIRST_PROBE_SECONDS: Final = 0.05
+"""Soon, because a single timeout may be a hiccup."""
 
 
 class Breaker:
@@ -33,10 +38,13 @@ class Breaker:
         """Wait until the breaker is closed; return False if that takes too long."""
         return self._closed.wait(seconds)
 
-    def failed(self, error: Exception) -> None:
-        """Count a failure; after OPENS_AFTER failures in a row, open and start probing."""
+    def failed(self, error: Exception, *, is_timeout: bool) -> None:
+        """Count a failure; open after OPENS_AFTER failures in a row, or at once after a timeout.
+
+        A request reads several times, and must not wait for Redis each time.
+        """
         with self._lock:
-            self._failures += 1
+            self._failures += OPENS_AFTER if is_timeout else 1
             if self.is_open or self._failures < OPENS_AFTER:
                 return
             self._closed.clear()
@@ -56,10 +64,13 @@ class Breaker:
             self._prober.join()
 
     def _probe_until_available(self) -> None:
-        while not self._probe():
+        pause = FIRST_PROBE_SECONDS
+        while not self._stopped.wait(pause):
+            if self._probe():
+                break
             pause = random.uniform(*PROBE_SECONDS)  # noqa: S311 - spreads probes, no secret
-            if self._stopped.wait(pause):
-                return
+        else:
+            return
         with self._lock:
             self._failures = 0
             self._closed.set()

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, cast
 from redis import Redis
 from redis.cluster import RedisCluster
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from authapp.config import Settings
 from authapp.config.redis_url import RedisURL
@@ -17,6 +18,7 @@ SCAN_BATCH: Final = 1000
 REFUSED: Final = "refused"
 """Begins the message of RedisUnavailable if Redis answered with an error."""
 
+_TIMEOUTS: Final = (RedisTimeout, TimeoutError)
 _FAILURES: Final = (
     RedisError,
     RedisClusterException,
@@ -31,6 +33,10 @@ _FAILURES: Final = (
 
 class RedisUnavailable(Exception):
     """Redis did not respond in time, or its response was an error or invalid."""
+
+
+class RedisSilent(RedisUnavailable):
+    """Redis did not respond in time, so the caller has already waited."""
 
 
 class NotTrusted(RedisUnavailable):
@@ -180,6 +186,8 @@ def _translated_errors() -> Iterator[None]:
     """Convert every failure of a server to RedisUnavailable."""
     try:
         yield
+    except _TIMEOUTS as error:
+        raise RedisSilent(_in_one_line(error)) from error
     except _FAILURES as error:
         raise RedisUnavailable(_in_one_line(error)) from error
 
