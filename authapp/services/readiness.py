@@ -1,8 +1,11 @@
 """Whether this process can serve requests, and if not, what is missing."""
 
+import math
+import shutil
 import threading
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import update
@@ -14,6 +17,7 @@ from authapp.errors import Unavailable
 from authapp.models import CacheState, db
 from authapp.models.base import OUTAGES, table_of
 from authapp.token_cache import token_cache
+from authapp.token_cache.admin.redis_state import redis_state
 
 OK: Final = "ok"
 UNAVAILABLE: Final = "unavailable"
@@ -32,6 +36,9 @@ _REASONS: Final = {
     "53100": FULL,
     "SQLITE_FULL": FULL,
 }
+_ROOM_BYTES: Final = 4 * 1024 * 1024
+"""How large SQLite's write-ahead log usually gets."""
+
 _state = table_of(CacheState)
 
 
@@ -81,17 +88,30 @@ def check() -> Readiness:
     """Return the state of the database, Redis and the signing keys."""
     database = _database()
     keys = _signing_keys() if database == OK else UNKNOWN
-    return Readiness(database, token_cache.redis_state(), keys)
+    return Readiness(database, redis_state(token_cache.assembly), keys)
 
 
 def _database() -> str:
     """Return whether the database accepts a change."""
+    # SQLite can repeat a change without taking more space.
+    if _free_bytes() < _ROOM_BYTES:
+        return FULL
     try:
         with db.engine.begin() as connection:
             connection.execute(update(_state).values(epoch=_state.c.epoch))
     except SQLAlchemyError as error:
         return _REASONS.get(_code(error), UNAVAILABLE)
     return OK
+
+
+def _free_bytes() -> float:
+    """Return the free space for an SQLite file; PostgreSQL watches its own disk."""
+    if db.engine.dialect.name != "sqlite" or not db.engine.url.database:
+        return math.inf
+    try:
+        return shutil.disk_usage(Path(db.engine.url.database).parent).free
+    except OSError:
+        return math.inf
 
 
 def _code(error: Exception) -> str:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from authapp.models import db
+from authapp.services import readiness as readiness_service
 from authapp.services.readiness import CHECK_AFTER
 from tests.support.servers import RedisServer
 
@@ -62,6 +63,16 @@ def test_a_read_only_database_is_reported(app: Flask, client: FlaskClient) -> No
     status, found = readiness(client)
 
     assert (status, found["database"]) == (503, "read-only")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_full_disk_is_reported(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only root can mount a file system that is full.
+    monkeypatch.setattr(readiness_service, "_ROOM_BYTES", 1 << 60)
+
+    status, found = readiness(client)
+
+    assert (status, found["database"]) == (503, "full")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from authapp.token_cache import keys
 from authapp.token_cache.admin import backup, statistics, warm
 from authapp.token_cache.admin import check as checking
 from authapp.token_cache.admin.check import Checked
-from authapp.token_cache.admin.redis_state import redis_state
 from authapp.token_cache.admin.statistics import Statistics
 from authapp.token_cache.backend import TokenCacheBackend
 from authapp.token_cache.operations import Operations
@@ -35,10 +34,6 @@ class Maintenance(Operations):
     def statistics(self) -> Statistics:
         """Return the cache's statistics, over all processes."""
         return statistics.collect(self.assembly)
-
-    def redis_state(self) -> str:
-        """Return whether Redis accepts a change, in a few words."""
-        return redis_state(self.assembly)
 
     def check(self) -> Iterator[Checked]:
         """Compare every cached value with the database."""
