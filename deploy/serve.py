@@ -24,8 +24,8 @@ from authapp.errors import ConfigError
 from deploy.wsgi_over_rsgi import WSGIOverRSGI
 
 _BACKLOG: Final = 1024
-_KEEP_ALIVE_SECONDS: Final = 60
-"""How long a connection may be idle, or take to send headers. A proxy must close first."""
+_MOST_HEADER_BYTES: Final = 64 * 1024
+"""How long the headers of a request may be, which are parsed for every request."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Serving:
     port: int
     workers: int
     threads: int
+    idle_seconds: int
     body_seconds: int
     start_seconds: int
     stop_seconds: int
@@ -48,6 +49,7 @@ class Serving:
             port=_whole(environ, "SERVE_PORT", 8000, most=65_535),
             workers=_whole(environ, "SERVE_WORKERS", max(2, os.cpu_count() or 1), most=256),
             threads=_whole(environ, "SERVE_THREADS", 8, most=256),
+            idle_seconds=_whole(environ, "SERVE_IDLE_TIMEOUT", 60, most=600),
             body_seconds=_whole(environ, "SERVE_BODY_TIMEOUT", 15, most=600),
             start_seconds=_whole(environ, "SERVE_START_TIMEOUT", 10, most=600),
             stop_seconds=_whole(environ, "SERVE_STOP_TIMEOUT", 30, most=1_800),
@@ -127,7 +129,9 @@ def server(serving: Serving, target: str) -> MPServer:
         backlog=_BACKLOG,
         # Maximum number of open connections per worker; others wait in the backlog.
         backpressure=_BACKLOG,
-        http1_settings=HTTP1Settings(header_read_timeout=_KEEP_ALIVE_SECONDS * 1000),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=serving.idle_seconds * 1000, max_buffer_size=_MOST_HEADER_BYTES
+        ),
         respawn_failed_workers=True,
         # On SIGHUP, a worker is stopped this long after the one that replaces it was started.
         respawn_interval=serving.start_seconds,

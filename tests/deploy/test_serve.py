@@ -24,6 +24,7 @@ from tests.support.waiting import wait_until
 
 WORKERS, THREADS = 2, 8
 BODY_SECONDS = 1
+IDLE_SECONDS = 3
 PATIENCE = 5.0
 
 pytestmark = [
@@ -34,7 +35,10 @@ pytestmark = [
 
 @pytest.fixture
 def server(environ: dict[str, str]) -> Iterator[AppServer]:
-    timeout = {"SERVE_BODY_TIMEOUT": str(BODY_SECONDS)}
+    timeout = {
+        "SERVE_BODY_TIMEOUT": str(BODY_SECONDS),
+        "SERVE_IDLE_TIMEOUT": str(IDLE_SECONDS),
+    }
     server = AppServer(
         {**environ, "TRUSTED_PROXIES": "1"}, workers=WORKERS, threads=THREADS, **timeout
     )
@@ -76,10 +80,19 @@ def send_raw(server: AppServer, *lines: str, body: bytes = b"") -> socket.socket
     return connection
 
 
-def send_slow_body(server: AppServer) -> socket.socket:
-    """Announce a body of a thousand bytes, and send one byte."""
+def send_slow_body(server: AppServer, *, chunked: bool = False) -> socket.socket:
+    """Announce a body of a thousand bytes, or of any length, and send one byte."""
     head = ("POST /api/v1/login HTTP/1.1", "Host: a", "Content-Type: application/json")
+    if chunked:
+        return send_raw(server, *head, "Transfer-Encoding: chunked", body=b"3e8\r\n{")
     return send_raw(server, *head, "Content-Length: 1000", body=b"{")
+
+
+def send_slow_head(server: AppServer) -> socket.socket:
+    """Send part of a request's headers."""
+    connection = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    connection.sendall(b"POST /api/v1/login HTTP/1.1\r\nHost: a\r\nX-Sl")
+    return connection
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -110,7 +123,7 @@ def test_slow_bodies_do_not_delay_other_requests(server: AppServer, user: User) 
     proof = sign_in(server)
 
     for number in (1, 8, WORKERS * THREADS * 2):
-        slow = [send_slow_body(server) for _ in range(number)]
+        slow = [send_slow_body(server, chunked=each % 2 == 1) for each in range(number)]
         began = time.monotonic()
         for _ in range(10):
             assert ask(server, "GET", "/healthz")[0] == HTTPStatus.OK
@@ -118,6 +131,23 @@ def test_slow_bodies_do_not_delay_other_requests(server: AppServer, user: User) 
         assert time.monotonic() - began < BODY_SECONDS, number
         for connection in slow:
             assert read_all(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def test_slow_headers_do_not_delay_other_requests(server: AppServer) -> None:
+    slow = [send_slow_head(server) for _ in range(WORKERS * THREADS * 2)]
+
+    wait_until_accepted(server)
+
+    # The server closes them after SERVE_IDLE_TIMEOUT.
+    assert {read_all(connection)[:12] for connection in slow} <= {b"", b"HTTP/1.1 408"}
+
+
+def test_oversized_headers_are_refused(server: AppServer) -> None:
+    for size, status in ((32, b"200"), (128, b"431")):
+        header = f"X-Long: {'x' * size * 1024}"
+        answer = read_all(send_raw(server, "GET /healthz HTTP/1.1", "Host: a", header,
+                                   "Connection: close"))  # fmt: skip
+        assert answer.startswith(b"HTTP/1.1 " + status), size
 
 
 def test_a_truncated_body_does_not_affect_other_requests(server: AppServer, user: User) -> None:
