@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import formataddr, parseaddr
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import render_template
@@ -22,6 +22,13 @@ from authapp.security.domain_names import ascii_address
 mailer = Mailer()
 
 
+class Draft(NamedTuple):
+    """A rendered email that has no recipient yet."""
+
+    message: str
+    content: Content
+
+
 def enqueue(
     message: str,
     *,
@@ -34,6 +41,11 @@ def enqueue(
 
     After `lifetime` it is no longer useful and is not sent: pass the lifetime of its link.
     """
+    enqueue_draft(compose(message, **context), to=to, user_id=user_id, lifetime=lifetime)
+
+
+def compose(message: str, **context: Any) -> Draft:
+    """Render an email, whoever will receive it."""
     folder, context = f"email/{message}", {"app_name": current_settings().brand.app_name, **context}
     subject = render_template(f"{folder}/subject.txt", **context)
     content = Content(
@@ -41,8 +53,15 @@ def enqueue(
         body=render_template("email/layout.txt", folder=folder, **context),
         html=render_template(f"{folder}/body.html", **context),
     )
-    mail = OutboxMessage(user_id=user_id, channel=Channel.MAIL, recipient=to, message=message)
-    outbox.add(mail, content, lifetime)
+    return Draft(message, content)
+
+
+def enqueue_draft(
+    draft: Draft, *, to: str, user_id: UUID | None, lifetime: timedelta = outbox.LIFETIME
+) -> None:
+    """Add a rendered email to the outbox, in the caller's transaction."""
+    mail = OutboxMessage(user_id=user_id, channel=Channel.MAIL, recipient=to, message=draft.message)
+    outbox.add(mail, draft.content, lifetime)
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """Changing an account's address: the new one is verified first, the old one is notified."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
+from flask import Flask, template_rendered
 from flask.testing import FlaskClient
 
 from authapp.delivery import outbox
@@ -12,7 +13,8 @@ from authapp.models import Activity, OutboxMessage, User, db
 from authapp.services import activity, password_reset
 from authapp.services.change_email import BY_ADDRESS, BY_USER
 from tests.support.accounts import PASSWORD, add_user
-from tests.support.browsing import HOSTILE, is_signed_in, post, sign_in
+from tests.support.browsing import HOSTILE, hidden, is_signed_in, post, sign_in
+from tests.support.costs import measured
 from tests.support.messages import newest_verification_link
 
 OLD, NEW = "somebody@example.org", "new@example.org"
@@ -136,6 +138,37 @@ def test_a_taken_address_looks_free_and_its_owner_is_notified(
     assert mail.message == "address_wanted"
     assert "/account/email/" not in mail.body
     assert address_of(app, user) == OLD
+
+
+def test_a_request_does_the_same_whether_or_not_the_address_is_taken(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    with app.app_context():
+        add_user("taken@example.org")
+    sign_in(client)
+
+    def work(email: str) -> tuple[list[str], list[str]]:
+        rendered: list[str] = []
+        fields = {"email": email, **hidden(client.get("/account/email").get_data(as_text=True))}
+        with (
+            measured() as cost,
+            template_rendered.connected_to(
+                lambda _app, template, **_more: rendered.append(template.name), app
+            ),
+        ):
+            assert client.post("/account/email", data=fields).status_code == 303
+        data = post(client, "/account/data").get_json()
+        return cost.statements + rendered, [message["message"] for message in data["messages"]]
+
+    ask(client, "other@example.org")
+    of_taken, told_of_taken = work("taken@example.org")
+    of_free, told_of_free = work("freed@example.org")
+
+    assert of_taken == of_free
+    assert Counter(told_of_free) - Counter(told_of_taken) == {
+        "email_change_asked": 1,
+        "data_downloaded": 1,
+    }
 
 
 def test_an_address_taken_since_the_request_is_refused(
