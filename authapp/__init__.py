@@ -15,6 +15,7 @@ from authapp.delivery import sms
 from authapp.delivery.mail import mailer
 from authapp.http import logs
 from authapp.http.application import Application
+from authapp.http.request_metrics import request_metrics
 from authapp.models.base import db, engine_options, prepare_engine
 from authapp.models.database_slots import DatabaseSlots, SlottedPool
 from authapp.models.outage import database_outage
@@ -43,6 +44,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     token_cache.token_cache.init_app(app)
     with app.app_context():
         database_outage.watch(db.engine)
+        request_metrics.watch(db.engine)
     mailer.init_app(app)
     sms.init_app(app)
     for skin in (web, api, cli):

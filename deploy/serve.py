@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Final, NoReturn, Self
 
 from flask import Flask
@@ -19,8 +20,10 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from authapp import metrics
 from authapp.config import load
 from authapp.errors import ConfigError
+from authapp.http import logs
 from deploy.wsgi_over_rsgi import WSGIOverRSGI
 
 _BACKLOG: Final = 1024
@@ -89,7 +92,7 @@ def _end_worker(app: Flask) -> NoReturn:
 def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     try:
-        load(os.environ)
+        logs.configure(load(os.environ))
         serving = Serving.load(os.environ)
         _require_free(serving.host, serving.port)
     except ConfigError as error:
@@ -97,7 +100,10 @@ def main() -> int:
         return 1
     # A forked worker would inherit the unfinished state of the parent's threads.
     multiprocessing.set_start_method("spawn")
-    server(serving, "deploy.serve:application").serve()
+    with TemporaryDirectory(prefix="authapp-metrics-") as folder:
+        # Its workers add up their metrics there.
+        os.environ[metrics.FOLDER] = folder
+        server(serving, "deploy.serve:application").serve()
     return 0
 
 
@@ -137,6 +143,8 @@ def server(serving: Serving, target: str) -> MPServer:
         respawn_interval=serving.start_seconds,
         workers_kill_timeout=serving.stop_seconds,
         log_level=LogLevels.info,
+        # Its lines look like those of the application.
+        log_dictconfig={"loggers": {"_granian": {"propagate": True}}},
         # Paths can contain secrets; the proxy in front writes the access log.
         log_access=False,
     )

@@ -1,23 +1,36 @@
 """`/metrics`: metrics in Prometheus format.
 
-Processes store their counts in the database, so any of them can return the totals of all.
+What a server counts is added up over its own processes (`authapp.metrics`). The cache's events and
+the outbox are in the database, so any process returns the totals of all servers; without the
+database, the rest is still returned.
 """
 
 import hmac
+import platform
 from collections.abc import Iterator
+from typing import Final
 
 from flask import Blueprint, Response, abort
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
 
+from authapp import clock, metrics
 from authapp.config import current_settings
 from authapp.delivery import outbox
+from authapp.domain import signing_keys
+from authapp.errors import Unavailable
 from authapp.http.credentials import bearer
+from authapp.http.request_metrics import request_metrics
+from authapp.models import KeyState, db
+from authapp.models.outage import database_outage
 from authapp.token_cache import token_cache
 
 blueprint = Blueprint("metrics", __name__)
+
+_AWAY: Final = (SQLAlchemyError, Unavailable)
 
 
 @blueprint.get("/metrics")
@@ -28,8 +41,9 @@ def show() -> Response:
         abort(404)
     if given is None or not any(_is_same(given, token) for token in expected):
         abort(401)
+    request_metrics.publish()
     registry = CollectorRegistry()
-    registry.register(_Totals())
+    registry.register(_Collected())
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -37,17 +51,65 @@ def _is_same(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 
-class _Totals(Collector):
+class _Collected(Collector):
     """Reads all figures at the time of the scrape."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric."""
-        yield from _of_cache()
-        yield from _of_outbox()
+        """Yield every metric that is available."""
+        yield from metrics.counted()
+        yield _build()
+        yield from _of_redis()
+        yield from _of_signing_key()
+        yield from _of_database()
 
     def describe(self) -> Iterator[Metric]:
         """Return nothing, so that registration does not read the database."""
         return iter(())
+
+
+def _build() -> Metric:
+    release = current_settings().deployment.release
+    values = {"release": release, "python": platform.python_version()}
+    return InfoMetricFamily("authapp_build", "What is running.", values)
+
+
+def _of_redis() -> Iterator[Metric]:
+    found = token_cache.redis_statistics()
+    for name, about, value in (
+        ("connected", "Whether Redis answers this process.", found.connected),
+        ("writable", "Whether Redis accepts writes.", found.writable),
+        ("memory_bytes", "Memory that Redis uses.", sum(each.used for each in found.memory)),
+    ):
+        yield GaugeMetricFamily(f"authapp_cache_{name}", about, value)
+
+
+def _of_signing_key() -> Iterator[Metric]:
+    """Yield the age of the active key, if the cache or the database can tell."""
+    try:
+        active = [key for key in signing_keys.published() if key.state == KeyState.ACTIVE]
+    except _AWAY:
+        return
+    for key in active:
+        age = clock.now() - (key.activated_at or key.created_at)
+        yield GaugeMetricFamily(
+            "authapp_signing_key_age_seconds",
+            "How long the active signing key has been signing.",
+            age.total_seconds(),
+        )
+
+
+def _of_database() -> Iterator[Metric]:
+    """Yield what is counted in the database, if it answers."""
+    try:
+        found = [*_of_cache(), *_of_outbox()]
+    except _AWAY as error:
+        database_outage.note(error)
+        db.session.rollback()
+        found = []
+    yield GaugeMetricFamily(
+        "authapp_database_available", "Whether the database answers this process.", bool(found)
+    )
+    yield from found
 
 
 def _of_cache() -> Iterator[Metric]:
@@ -60,10 +122,8 @@ def _of_cache() -> Iterator[Metric]:
             events.add_metric([event, kind], total)
     yield events
     for name, about, value in (
-        ("connected", "Whether Redis answers this process.", found.connected),
         ("epoch", "The epoch in which values are sealed.", found.epoch),
         ("journal_entries", "Changes not yet applied to Redis.", found.journal_depth),
-        ("memory_bytes", "Memory that Redis uses.", sum(each.used for each in found.memory)),
     ):
         yield GaugeMetricFamily(f"authapp_cache_{name}", about, value)
 

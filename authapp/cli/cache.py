@@ -100,10 +100,16 @@ def restore_command(file: Path) -> None:
     click.echo(f"entries read: {read}, restored: {filled}")
 
 
+def _state(found: Statistics) -> str:
+    if not found.connected:
+        return "not connected"
+    return "connected" if found.writable else "connected, but refuses writes"
+
+
 def _as_text(found: Statistics) -> str:
     ratio = "-" if found.hit_ratio is None else f"{found.hit_ratio:.1%}"
     lines = [
-        f"Redis       {'' if found.connected else 'not '}connected, breaker {found.breaker}",
+        f"Redis       {_state(found)}, breaker {found.breaker}",
         f"epoch       {found.epoch}",
         f"journal     {found.journal_depth} waiting",
         f"hit ratio   {ratio}",

@@ -61,6 +61,7 @@ class Deployment:
     trusted_proxies: int = setting("TRUSTED_PROXIES", whole(0, 5), "0", "Number of reverse proxies in front of authapp that set X-Forwarded-For and X-Forwarded-Proto.", unit="proxies")
     password_hashers: int = setting("PASSWORD_HASHERS", whole(1, 64), "1", "Maximum number of passwords that one process hashes at the same time, each with 19 MiB and one core. Three more per hasher may wait; beyond that, a sign-in is answered with 503.", unit="passwords")
     request_budget: int = setting("REQUEST_BUDGET", whole(0, 1_000_000), "300", "Maximum number of requests per minute that one client may send to change something without being signed in, such as sign-ins and registrations. Counted in Redis; while Redis is away, nothing is counted. 0 turns the limit off.", unit="requests")
+    release: str = setting("RELEASE", pattern(r"[!-~]{0,64}", "up to 64 printable ASCII characters"), "", "Name of the running release, such as a git revision, for `/metrics`.")
     metrics_tokens: list[str] = setting("METRICS_TOKENS", secrets, "", "Bearer tokens that Prometheus may use at `/metrics`, comma-separated. Leave empty to disable `/metrics`.")
 
 

@@ -8,7 +8,7 @@ import hmac
 from datetime import timedelta
 from typing import Final
 
-from authapp import clock
+from authapp import clock, metrics
 from authapp.config import current_settings
 from authapp.domain.client import Client
 from authapp.errors import TooManyAttempts
@@ -30,6 +30,7 @@ def spend(client: Client) -> None:
     except RedisUnavailable:
         return
     if count > budget:
+        metrics.LIMITS_REACHED.labels("request_budget").inc()
         raise TooManyAttempts(WINDOW - timedelta(seconds=elapsed))
 
 

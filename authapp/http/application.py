@@ -1,6 +1,7 @@
 """The Flask application, without the work that Flask does for pages on every request."""
 
 from collections.abc import Iterable, Mapping
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
@@ -10,9 +11,12 @@ from werkzeug.exceptions import BadHost
 
 from authapp.http import host, request_id
 from authapp.http.request import StrictRequest
+from authapp.http.request_metrics import request_metrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_finished: Final = request_metrics.finished
 
 _UNOPENED: Final = NullSession()
 """Marks a session cookie that has not been read; Flask does not save it."""
@@ -34,11 +38,14 @@ class Application(Flask):
     def wsgi_app(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer a request.
+        """Answer a request, and add it to the metrics.
 
         Default headers are added to the plain list, which takes far less time than adding them to
         Werkzeug's headers.
         """
+        began = perf_counter()
+        if not request_metrics.is_running:
+            request_metrics.start()
         if host.HOST.fullmatch(environ.get("HTTP_HOST", "")) is None:
             host.replace(environ)
 
@@ -47,6 +54,8 @@ class Application(Flask):
             for header in self._default_headers:
                 if header[0] not in own:
                     headers.append(header)
+            rule = environ["werkzeug.request"].url_rule
+            _finished.append((environ["REQUEST_METHOD"], rule, status, perf_counter() - began))
             if request_id.KEY in environ:
                 headers.append(("X-Request-ID", environ[request_id.KEY]))
             return start_response(status, headers, *exc_info)

@@ -17,9 +17,9 @@ class HashingQueue:
     """Slots for hashing, and a short queue for them."""
 
     def __init__(self) -> None:
+        self.running = 0
+        self.waiting = 0
         self._changed = threading.Condition()
-        self._running = 0
-        self._waiting = 0
 
     def require_room(self, slots: int) -> None:
         """Raise QueueFull if `slot` would."""
@@ -31,19 +31,19 @@ class HashingQueue:
         """Wait for one of this many slots, and hold it; raises QueueFull."""
         with self._changed:
             self._require_room(slots)
-            self._waiting += 1
+            self.waiting += 1
             try:
-                self._changed.wait_for(lambda: self._running < slots)
+                self._changed.wait_for(lambda: self.running < slots)
             finally:
-                self._waiting -= 1
-            self._running += 1
+                self.waiting -= 1
+            self.running += 1
         try:
             yield
         finally:
             with self._changed:
-                self._running -= 1
+                self.running -= 1
                 self._changed.notify()
 
     def _require_room(self, slots: int) -> None:
-        if self._running + self._waiting >= slots * (1 + WAITING_PER_SLOT):
+        if self.running + self.waiting >= slots * (1 + WAITING_PER_SLOT):
             raise QueueFull

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import exists, select
 
-from authapp import clock
+from authapp import clock, metrics
 from authapp.domain import (
     activity,
     known_devices,
@@ -35,6 +35,7 @@ class _Credentials(NamedTuple):
     password_hash: str | None
 
 
+@metrics.outcomes(metrics.SIGN_INS)
 def sign_in(
     email: str,
     password: str,

@@ -1,16 +1,20 @@
 """`/metrics` reports the totals of all processes to authorized callers."""
 
+import platform
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from authapp import clock
 from authapp.domain import security_notices
 from authapp.models import OutboxMessage, User, db
 from authapp.token_cache import token_cache
+from tests.support.accounts import PASSWORD
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_session
 
@@ -73,7 +77,99 @@ def test_outbox_messages_are_counted_by_state(app: Flask, user: User) -> None:
 def test_a_redis_outage_is_reported(app: Flask, redis_server: RedisServer) -> None:
     redis_server.kill()
 
-    assert figures(app)["authapp_cache_connected"] == 0
+    told = figures(app)
+
+    assert told["authapp_cache_connected"] == told["authapp_cache_writable"] == 0
+
+
+def test_a_redis_that_refuses_writes_is_reported(app: Flask, redis_server: RedisServer) -> None:
+    with redis_server.client as client:
+        client.config_set("maxmemory", "1")
+        told = figures(app)
+        client.config_set("maxmemory", "0")
+
+    assert told["authapp_cache_connected"] == 1
+    assert told["authapp_cache_writable"] == 0
+
+
+def growth(app: Flask, act: Callable[[], object]) -> dict[str, float]:
+    """Return the figures that an act changes, and by how much; a process adds up all its tests."""
+    before = figures(app)
+    act()
+    return {name: now - before.get(name, 0) for name, now in figures(app).items()}
+
+
+def test_requests_are_counted_by_route_status_and_time(app: Flask, client: FlaskClient) -> None:
+    def act() -> None:
+        for path in ("/verify/email/one", "/verify/email/another", "/nothing/here", "/healthz"):
+            client.get(path)
+        client.delete("/healthz")
+        client.open("/healthz", method="INVENTED")
+
+    grown = growth(app, act)
+
+    prefix = "authapp_requests_total"
+    assert grown[f"{prefix}/GET//verify/email/<value>/410"] == 2
+    assert grown[f"{prefix}/GET//healthz/200"] == 1
+    assert grown[f"{prefix}/(none)/(none)/404"] == 1
+    assert grown[f"{prefix}/(none)/(none)/405"] == 2
+    assert grown["authapp_request_seconds_count//healthz"] == 1
+    assert grown["authapp_request_seconds_bucket/+Inf//healthz"] == 1
+    assert 0 < grown["authapp_request_seconds_sum//healthz"] < 60
+    assert not [name for name in grown if "INVENTED" in name or "another" in name]
+
+
+def test_sign_ins_are_counted_by_outcome_and_reason(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    def act() -> None:
+        for password in ("not the password", "nor this one", PASSWORD):
+            client.post("/api/v1/login", json={"email": user.email, "password": password})
+
+    grown = growth(app, act)
+
+    assert grown["authapp_sign_ins_total/refused/credentials_refused"] == 2
+    assert grown["authapp_sign_ins_total/succeeded/"] == 1
+    assert grown["authapp_revocation_seconds_count"] >= 1
+
+
+def test_limits_that_are_reached_are_counted(make_app: Callable[..., Flask], user: User) -> None:
+    app = make_app(METRICS_TOKENS=TOKEN, REQUEST_BUDGET="1")
+    client = app.test_client()
+    client.get("/.well-known/jwks.json")
+
+    def act() -> None:
+        for _ in range(3):
+            client.post("/api/v1/login", json={"email": user.email, "password": "wrong"})
+
+    assert growth(app, act)["authapp_limits_reached_total/request_budget"] >= 1
+
+
+def test_the_state_of_the_process_is_reported(
+    make_app: Callable[..., Flask], move_time: Callable[..., Any]
+) -> None:
+    app = make_app(METRICS_TOKENS=TOKEN, RELEASE="a1b2c3")
+    with move_time(days=2):
+        told = figures(app)
+
+    assert 86_400 < told["authapp_signing_key_age_seconds"] < 4 * 86_400
+    assert told["authapp_passwords_hashing"] == told["authapp_passwords_waiting"] == 0
+    assert told["authapp_database_connections_allowed"] > 0
+    assert told["authapp_database_available"] == 1
+    assert told[f"authapp_build_info/{platform.python_version()}/a1b2c3"] == 1
+
+
+def test_without_a_database_the_rest_is_reported(
+    app: Flask, client: FlaskClient, lose_database: Callable[[], None]
+) -> None:
+    client.get("/.well-known/jwks.json")
+    lose_database()
+
+    told = figures(app)
+
+    assert told["authapp_database_available"] == 0
+    assert told["authapp_requests_total/GET//.well-known/jwks.json/200"] >= 1
+    assert told["authapp_cache_connected"] == 1
 
 
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Bearer \xff\x00", "Basic eDp4"])

@@ -8,7 +8,7 @@ from authapp.token_cache import keys
 from authapp.token_cache.admin import backup, statistics, warm
 from authapp.token_cache.admin import check as checking
 from authapp.token_cache.admin.check import Checked
-from authapp.token_cache.admin.statistics import Statistics
+from authapp.token_cache.admin.statistics import RedisStatistics, Statistics
 from authapp.token_cache.backend import TokenCacheBackend
 from authapp.token_cache.operations import Operations
 from authapp.token_cache.redis.client import RedisUnavailable
@@ -34,6 +34,10 @@ class Maintenance(Operations):
     def statistics(self) -> Statistics:
         """Return the cache's statistics, over all processes."""
         return statistics.collect(self.assembly)
+
+    def redis_statistics(self) -> RedisStatistics:
+        """Return whether Redis answers and accepts writes; needs no database."""
+        return statistics.of_redis(self.assembly)
 
     def check(self) -> Iterator[Checked]:
         """Compare every cached value with the database."""

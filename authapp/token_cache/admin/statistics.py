@@ -2,10 +2,14 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Final
 
 from authapp.token_cache.assembly import Assembly
 from authapp.token_cache.counters import Event
-from authapp.token_cache.redis.client import RedisUnavailable
+from authapp.token_cache.redis.client import RedisClient, RedisUnavailable
+
+_PROBE: Final = "write_probe"
+"""A key that expires at once."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,15 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class RedisStatistics:
+    """Whether Redis answers this process and accepts writes, and the memory of each primary."""
+
+    connected: bool
+    writable: bool
+    memory: list[Memory]
+
+
+@dataclass(frozen=True)
 class Statistics:
     """The cache's current statistics; `counts` is by event, then by kind of entry.
 
@@ -25,6 +38,7 @@ class Statistics:
     """
 
     connected: bool
+    writable: bool
     breaker: str
     epoch: int
     journal_depth: int
@@ -41,26 +55,42 @@ def collect(assembly: Assembly) -> Statistics:
         counts[event][kind] = total
     hits = sum(counts[Event.RECALL].values()) + sum(counts[Event.HIT].values())
     misses = sum(counts[Event.MISS].values())
-    memory = _memory(assembly)
+    redis = of_redis(assembly)
     return Statistics(
-        connected=memory is not None,
+        connected=redis.connected,
+        writable=redis.writable,
         breaker="open" if assembly.backend.trust.breaker.is_open else "closed",
         epoch=assembly.database.state().epoch,
         journal_depth=assembly.database.journal_depth(),
         hit_ratio=hits / (hits + misses) if hits + misses else None,
         counts={event: dict(by_kind) for event, by_kind in sorted(counts.items()) if by_kind},
-        memory=memory or [],
+        memory=redis.memory,
     )
 
 
-def _memory(assembly: Assembly) -> list[Memory] | None:
-    if assembly.backend.client is None:
-        return None
+def of_redis(assembly: Assembly) -> RedisStatistics:
+    """Ask Redis for its memory, and write to it."""
+    client = assembly.backend.client
+    memory = _memory(client) if client else None
+    if client is None or memory is None:
+        return RedisStatistics(connected=False, writable=False, memory=[])
+    return RedisStatistics(connected=True, writable=_accepts_writes(client), memory=memory)
+
+
+def _memory(client: RedisClient) -> list[Memory] | None:
     try:
-        found = assembly.backend.client.information("memory")
+        found = client.information("memory")
     except RedisUnavailable:
         return None
     return [
         Memory(each["used_memory"], each["used_memory_peak"], each.get("maxmemory", 0))
         for each in found
     ]
+
+
+def _accepts_writes(client: RedisClient) -> bool:
+    try:
+        client.set_if_absent(_PROBE, b"", milliseconds=1)
+    except RedisUnavailable:
+        return False
+    return True

@@ -282,7 +282,9 @@ class CoherentRedisCache(RedisCache):
         if not steps and not then:
             return []
         with self.trust.watch():
-            return self._client.run(steps, then=then)[0]
+            answers = self._client.run(steps, then=then)[0]
+        self.trust.note_written()
+        return answers
 
     def _open(self, ticket: Ticket, entry: Entry, raw: bytes) -> Look:
         """Open a value; one that does not open is a miss, which is counted, and logged once.

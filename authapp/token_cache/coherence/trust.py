@@ -31,6 +31,7 @@ from authapp.token_cache.redis.client import (
     RedisSilent,
     RedisUnavailable,
     Script,
+    WritesRefused,
 )
 
 log = structlog.get_logger(__name__)
@@ -82,6 +83,7 @@ class Trust:
         self._new_servers, self._new_servers_since = "", 0.0
         self._checked_at = self._trusted_until = 0.0
         self._database_was_away = False
+        self._refuses_writes = False
         self.doubt = "it has not been checked yet" if client else "REDIS_URL is not set"
         """Why Redis is not trusted, if it is not."""
 
@@ -126,9 +128,18 @@ class Trust:
             raise
         except RedisUnavailable as error:
             self._trusted_until = 0.0
+            if isinstance(error, WritesRefused) and not self._refuses_writes:
+                self._refuses_writes = True
+                log.warning("redis_refuses_writes", error=str(error))
             self.breaker.failed(error, is_timeout=isinstance(error, RedisSilent))
             raise
         self.breaker.succeeded()
+
+    def note_written(self) -> None:
+        """Log that Redis accepts writes again, if it did not."""
+        if self._refuses_writes:
+            self._refuses_writes = False
+            log.warning("redis_accepts_writes")
 
     def distrust(self) -> None:
         """Require a check before Redis is trusted again."""

@@ -18,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
 
+from authapp import metrics
 from authapp.models import db
 from authapp.models.changes import ChangedRow, changed_rows
 from authapp.token_cache import keys
@@ -46,6 +47,7 @@ class Unit:
     values: Values
     writer: bytes = field(default_factory=new_id)
     is_fenced: bool = False
+    committed_at: float = 0.0
     reports_after: float = 0.0
 
 
@@ -82,6 +84,7 @@ class Writer:
 
         If Redis cannot be reached, it may be replaced by a server that does not have the fences.
         """
+        unit.committed_at = time.monotonic()
         if unit.is_fenced:
             settled_by = self._settle(unit.writer, unit.values)
             if settled_by is not None:
@@ -195,3 +198,4 @@ def _delay_report(session: Session, transaction: SessionTransaction) -> None:
     unit = session.info.pop(_UNIT, None) if transaction.parent is None else None
     if unit is not None and unit.reports_after:
         threading.Event().wait(max(0.0, unit.reports_after - time.monotonic()))
+        metrics.REVOCATION_SECONDS.observe(time.monotonic() - unit.committed_at)

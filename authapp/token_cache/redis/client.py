@@ -1,5 +1,6 @@
 """All Redis commands; every failure raises RedisUnavailable."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -31,12 +32,20 @@ _FAILURES: Final = (
 )
 
 
+_NO_WRITES: Final = re.compile("OutOfMemoryError|ReadOnlyError|OOM|MISCONF|NOREPLICAS|READONLY")
+"""In the class or the message of an error; messages of scripts contain those of their commands."""
+
+
 class RedisUnavailable(Exception):
     """Redis did not respond in time, or its response was an error or invalid."""
 
 
 class RedisSilent(RedisUnavailable):
     """Redis did not respond in time, so the caller has already waited."""
+
+
+class WritesRefused(RedisUnavailable):
+    """Redis responds, but accepts no writes: it is out of memory, or read-only."""
 
 
 class NotTrusted(RedisUnavailable):
@@ -154,7 +163,7 @@ class RedisClient:
             answers: list[Any] = pipeline.execute(raise_on_error=False)
         for answer in answers:
             if isinstance(answer, Exception):
-                raise RedisUnavailable(_in_one_line(answer)) from answer
+                raise _failure(answer) from answer
         return answers
 
     def _primaries(self) -> Iterable[Any]:
@@ -189,7 +198,12 @@ def _translated_errors() -> Iterator[None]:
     except _TIMEOUTS as error:
         raise RedisSilent(_in_one_line(error)) from error
     except _FAILURES as error:
-        raise RedisUnavailable(_in_one_line(error)) from error
+        raise _failure(error) from error
+
+
+def _failure(error: Exception) -> RedisUnavailable:
+    refuses_writes = _NO_WRITES.search(f"{type(error).__name__} {error}")
+    return (WritesRefused if refuses_writes else RedisUnavailable)(_in_one_line(error))
 
 
 def _in_one_line(error: Exception) -> str:
