@@ -11,6 +11,7 @@
         │   ├── AccountDisabled by an operator
         │   ├── AccountFrozen   by its owner, until they choose a new password
         │   ├── AccountClosing  by its owner, until it is deleted
+        │   ├── SecondFactorRequired  the password was correct; a code is needed too
         │   └── ScopeMissing    the API token does not have the required scope
         ├── Conflict            the current state does not allow this
         │   └── LimitReached    the maximum number already exists
@@ -91,6 +92,14 @@ class AccountClosing(NotAllowed):
     def __init__(self, user_id: UUID) -> None:
         super().__init__("the account will be deleted")
         self.user_id = user_id
+
+
+class SecondFactorRequired(NotAllowed):
+    """The password was correct; `pending` and a code complete the sign-in."""
+
+    def __init__(self, pending: str) -> None:
+        super().__init__("the account has a second factor")
+        self.pending = pending
 
 
 class ScopeMissing(NotAllowed):

@@ -15,8 +15,8 @@ from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import NotAllowed
 from authapp.http.client import client
 from authapp.services import login as service
+from authapp.services import login_code, sign_out
 from authapp.services import refresh as refresh_service
-from authapp.services import sign_out
 
 blueprint = Blueprint("login", __name__)
 
@@ -31,6 +31,14 @@ class Credentials(Body):
     email: str
     password: str
     remember: bool = False
+    device: str = ""
+
+
+class SecondFactor(Body):
+    """The `pending` value of a sign-in, and a code of the authenticator app or a recovery code."""
+
+    pending: str
+    code: str
     device: str = ""
 
 
@@ -62,7 +70,11 @@ class SignInGrant(Grant):
     errors=[HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS],
 )
 def sign_in(json: Credentials) -> SignInGrant:
-    """Start a session."""
+    """Start a session.
+
+    If the account has a second factor, the error `second-factor-required` has `pending`: send it
+    with a code to `/api/v1/login/code` within ten minutes.
+    """
     request_budget.spend(client())
     signed_in = service.sign_in(
         json.email,
@@ -71,8 +83,22 @@ def sign_in(json: Credentials) -> SignInGrant:
         client=client(),
         device=json.device,
     )
-    device = known_devices.learn(json.device, signed_in.identity.user_id)
-    return SignInGrant(**msgspec.structs.asdict(_grant(signed_in)), device=device)
+    return _sign_in_grant(signed_in, json.device)
+
+
+@blueprint.post("/login/code")
+@operation(
+    returns=(HTTPStatus.OK, SignInGrant),
+    is_open=True,
+    errors=[HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS],
+)
+def complete_sign_in(json: SecondFactor) -> SignInGrant:
+    """Start the session of a sign-in that was refused as `second-factor-required`."""
+    request_budget.spend(client())
+    signed_in = login_code.complete_sign_in(
+        json.pending, json.code, client=client(), device=json.device
+    )
+    return _sign_in_grant(signed_in, json.device)
 
 
 @blueprint.post("/refresh")
@@ -101,6 +127,11 @@ def log_out(caller: Principal) -> Response:
         raise NotAllowed("an API token has no session to end")
     sign_out.sign_out(caller, client=client())
     return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _sign_in_grant(signed_in: SignedIn, device: str) -> SignInGrant:
+    learned = known_devices.learn(device, signed_in.identity.user_id)
+    return SignInGrant(**msgspec.structs.asdict(_grant(signed_in)), device=learned)
 
 
 def _grant(signed_in: SignedIn) -> Grant:

@@ -11,7 +11,7 @@ from authapp.domain import sessions
 from authapp.domain.api_token_rules import end_reason
 from authapp.domain.devices import device
 from authapp.models import ActivityEvent, RefreshToken, Token, User
-from authapp.services import delete_account, users
+from authapp.services import delete_account, second_factors, users
 from authapp.services.users import Description
 
 users_group = OneLineGroup("users", help="Manage accounts.")
@@ -62,6 +62,22 @@ def sign_out_command(who: str) -> None:
     click.echo(f"sessions ended: {users.sign_out(users.find(who).id)}")
 
 
+@users_group.command("remove-second-factor")
+@_who
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def remove_second_factor_command(who: str, yes: bool) -> None:
+    """Allow sign-in with the password alone, for an owner who lost app and recovery codes.
+
+    Check first that it is the owner who asks. They are told by email.
+    """
+    user = users.find(who)
+    user_id = user.id
+    if not yes:
+        click.confirm(f"Remove the second factor of {user.email} ({user_id})?", abort=True)
+    second_factors.remove(user_id, client=None)
+    click.echo(f"removed the second factor of {user_id}")
+
+
 @users_group.command("delete")
 @_who
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -86,6 +102,7 @@ def _as_document(found: Description) -> dict[str, Any]:
         "created_at": _time(user.created_at),
         "password_changed_at": _time(user.password_changed_at),
         "state": _state(user),
+        "second_factor_since": _time(found.second_factors.app_added_at),
         "sessions": [_session(each) for each in found.sessions],
         "tokens": [_token(each) for each in found.tokens],
         "activity": [_event(each) for each in found.events],

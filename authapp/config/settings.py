@@ -155,6 +155,8 @@ class Limits:
     sign_in_by_site: Limit = setting("LIMIT_SIGN_IN_BY_SITE", limit("sign_in_by_site"), "200/10m", "Wrong passwords from one site (an IPv4 /24 or an IPv6 /48).")
     sign_in_by_password: Limit = setting("LIMIT_SIGN_IN_BY_PASSWORD", limit("sign_in_by_password"), "100/1h", "Accounts for which one wrong password is tried.")
     sign_in_overall: Limit = setting("LIMIT_SIGN_IN_OVERALL", limit("sign_in_overall"), "10000/10m", "Wrong passwords from all unknown browsers, for all accounts.")
+    second_factor: Limit = setting("LIMIT_SECOND_FACTOR", limit("second_factor"), "5/15m", "Wrong codes of an authenticator app for one account, after the right password.")
+    second_factor_in_a_row: int = setting("LIMIT_SECOND_FACTOR_IN_A_ROW", whole(3, 100), "100", "The same, without a correct code in between. Then only a recovery code works.", unit="codes")
     confirm_password: int = setting("LIMIT_CONFIRM_PASSWORD", whole(3, 100), "10", "Wrong passwords entered in one session, without a correct one in between. Then the session ends.", unit="passwords")
 
 

@@ -48,7 +48,7 @@ def hash_new_password(password: str, *, field: str, context: Sequence[str]) -> s
 
 def hash_password(password: str) -> str:
     """Return a password's hash; call it before the transaction. Raises Overloaded."""
-    with _slot():
+    with hashing_slot():
         return passwords.hash_password(password)
 
 
@@ -57,7 +57,7 @@ def verify_password(password_hash: str | None, password: str) -> bool:
 
     Raises Overloaded if too many passwords are waiting to be hashed.
     """
-    with _slot():
+    with hashing_slot():
         return passwords.verify_password(password_hash, password)
 
 
@@ -75,7 +75,7 @@ def queue_lengths() -> tuple[int, int]:
 
 
 @contextmanager
-def _slot() -> Iterator[None]:
+def hashing_slot() -> Iterator[None]:
     """Wait for a hashing slot without holding a database connection."""
     release_connection()
     try:

@@ -30,11 +30,12 @@ from authapp.token_cache.records import REFRESH_TOKEN, RefreshTokenRecord
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Identity(Principal):
-    """Who an access token authenticates, in which session, and when they last signed in."""
+    """Who an access token authenticates, in which session, and when and how they signed in."""
 
     kind: TokenKind = TokenKind.ACCESS_TOKEN
     session_id: UUID
     auth_time: datetime
+    amr: tuple[str, ...]
     expires_at: datetime
 
 
@@ -49,7 +50,7 @@ class SignedIn:
     identity: Identity
 
 
-def begin(user_id: UUID, *, remember: bool, client: Client) -> RefreshTokenRecord:
+def begin(user_id: UUID, *, remember: bool, client: Client, amr: str = "pwd") -> RefreshTokenRecord:
     """Add a session to the caller's transaction; `tokens_of` returns its tokens after the commit.
 
     The caller holds the account's lock (`account_status.lock`). Beyond MAX_SESSIONS, the session
@@ -74,6 +75,7 @@ def begin(user_id: UUID, *, remember: bool, client: Client) -> RefreshTokenRecor
         absolute_expires_at=now + lifetime,
         ended_at=None,
         end_reason=None,
+        amr=amr,
     )
     db.session.add(RefreshToken(**asdict(session)))
     return session
@@ -120,6 +122,7 @@ def _identity(claims: jwt.AccessClaims) -> Identity:
         user_id=claims.user_id,
         session_id=claims.session_id,
         auth_time=claims.auth_time,
+        amr=claims.amr,
         expires_at=claims.expires_at,
     )
 
@@ -148,6 +151,7 @@ def tokens_of(session: RefreshTokenRecord, signer: signing_keys.Signer) -> Signe
         issued_at=now,
         expires_at=min(now + settings.tokens.access_token_lifetime, session.absolute_expires_at),
         auth_time=session.auth_time,
+        amr=tuple(session.amr.split()),
     )
     key = derive_key(settings.secrets.secret_key, "refresh token")
     return SignedIn(

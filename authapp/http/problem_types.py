@@ -79,6 +79,12 @@ _DOMAIN: Final[dict[type[errors.DomainError], ProblemType]] = {
         "The token does not have the required scope",
         "Use a token that has the scope named in WWW-Authenticate.",
     ),
+    errors.SecondFactorRequired: ProblemType(
+        HTTPStatus.FORBIDDEN,
+        "second-factor-required",
+        "The sign-in needs a second factor",
+        "Ask the user for a code, and send it with `pending` to /api/v1/login/code.",
+    ),
     errors.AccountFrozen: ProblemType(
         HTTPStatus.FORBIDDEN,
         "account-frozen",

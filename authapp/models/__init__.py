@@ -10,6 +10,7 @@ from authapp.models.jwt_key import JWTKey, KeyState
 from authapp.models.outbox_message import Channel, OutboxMessage
 from authapp.models.password_reset_request import PasswordResetRequest
 from authapp.models.refresh_token import EndReason, RefreshToken
+from authapp.models.second_factor import AuthenticatorApp, RecoveryCode
 from authapp.models.sign_in_block import SignInBlock
 from authapp.models.token import RevokeReason, Scope, Token
 from authapp.models.token_use import TokenUse
@@ -22,6 +23,7 @@ __all__ = [
     "Activity",
     "ActivityEvent",
     "Attempt",
+    "AuthenticatorApp",
     "CacheCounter",
     "CacheJournal",
     "CacheState",
@@ -33,6 +35,7 @@ __all__ = [
     "KeyState",
     "OutboxMessage",
     "PasswordResetRequest",
+    "RecoveryCode",
     "RefreshToken",
     "RevokeReason",
     "Scope",

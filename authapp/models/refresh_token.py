@@ -38,7 +38,8 @@ class RefreshToken(CachedRow, Base):
     """One session's renewal chain.
 
     `generation` counts rotations, and `rotated_at` is the time of the latest one. `expires_at` is
-    the earlier of the idle and the absolute limit.
+    the earlier of the idle and the absolute limit. `amr` lists the authentication methods of the
+    sign-in (RFC 8176), separated by spaces.
     """
 
     __tablename__ = "refresh_tokens"
@@ -59,3 +60,4 @@ class RefreshToken(CachedRow, Base):
     absolute_expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None] = mapped_column(String(40))
+    amr: Mapped[str] = mapped_column(String(40), default="pwd", server_default="pwd")

@@ -25,13 +25,17 @@ _OPTIONS: Final[Any] = {
 
 @dataclass(frozen=True)
 class AccessClaims:
-    """The claims of an access token; `auth_time` is when the user last entered the password."""
+    """The claims of an access token.
+
+    `auth_time` is when the user last authenticated, and `amr` how they signed in (RFC 8176).
+    """
 
     user_id: UUID
     session_id: UUID
     issued_at: datetime
     expires_at: datetime
     auth_time: datetime
+    amr: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def sign(
         "iat": int(claims.issued_at.timestamp()),
         "exp": int(claims.expires_at.timestamp()),
         "auth_time": int(claims.auth_time.timestamp()),
+        "amr": claims.amr,
         "jti": str(uuid4()),
     }
     return jwt.encode(payload, key, algorithm=algorithm, headers={"typ": TYPE, "kid": kid})
@@ -113,6 +118,8 @@ def _claims(payload: dict[str, Any]) -> AccessClaims:
         issued_at=_time(payload["iat"]),
         expires_at=_time(payload["exp"]),
         auth_time=_time(payload["auth_time"]),
+        # Tokens that an earlier release signed do not have it.
+        amr=tuple(payload.get("amr", ("pwd",))),
     )
 
 

@@ -42,5 +42,7 @@ def change_password(
             raise TokenRevoked(EndReason.SIGNED_OUT)
         if end_others:
             sessions.end_all(identity.user_id, EndReason.PASSWORD_CHANGED)
-        session = sessions.begin(identity.user_id, remember=replaced.remember, client=client)
+        session = sessions.begin(
+            identity.user_id, remember=replaced.remember, client=client, amr=replaced.amr
+        )
     return sessions.tokens_of(session, signer)

@@ -15,6 +15,7 @@ from authapp.domain import (
     account_status,
     activity,
     one_time_tokens,
+    pending_sign_ins,
     security_notices,
     sessions,
     signing_keys,
@@ -22,7 +23,7 @@ from authapp.domain import (
 from authapp.domain.client import Client
 from authapp.domain.revoke_all import revoke_all
 from authapp.domain.sessions import Identity, SignedIn
-from authapp.errors import NotFound, TokenInvalid
+from authapp.errors import NotFound, SecondFactorRequired, TokenInvalid
 from authapp.models import (
     Activity,
     EndReason,
@@ -86,7 +87,8 @@ def check_offer(value: str) -> datetime:
 def keep(value: str, *, client: Client) -> SignedIn:
     """Cancel the deletion of the account, and sign its owner in.
 
-    Raises TokenInvalid, TokenExpired, TokenUsed or TokenRevoked.
+    Raises TokenInvalid, TokenExpired, TokenUsed or TokenRevoked; and SecondFactorRequired once the
+    account is kept, if its owner has a second factor.
     """
     record = one_time_tokens.require(value, VerificationType.KEEP_ACCOUNT)
     signer = signing_keys.signer()
@@ -97,7 +99,11 @@ def keep(value: str, *, client: Client) -> SignedIn:
         user.delete_at = None
         activity.note(user.id, Activity.ACCOUNT_KEPT, client)
         security_notices.send(user, "account_kept", client=client)
-        session = sessions.begin(user.id, remember=False, client=client)
+        pending = pending_sign_ins.issue_if_enrolled(user, remember=False)
+        if pending is None:
+            session = sessions.begin(user.id, remember=False, client=client)
+    if pending is not None:
+        raise SecondFactorRequired(pending)
     return sessions.tokens_of(session, signer)
 
 

@@ -13,7 +13,9 @@ from authapp.domain.client import Client
 from authapp.models import (
     Activity,
     ActivityEvent,
+    AuthenticatorApp,
     OutboxMessage,
+    RecoveryCode,
     RefreshToken,
     Token,
     TokenUse,
@@ -34,6 +36,8 @@ TABLES: Final[dict[str, type[Any]]] = {
     "api_tokens": Token,
     "api_token_uses": TokenUse,
     "links_and_codes": VerificationToken,
+    "authenticator_app": AuthenticatorApp,
+    "recovery_codes": RecoveryCode,
     "verification_requests": VerificationRequest,
     "activity": ActivityEvent,
     "messages": OutboxMessage,

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import sealing as message_sealing
-from authapp.domain import key_encryption
+from authapp.domain import key_encryption, second_factors
 from authapp.errors import Conflict, NotFound
 from authapp.models import JWTKey, KeyState, RefreshToken, db
 from authapp.models.changes import delete_where, update_where
@@ -108,11 +108,12 @@ def prune() -> list[str]:
 def rewrap() -> int:
     """Seal every private half under the first of KEY_ENCRYPTION_KEYS; return how many changed.
 
-    Messages in the outbox are sealed again, too. Raises Conflict, and changes nothing, if any
-    private half cannot be decrypted.
+    The secrets of authenticator apps and the messages in the outbox are sealed again, too. Raises
+    Conflict, and changes nothing, if any private half or app's secret cannot be decrypted.
     """
     with transaction():
         changed = sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))
+        second_factors.reseal_all()
         message_sealing.reseal_all()
     return changed
 

@@ -4,27 +4,24 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import exists, select
-
 from authapp import clock, metrics
 from authapp.domain import (
     activity,
-    known_devices,
     passwords,
+    pending_sign_ins,
     rate_limits,
-    security_notices,
     sessions,
     sign_in_limits,
+    sign_ins,
     signing_keys,
 )
 from authapp.domain.account_status import require_active
-from authapp.domain.activity import KEPT as ACTIVITY_KEPT
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import find_owner
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.domain.sign_in_limits import Attempt, Guess
-from authapp.errors import CredentialsRefused, NotAllowed, NotFound
-from authapp.models import Activity, ActivityEvent, EndReason, User, db
+from authapp.errors import CredentialsRefused, NotAllowed, NotFound, SecondFactorRequired
+from authapp.models import Activity, User
 from authapp.models.transaction import transaction
 from authapp.security.passwords import needs_rehash
 
@@ -50,7 +47,8 @@ def sign_in(
     `device` is the client's device cookie (`known_devices`); the user gets an email if it is
     unknown. Raises CredentialsRefused for a wrong password, an unknown address and a disabled
     account alike, after the same time (ASVS 6.3.8); AccountFrozen and AccountClosing only if the
-    password is correct; TooManyAttempts; and Overloaded, which does not count as an attempt.
+    password is correct; SecondFactorRequired, with what `login_code.complete_sign_in` needs;
+    TooManyAttempts; and Overloaded, which does not count as an attempt.
     """
     passwords.require_room()
     found = _credentials(email)
@@ -70,14 +68,16 @@ def sign_in(
             user = _require_unchanged(found)
             user.password_hash = new_hash
             sign_in_limits.forgive(attempt)
-            _note_sign_in(user, device, client)
-            if instead_of is not None:
-                # A client has one session; the replaced one would stay active unnoticed.
-                sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
-            session = sessions.begin(user.id, remember=remember, client=client)
+            pending = pending_sign_ins.issue_if_enrolled(user, remember=remember)
+            if pending is None:
+                session = sign_ins.begin(
+                    user, remember=remember, client=client, device=device, instead_of=instead_of
+                )
     except (CredentialsRefused, NotAllowed, NotFound):
         _note_refusal(guess, attempt)
         raise
+    if pending is not None:
+        raise SecondFactorRequired(pending)
     return sessions.tokens_of(session, signer)
 
 
@@ -113,24 +113,6 @@ def _require_unchanged(found: _Credentials) -> User:
     if user.password_hash != found.password_hash:
         raise CredentialsRefused("the password was changed in the meantime")
     return user
-
-
-def _note_sign_in(user: User, device: str, client: Client) -> None:
-    if not known_devices.knows(device, user.id) and not _is_first_sign_in(user):
-        security_notices.send(user, "new_device", client=client)
-    activity.note(user.id, Activity.SIGNED_IN, client)
-
-
-def _is_first_sign_in(user: User) -> bool:
-    """Return True if the account is new and no one has signed in to it yet.
-
-    Old activity is deleted, so an old account without a recorded sign-in may have had one.
-    """
-    signed_in = exists().where(
-        ActivityEvent.user_id == user.id, ActivityEvent.activity == Activity.SIGNED_IN
-    )
-    is_new = user.created_at > clock.now() - ACTIVITY_KEPT
-    return is_new and not db.session.scalar(select(signed_in))
 
 
 def _note_refusal(guess: Guess, attempt: Attempt) -> None:

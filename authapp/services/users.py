@@ -26,6 +26,7 @@ from authapp.models import (
 )
 from authapp.models.transaction import transaction
 from authapp.services.activity import list_recent
+from authapp.services.second_factors import Overview, overview
 
 SHOWN: Final = 10
 """Maximum number of sessions, of tokens and of events in a description."""
@@ -33,12 +34,13 @@ SHOWN: Final = 10
 
 @dataclass(frozen=True)
 class Description:
-    """An account with its latest sessions, tokens and events, newest first."""
+    """An account with its second factors, and its latest sessions, tokens and events."""
 
     user: User
     sessions: list[RefreshToken]
     tokens: list[Token]
     events: list[ActivityEvent]
+    second_factors: Overview
 
 
 def find(named: str) -> User:
@@ -82,6 +84,7 @@ def describe(user_id: UUID) -> Description:
         sessions=_latest(RefreshToken, user_id, RefreshToken.last_used_at),
         tokens=_latest(Token, user_id, Token.created_at),
         events=list_recent(user_id)[:SHOWN],
+        second_factors=overview(user_id),
     )
 
 

@@ -70,6 +70,8 @@ class RefreshTokenRecord:
     absolute_expires_at: datetime
     ended_at: datetime | None
     end_reason: str | None
+    # Entries that an earlier release cached do not have it.
+    amr: str = "pwd"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,12 @@ from authapp.web import (
     home,
     i18n,
     login,
+    login_code,
     password_reset,
     passwords,
     phone,
     register,
+    second_factors,
     sessions,
     verify_email,
     verify_phone,
@@ -50,8 +52,16 @@ def init_app(app: Application) -> None:
     )
     # No access rule: like static/, these files are the same for every visitor.
     app.register_blueprint(brand.blueprint)
-    open_to_all = (home, register, verify_email, passwords, password_reset, login, freeze_account)
-    for feature in open_to_all:
+    for feature in (
+        home,
+        register,
+        verify_email,
+        passwords,
+        password_reset,
+        login,
+        login_code,
+        freeze_account,
+    ):
         allow(app, feature.blueprint, Access.EVERYBODY)
     by_link = {"confirm": Access.EVERYBODY, "claim": Access.EVERYBODY}
     allow(app, change_email.blueprint, Access.FRESH, claim_by_code=Access.SIGNED_IN, **by_link)
@@ -62,6 +72,7 @@ def init_app(app: Application) -> None:
     allow(app, delete_account.blueprint, Access.EVERYBODY, **signed_in)
     allow(app, download_data.blueprint, Access.FRESH)
     allow(app, sessions.blueprint, Access.FRESH)
+    allow(app, second_factors.blueprint, Access.FRESH)
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
     allow(app, phone.blueprint, Access.FRESH)
     app.jinja_env.globals.update(sections=account.SECTIONS, trail_to_here=account.trail_to_here)

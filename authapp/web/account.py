@@ -38,6 +38,11 @@ SECTIONS: Final = (
         _l("Change your password and sign out your other devices."),
     ),
     Section(
+        "second_factors.show",
+        _l("Two-step sign-in"),
+        _l("Ask for a code from your phone when someone signs in with your password."),
+    ),
+    Section(
         "sessions.show",
         _l("Where you are signed in"),
         _l("See your devices and sign out those you don't use."),

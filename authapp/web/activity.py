@@ -25,6 +25,11 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.EMAIL_RESTORED: _l("Previous email address restored"),
     Activity.LINK_OPENED_ELSEWHERE: _l("A link from our email was opened, but not used"),
     Activity.SIGNED_IN: _l("Signed in"),
+    Activity.SECOND_FACTOR_REFUSED: _l("Someone entered your password, but not the right code"),
+    Activity.SECOND_FACTOR_ADDED: _l("Two-step sign-in was turned on"),
+    Activity.SECOND_FACTOR_REMOVED: _l("Two-step sign-in was turned off"),
+    Activity.RECOVERY_CODE_USED: _l("Someone signed in with a recovery code"),
+    Activity.RECOVERY_CODES_RENEWED: _l("The recovery codes were replaced"),
     Activity.SIGN_IN_REFUSED: _l("Sign-in failed"),
     Activity.SIGN_IN_BLOCKED: _l(
         "Sign-in on new devices blocked after too many incorrect passwords"

@@ -8,11 +8,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.config import current_settings
-from authapp.errors import CredentialsRefused, TokenRefused
+from authapp.errors import CredentialsRefused, SecondFactorRequired, TokenRefused
 from authapp.http.client import client
 from authapp.services import account
 from authapp.services import delete_account as service
-from authapp.web import authn, flows
+from authapp.web import authn, flows, login
 from authapp.web.forms import Form, password_field
 
 blueprint = Blueprint("delete_account", __name__, url_prefix="/account/delete")
@@ -77,6 +77,9 @@ def keep() -> ResponseReturnValue:
     offered = flows.opened(flows.KEEP_ACCOUNT)
     try:
         signed_in = service.keep(offered.subject if offered else "", client=client())
+    except SecondFactorRequired as required:
+        flash(_("Your account will not be deleted."))
+        return login.ask_for_code(required.pending)
     except TokenRefused:
         # The sign-in page shows the result: kept in another tab, or already deleted.
         return redirect(url_for("login.show"), 303)

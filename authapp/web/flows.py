@@ -19,6 +19,7 @@ _FIELD: Final = "flow"
 
 REGISTERED: Final = "registered"
 KEEP_ACCOUNT: Final = "keep_account"
+SECOND_FACTOR: Final = "second_factor"
 
 LIFETIME: Final = timedelta(days=7)
 """The longest lifetime that an emailed code can have."""

@@ -5,7 +5,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.domain import known_devices
-from authapp.errors import AccountClosing, AccountFrozen, CredentialsRefused, TooManyAttempts
+from authapp.domain.sessions import SignedIn
+from authapp.errors import (
+    AccountClosing,
+    AccountFrozen,
+    CredentialsRefused,
+    NotAllowed,
+    SecondFactorRequired,
+    TooManyAttempts,
+)
 from authapp.http.client import client
 from authapp.http.credentials import DEVICE, cookie
 from authapp.services import delete_account
@@ -46,13 +54,19 @@ def submit() -> ResponseReturnValue:
     except CredentialsRefused:
         form.form_errors.append(_("Incorrect email address or password."))
         return _render(form), 422
-    except AccountFrozen:
-        return render_template("login/frozen.html", text=messages.FROZEN), 403
-    except AccountClosing as closing:
-        value = delete_account.issue_keep_token(closing.user_id)
-        # A later offer to the same account replaces the earlier one, in every tab.
-        flow = flows.start(flows.KEEP_ACCOUNT, value, about=str(closing.user_id))
-        return redirect(url_for("delete_account.offer", flow=flow), 303)
+    except (AccountFrozen, AccountClosing, SecondFactorRequired) as refusal:
+        return _after_right_password(refusal)
+    return finish(signed_in)
+
+
+def ask_for_code(pending: str) -> ResponseReturnValue:
+    """Redirect a visitor who entered the right password to the page for the second factor."""
+    flow = flows.start(flows.SECOND_FACTOR, pending, about="sign-in")
+    return redirect(url_for("login_code.show", kind="code", flow=flow, next=_next()), 303)
+
+
+def finish(signed_in: SignedIn) -> ResponseReturnValue:
+    """Sign the browser in, and continue to the requested page."""
     # Anyone who read the old CSRF secret must not know the next one.
     session.clear()
     authn.set_session_cookies(signed_in)
@@ -69,6 +83,18 @@ def sign_out() -> ResponseReturnValue:
     session.clear()
     flash(_("You have signed out."))
     return redirect(url_for("login.show"), 303)
+
+
+def _after_right_password(refusal: NotAllowed) -> ResponseReturnValue:
+    """Continue with an account for which the right password is not enough."""
+    if isinstance(refusal, SecondFactorRequired):
+        return ask_for_code(refusal.pending)
+    if isinstance(refusal, AccountClosing):
+        value = delete_account.issue_keep_token(refusal.user_id)
+        # A later offer to the same account replaces the earlier one, in every tab.
+        flow = flows.start(flows.KEEP_ACCOUNT, value, about=str(refusal.user_id))
+        return redirect(url_for("delete_account.offer", flow=flow), 303)
+    return render_template("login/frozen.html", text=messages.FROZEN), 403
 
 
 def _render(form: LoginForm, *, is_paused: bool = False) -> str:

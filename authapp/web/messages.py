@@ -38,6 +38,15 @@ _INPUT: Final = {
     ("email", "unchanged"): _l("This is already your email address. Enter a different one."),
     ("email", "too_long"): _l("This email address is too long. Check that it's correct."),
     ("code", "not_a_code"): _l("Enter the six-digit code from the message."),
+    ("code", "not_a_recovery_code"): _l(
+        "A recovery code has ten letters and digits. Check that you entered all of them."
+    ),
+    ("code", "not_a_code_from_app"): _l("Enter the six digits from your authenticator app."),
+    ("code", "wrong_from_app"): _l(
+        "Incorrect code. Enter the code your app shows now, and check your phone's clock."
+    ),
+    ("code", "wrong_recovery_code"): _l("Incorrect recovery code. Check each character."),
+    ("code", "used"): _l("This code was already used. Wait for the next one in your app."),
     ("code", "wrong"): _l("Incorrect code. Use the code from the latest message."),
     ("password", "unchanged"): _l("Choose a password that is different from your current one."),
     ("phone", "not_a_number"): _l("Enter a phone number, such as %(example)s."),

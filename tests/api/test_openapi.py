@@ -53,6 +53,7 @@ def test_only_the_expected_operations_are_open_to_all(document: dict[str, Any]) 
 
     assert open_to_all == {
         "post /api/v1/login",
+        "post /api/v1/login/code",
         "post /api/v1/refresh",
         "post /api/v1/tokens/report",
     }

@@ -16,6 +16,7 @@ from authapp.services import activity
 from tests.api.calling import bearing, begin, new_token, without_cookies
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.browsing import cookie, sign_in
+from tests.support.second_factors import code_of, enroll, wrong_code
 from tests.support.servers import RedisServer
 
 PROBLEM = "urn:authapp:problem:"
@@ -81,6 +82,35 @@ def test_a_program_signs_in_refreshes_and_signs_out(program: FlaskClient, user: 
     assert refused.json["reason"] == "signed_out"
     again = program.post("/api/v1/refresh", json={"refresh_token": second["refresh_token"]})
     assert (again.status_code, kind(again)) == (401, "token-revoked")
+
+
+def test_a_program_signs_in_with_a_second_factor(
+    app: Flask, program: FlaskClient, user: User
+) -> None:
+    with app.app_context():
+        secret, _ = enroll(user.id)
+
+    refused = log_in(program, user)
+    wrong = program.post(
+        "/api/v1/login/code", json={"pending": refused.json["pending"], "code": wrong_code(secret)}
+    )
+    signed_in = program.post(
+        "/api/v1/login/code", json={"pending": refused.json["pending"], "code": code_of(secret)}
+    )
+
+    assert refused.status_code == 403
+    assert kind(refused) == "second-factor-required"
+    assert "access_token" not in refused.json
+    assert (wrong.status_code, kind(wrong)) == (422, "input-refused")
+    me = program.get("/api/v1/me", headers=bearing(signed_in.json["access_token"]))
+    assert me.json["email"] == user.email
+
+
+@pytest.mark.parametrize("pending", ["", "x", "a.b", "\u00e9", "WyJ4Il0.AAAA"])
+def test_a_forged_pending_sign_in_is_refused(program: FlaskClient, pending: str) -> None:
+    answer = program.post("/api/v1/login/code", json={"pending": pending, "code": "123456"})
+
+    assert (answer.status_code, kind(answer)) == (401, "token-invalid")
 
 
 def test_a_wrong_password_is_refused_like_an_unknown_address(

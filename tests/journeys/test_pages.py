@@ -60,6 +60,7 @@ EXPECTED: Final[dict[str, tuple[str, set[str], str]]] = {
     "new_password": ("password", {"new-password"}, ""),
     "phone": ("tel", {"tel", "tel-national"}, "tel"),
     "code": ("text", {"one-time-code"}, "numeric"),
+    "recovery_code": ("text", {"off"}, ""),
     "name": ("text", {"off"}, ""),
     "expires_at": ("date", {"off"}, ""),
 }

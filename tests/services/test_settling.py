@@ -22,7 +22,7 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.emailed_links import Visitor
-from authapp.errors import CredentialsRefused, TokenRevoked
+from authapp.errors import CredentialsRefused, SecondFactorRequired, TokenRevoked
 from authapp.models import (
     Attempt,
     EndReason,
@@ -45,12 +45,14 @@ from authapp.services import (
     keys,
     leaked_tokens,
     login,
+    login_code,
     password_reset,
     phone,
     purge,
     refresh,
     register,
     revocation,
+    second_factors,
     sign_out,
     users,
     verify_email,
@@ -60,6 +62,7 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.entries import load, parse
 from authapp.token_cache.redis import scripts
 from tests.support.accounts import HERE, PASSWORD, add_user, start_session
+from tests.support.second_factors import code_of, enroll
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
@@ -189,6 +192,15 @@ def _sign_in_again(who: Person) -> None:
     login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE, instead_of=who.identity)
 
 
+def _sign_in_with_a_code(who: Person) -> None:
+    secret, _ = enroll(who.id)
+    with pytest.raises(SecondFactorRequired) as required:
+        login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE)
+    login_code.complete_sign_in(
+        required.value.pending, code_of(secret), client=HERE, instead_of=who.identity
+    )
+
+
 WALKS: dict[str, Callable[[Person], Any]] = {
     "make a token": lambda who: api_tokens.create(
         who.id, name="a script", scopes=["account:read"], expires_at=None, client=HERE
@@ -218,6 +230,15 @@ WALKS: dict[str, Callable[[Person], Any]] = {
     "rotate and revoke keys": _roll_keys,
     "stage a key": _stage,
     "sign in": _sign_in_again,
+    "sign in with a code": _sign_in_with_a_code,
+    "turn two-step sign-in off": lambda who: (
+        enroll(who.id),
+        second_factors.remove(who.id, client=HERE),
+    ),
+    "renew the recovery codes": lambda who: (
+        enroll(who.id),
+        second_factors.renew_codes(who.id, client=HERE),
+    ),
     "freeze the account": _freeze,
     "reset the password": _reset,
     "purge": _purge,

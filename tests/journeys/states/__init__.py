@@ -13,6 +13,7 @@ from tests.journeys.states import (
     passwords,
     phone,
     register,
+    second_factors,
 )
 from tests.journeys.states.visit import NEW_PASSWORD, PHONE, STATES, Visit
 
@@ -30,4 +31,5 @@ __all__ = [
     "passwords",
     "phone",
     "register",
+    "second_factors",
 ]

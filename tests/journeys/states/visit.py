@@ -13,6 +13,7 @@ from time_machine import travel
 
 from authapp import clock
 from tests.support.accounts import PASSWORD
+from tests.support.second_factors import code_of
 
 STALE: Final = timedelta(minutes=16)
 """After this long, a signed-in user is asked for the password again."""
@@ -100,6 +101,30 @@ class Visit:
         self.ask_for_text()
         self.fill(code=self.texted_code())
         self.press("Confirm phone number")
+
+    def follow(self, link: str) -> None:
+        self.leave_by(self.page.get_by_role("main").get_by_role("link", name=link, exact=True))
+
+    def begin_enrollment(self) -> str:
+        """Begin to set up an authenticator app, and return its secret."""
+        self.enter_verified()
+        self.open("/account/second-factors")
+        self.press("Set up an authenticator app")
+        return self.page.locator("#secret").inner_text().replace(" ", "")
+
+    def turn_on_second_factor(self) -> tuple[str, list[str]]:
+        """Set up an authenticator app, and return its secret and the recovery codes."""
+        secret = self.begin_enrollment()
+        self.fill(code=code_of(secret, steps=0))
+        self.press("Turn on two-step sign-in")
+        return secret, self.page.locator("#codes code").all_inner_texts()
+
+    def sign_in_up_to_the_code(self) -> tuple[str, list[str]]:
+        """Set up an authenticator app, and enter the password in a browser without cookies."""
+        app = self.turn_on_second_factor()
+        self.page.context.clear_cookies()
+        self.sign_in()
+        return app
 
     def ask_to_move(self) -> "Visit":
         """Verify, sign in and request another address; return a visit with that address."""

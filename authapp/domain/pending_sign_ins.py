@@ -1,0 +1,68 @@
+"""Sign-ins that still need a second factor.
+
+The value proves that its holder entered the account's password. It is accepted nowhere except
+where the sign-in is completed, and not after the password was changed.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from authapp import clock
+from authapp.config import current_settings
+from authapp.domain import second_factors
+from authapp.errors import TokenExpired, TokenInvalid
+from authapp.models import User
+
+LIFETIME: Final = timedelta(minutes=10)
+
+_SALT: Final = "pending sign-in"
+
+
+@dataclass(frozen=True)
+class PendingSignIn:
+    """A correct password: whose it is, and whether the session is to be kept longer."""
+
+    user_id: UUID
+    remember: bool
+    password_changed_at: str
+
+
+def issue(user: User, *, remember: bool) -> str:
+    """Return the value that completes a sign-in together with a second factor."""
+    expires_at = int((clock.now() + LIFETIME).timestamp())
+    changed_at = user.password_changed_at.isoformat()
+    return _serializer().dumps([str(user.id), remember, changed_at, expires_at])
+
+
+def issue_if_enrolled(user: User, *, remember: bool) -> str | None:
+    """Return the value if the account has a second factor, otherwise None."""
+    return issue(user, remember=remember) if second_factors.is_enrolled(user.id) else None
+
+
+def require(value: str) -> PendingSignIn:
+    """Return what a value stands for; raises TokenInvalid or TokenExpired."""
+    try:
+        user_id, remember, changed_at, expires_at = _serializer().loads(value)
+    except BadData as error:
+        raise TokenInvalid("not a pending sign-in") from error
+    if datetime.fromtimestamp(expires_at, UTC) <= clock.now():
+        raise TokenExpired("the password was entered too long ago")
+    return PendingSignIn(UUID(user_id), remember, changed_at)
+
+
+def require_same_password(pending: PendingSignIn, user: User) -> None:
+    """Raise TokenInvalid if the account's password was changed since it was entered."""
+    if pending.password_changed_at != user.password_changed_at.isoformat():
+        raise TokenInvalid("the password was changed in the meantime")
+
+
+def _serializer() -> URLSafeSerializer:
+    secrets = current_settings().secrets
+    # It signs with the last key, and accepts all of them.
+    keys = [*secrets.secret_key_fallbacks, secrets.secret_key]
+    return URLSafeSerializer(keys, salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256})

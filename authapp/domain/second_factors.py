@@ -1,0 +1,216 @@
+"""Checking second factors: codes of an authenticator app, and recovery codes.
+
+Guesses count per account, in the database. Only someone who entered the account's password can
+make them, and a recovery code is accepted even when guesses at the app's codes have run out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, func, select, update
+
+from authapp import clock
+from authapp.config import current_settings
+from authapp.domain import passwords, rate_limits
+from authapp.domain.rate_limits import Count, Limit
+from authapp.errors import Conflict, InputRefused, Unavailable
+from authapp.models import AuthenticatorApp, RecoveryCode, db
+from authapp.security import recovery_codes, totp
+from authapp.security.codes import read_code
+from authapp.security.sealing import SealBroken, Sealer
+
+log = structlog.get_logger(__name__)
+
+RECOVERY_GUESSES: Final = Limit("recovery_code", most=10, within=timedelta(minutes=15))
+"""A recovery code cannot be guessed; this bounds the work."""
+
+RECOVERY_CODES: Final = 10
+
+
+_A_YEAR: Final = timedelta(days=365)
+_MOST_TYPED: Final = 100
+
+
+class Factor(StrEnum):
+    """What a user proved besides the password."""
+
+    AUTHENTICATOR_APP = "authenticator_app"
+    RECOVERY_CODE = "recovery_code"
+
+
+AMR: Final = {Factor.AUTHENTICATOR_APP: "pwd otp mfa", Factor.RECOVERY_CODE: "pwd mfa"}
+"""The authentication methods of a session, as in the claim `amr`. Source: RFC 8176 section 2."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A correct code, which `claim` uses up: the time step of an app's code, or a code's digest."""
+
+    user_id: UUID
+    factor: Factor
+    step: int = 0
+    digest: bytes = b""
+
+
+def is_enrolled(user_id: UUID) -> bool:
+    """Return whether sign-in asks for a second factor."""
+    app = db.session.get(AuthenticatorApp, user_id)
+    return app is not None and app.confirmed_at is not None
+
+
+def check(user_id: UUID, typed: str) -> Proof:
+    """Check a code before the transaction that claims it; hashing a recovery code is slow.
+
+    Raises InputRefused for a wrong or used code, TooManyAttempts, and Overloaded.
+    """
+    recovery_code = recovery_codes.read(typed)
+    if recovery_code is not None:
+        return _check_recovery_code(user_id, recovery_code)
+    code = read_code(typed)
+    if code is None:
+        has_letters = any(character.isalpha() for character in typed[:_MOST_TYPED])
+        reason = "not_a_recovery_code" if has_letters else "not_a_code_from_app"
+        raise InputRefused("code", reason)
+    rate_limits.spend_all(_guesses(user_id))
+    return check_app(db.session.get(AuthenticatorApp, user_id), code, clock.now())
+
+
+def check_app(app: AuthenticatorApp | None, code: str, now: datetime) -> Proof:
+    """Check a code of an app that was entered at `now`; raises InputRefused."""
+    step = totp.find_step(open_secret(app), code, now) if app is not None else None
+    if app is None or step is None:
+        raise InputRefused("code", "wrong_from_app")
+    if step <= app.last_step:
+        raise InputRefused("code", "used")
+    return Proof(app.user_id, Factor.AUTHENTICATOR_APP, step=step)
+
+
+def claim(proof: Proof) -> None:
+    """Use up a code in the caller's transaction, and delete the failed guesses.
+
+    Raises InputRefused if another request used it first.
+    """
+    user_id, now = proof.user_id, clock.now()
+    if proof.factor is Factor.AUTHENTICATOR_APP:
+        claimed = (
+            update(AuthenticatorApp)
+            .where(AuthenticatorApp.user_id == user_id, AuthenticatorApp.last_step < proof.step)
+            .values(last_step=proof.step, last_used_at=now)
+            .returning(AuthenticatorApp.user_id)
+        )
+    else:
+        claimed = (
+            update(RecoveryCode)
+            .where(
+                RecoveryCode.user_id == user_id,
+                RecoveryCode.digest == proof.digest,
+                RecoveryCode.used_at.is_(None),
+            )
+            .values(used_at=now)
+            .returning(RecoveryCode.user_id)
+        )
+    if db.session.scalar(claimed) is None:
+        raise InputRefused("code", "used")
+    for limit, subject in [*_guesses(user_id), Count(RECOVERY_GUESSES, str(user_id))]:
+        rate_limits.forgive(limit, subject)
+
+
+def hash_codes(user_id: UUID, codes: Sequence[str]) -> list[bytes]:
+    """Return the digests of recovery codes; call it before the transaction. Raises Overloaded."""
+    with passwords.hashing_slot():
+        return [recovery_codes.digest(code, salt=user_id.bytes) for code in codes]
+
+
+def replace_codes(user_id: UUID, digests: Sequence[bytes]) -> None:
+    """Replace an account's recovery codes in the caller's transaction."""
+    db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+    db.session.add_all(RecoveryCode(user_id=user_id, digest=each) for each in digests)
+
+
+def count_codes(user_id: UUID) -> int:
+    """Return how many recovery codes are left."""
+    left = select(func.count()).where(
+        RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None)
+    )
+    return db.session.scalar(left) or 0
+
+
+def remove(user_id: UUID) -> bool:
+    """Remove every second factor in the caller's transaction; return whether there was one."""
+    removed = delete(AuthenticatorApp).where(AuthenticatorApp.user_id == user_id)
+    found = db.session.scalar(removed.returning(AuthenticatorApp.confirmed_at))
+    replace_codes(user_id, [])
+    return found is not None
+
+
+def seal_secret(user_id: UUID, secret: bytes) -> bytes:
+    """Return an app's secret, sealed under KEY_ENCRYPTION_KEYS and bound to its account."""
+    return _sealer().seal(secret, bound_to=_binding(user_id))
+
+
+def open_secret(app: AuthenticatorApp) -> bytes:
+    """Return an app's secret; raises Unavailable if none of KEY_ENCRYPTION_KEYS decrypts it."""
+    try:
+        return _open(app)
+    except SealBroken as error:
+        log.critical("authenticator_app_not_decrypted", user_id=app.user_id)
+        raise Unavailable from error
+
+
+def reseal_all() -> None:
+    """Seal every secret that was not sealed under the first key again.
+
+    Runs in the caller's transaction. Raises Conflict if none of the keys decrypts one.
+    """
+    apps = select(AuthenticatorApp).execution_options(yield_per=500)
+    for app in db.session.scalars(apps):
+        if not _sealer().is_current(app.secret_sealed):
+            _reseal(app)
+
+
+def _reseal(app: AuthenticatorApp) -> None:
+    try:
+        app.secret_sealed = seal_secret(app.user_id, _open(app))
+    except SealBroken as error:
+        raise Conflict(
+            f"none of KEY_ENCRYPTION_KEYS decrypts the authenticator app of {app.user_id}"
+        ) from error
+
+
+def _guesses(user_id: UUID) -> list[Count]:
+    limits = current_settings().limits
+    most = limits.second_factor_in_a_row
+    # NIST SP 800-63B-4, section 3.2.2: only a correct code permits more.
+    in_a_row = Limit("second_factor_in_a_row", most, within=most * _A_YEAR)
+    return [Count(limit, str(user_id)) for limit in (limits.second_factor, in_a_row)]
+
+
+def _check_recovery_code(user_id: UUID, code: str) -> Proof:
+    rate_limits.spend(RECOVERY_GUESSES, str(user_id))
+    digest = hash_codes(user_id, [code])[0]
+    found = select(RecoveryCode).where(
+        RecoveryCode.user_id == user_id, RecoveryCode.digest == digest
+    )
+    row = db.session.scalar(found)
+    if row is None:
+        raise InputRefused("code", "wrong_recovery_code")
+    if row.used_at is not None:
+        raise InputRefused("code", "used")
+    return Proof(user_id, Factor.RECOVERY_CODE, digest=digest)
+
+
+def _open(app: AuthenticatorApp) -> bytes:
+    return _sealer().open(app.secret_sealed, bound_to=_binding(app.user_id))
+
+
+def _sealer() -> Sealer:
+    return Sealer(current_settings().secrets.key_encryption_keys)
+
+
+def _binding(user_id: UUID) -> bytes:
+    return b"authenticator app " + user_id.bytes

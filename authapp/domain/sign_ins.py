@@ -1,0 +1,46 @@
+"""What every sign-in does once the user has proved who they are."""
+
+from sqlalchemy import exists, select
+
+from authapp import clock
+from authapp.domain import activity, known_devices, security_notices, sessions
+from authapp.domain.activity import KEPT as ACTIVITY_KEPT
+from authapp.domain.client import Client
+from authapp.domain.sessions import Identity
+from authapp.models import Activity, ActivityEvent, EndReason, User, db
+from authapp.token_cache.records import RefreshTokenRecord
+
+
+def begin(
+    user: User,
+    *,
+    remember: bool,
+    client: Client,
+    device: str,
+    instead_of: Identity | None,
+    amr: str = "pwd",
+) -> RefreshTokenRecord:
+    """Start a session in the caller's transaction, and end the one that it replaces.
+
+    `device` is the client's device cookie (`known_devices`); the user gets an email if it is
+    unknown. The caller holds the account's lock (`account_status.lock`).
+    """
+    if not known_devices.knows(device, user.id) and not _is_first(user):
+        security_notices.send(user, "new_device", client=client)
+    activity.note(user.id, Activity.SIGNED_IN, client)
+    if instead_of is not None:
+        # A client has one session; the replaced one would stay active unnoticed.
+        sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
+    return sessions.begin(user.id, remember=remember, client=client, amr=amr)
+
+
+def _is_first(user: User) -> bool:
+    """Return True if the account is new and no one has signed in to it yet.
+
+    Old activity is deleted, so an old account without a recorded sign-in may have had one.
+    """
+    signed_in = exists().where(
+        ActivityEvent.user_id == user.id, ActivityEvent.activity == Activity.SIGNED_IN
+    )
+    is_new = user.created_at > clock.now() - ACTIVITY_KEPT
+    return is_new and not db.session.scalar(select(signed_in))

@@ -1,0 +1,83 @@
+"""The second step of signing in: a code from an authenticator app, or a recovery code."""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from authapp import metrics
+from authapp.domain import (
+    activity,
+    pending_sign_ins,
+    rate_limits,
+    second_factors,
+    security_notices,
+    sessions,
+    sign_ins,
+    signing_keys,
+)
+from authapp.domain.account_status import require_active
+from authapp.domain.client import Client
+from authapp.domain.rate_limits import Limit
+from authapp.domain.second_factors import AMR, Factor
+from authapp.domain.sessions import Identity, SignedIn
+from authapp.errors import InputRefused, TooManyAttempts
+from authapp.models import Activity, User, db
+from authapp.models.transaction import transaction
+
+_WARNINGS: Final = Limit("second_factor_warnings", most=1, within=timedelta(days=1))
+
+
+@metrics.outcomes(metrics.SIGN_INS)
+def complete_sign_in(
+    value: str,
+    code: str,
+    *,
+    client: Client,
+    device: str = "",
+    instead_of: Identity | None = None,
+) -> SignedIn:
+    """Start the session of a pending sign-in, with a code of the app or a recovery code.
+
+    `value` comes from SecondFactorRequired. Raises TokenInvalid or TokenExpired if the password
+    must be entered again, InputRefused for a wrong or used code, TooManyAttempts, Overloaded, and
+    what `require_active` raises.
+    """
+    pending = pending_sign_ins.require(value)
+    try:
+        proof = second_factors.check(pending.user_id, code)
+    except (InputRefused, TooManyAttempts) as refusal:
+        _note_refusal(pending.user_id, client, ran_out=isinstance(refusal, TooManyAttempts))
+        raise
+    signer = signing_keys.signer()
+    with transaction():
+        user = require_active(pending.user_id)
+        pending_sign_ins.require_same_password(pending, user)
+        second_factors.claim(proof)
+        if proof.factor is Factor.RECOVERY_CODE:
+            _note_recovery_code(user, client)
+        session = sign_ins.begin(
+            user,
+            remember=pending.remember,
+            client=client,
+            device=device,
+            instead_of=instead_of,
+            amr=AMR[proof.factor],
+        )
+    return sessions.tokens_of(session, signer)
+
+
+def _note_recovery_code(user: User, client: Client) -> None:
+    activity.note(user.id, Activity.RECOVERY_CODE_USED, client)
+    left = second_factors.count_codes(user.id)
+    security_notices.send(user, "recovery_code_used", client=client, left=left)
+
+
+def _note_refusal(user_id: UUID, client: Client, *, ran_out: bool) -> None:
+    """Record a wrong code; if guesses ran out, tell the owner that someone has the password."""
+    note = activity.note_failure(f"second factor {user_id}")
+    tells_owner = ran_out and rate_limits.allows(_WARNINGS, str(user_id))
+    with transaction():
+        note(user_id, Activity.SECOND_FACTOR_REFUSED, client)
+        user = db.session.get(User, user_id) if tells_owner else None
+        if user is not None:
+            security_notices.send(user, "second_factor_refused", client=client)

@@ -1,0 +1,133 @@
+"""Setting up, renewing and removing second factors."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from authapp import clock
+from authapp.config import current_settings
+from authapp.domain import account_status, activity, second_factors, security_notices
+from authapp.domain.client import Client
+from authapp.errors import Conflict, InputRefused, NotFound
+from authapp.models import Activity, AuthenticatorApp, User, db
+from authapp.models.transaction import transaction
+from authapp.security import recovery_codes, totp
+from authapp.security.codes import read_code
+
+
+@dataclass(frozen=True)
+class Overview:
+    """An account's second factors; `app_added_at` is None without an authenticator app."""
+
+    app_added_at: datetime | None
+    app_last_used_at: datetime | None
+    codes_left: int
+
+
+@dataclass(frozen=True)
+class Enrollment:
+    """What an app needs to know: a URI for a QR code, and its secret for typing."""
+
+    uri: str
+    secret: str
+
+
+def overview(user_id: UUID) -> Overview:
+    """Return an account's second factors."""
+    app = db.session.get(AuthenticatorApp, user_id)
+    if app is None or app.confirmed_at is None:
+        return Overview(None, None, 0)
+    return Overview(app.confirmed_at, app.last_used_at, second_factors.count_codes(user_id))
+
+
+def begin(user_id: UUID) -> None:
+    """Generate the secret of a new app, which `confirm` enables.
+
+    An enrollment that was begun earlier is replaced. Raises Conflict if the account has an app.
+    """
+    sealed = second_factors.seal_secret(user_id, totp.new_secret())
+    with transaction():
+        account_status.require_active(user_id)
+        app = db.session.get(AuthenticatorApp, user_id)
+        _require_unconfirmed(app)
+        app = app or AuthenticatorApp(user_id=user_id)
+        app.secret_sealed, app.created_at = sealed, clock.now()
+        db.session.add(app)
+
+
+def get_enrollment(user_id: UUID) -> Enrollment:
+    """Return the enrollment that was begun; raises NotFound, or Conflict if it was confirmed."""
+    secret = second_factors.open_secret(_begun(user_id))
+    user = db.session.get_one(User, user_id)
+    issuer = current_settings().brand.app_name
+    uri = totp.provisioning_uri(secret, account=user.email, issuer=issuer)
+    return Enrollment(uri=uri, secret=totp.as_text(secret))
+
+
+def confirm(user_id: UUID, typed: str, *, client: Client) -> list[str]:
+    """Enable the app with a code from it, and return ten recovery codes.
+
+    From now on, sign-in asks for a second factor. Raises InputRefused for a wrong code, NotFound
+    if no enrollment was begun, and Conflict if it was confirmed already.
+    """
+    code = read_code(typed)
+    if code is None:
+        raise InputRefused("code", "not_a_code_from_app")
+    entered_at = clock.now()
+    second_factors.check_app(_begun(user_id), code, entered_at)
+    codes, digests = _new_codes(user_id)
+    with transaction():
+        user = account_status.require_active(user_id)
+        app = _begun(user_id)
+        # Another tab may have begun again, with another secret.
+        second_factors.claim(second_factors.check_app(app, code, entered_at))
+        app.confirmed_at = clock.now()
+        second_factors.replace_codes(user_id, digests)
+        activity.note(user_id, Activity.SECOND_FACTOR_ADDED, client)
+        security_notices.send(user, "second_factor_added", client=client)
+    return codes
+
+
+def renew_codes(user_id: UUID, *, client: Client) -> list[str]:
+    """Replace the recovery codes and return the new ones; raises NotFound without an app."""
+    codes, digests = _new_codes(user_id)
+    with transaction():
+        user = account_status.require_active(user_id)
+        if not second_factors.is_enrolled(user_id):
+            raise NotFound("the account has no second factor")
+        second_factors.replace_codes(user_id, digests)
+        activity.note(user_id, Activity.RECOVERY_CODES_RENEWED, client)
+        security_notices.send(user, "recovery_codes_renewed", client=client)
+    return codes
+
+
+def remove(user_id: UUID, *, client: Client | None) -> None:
+    """Remove the app and the recovery codes; `client` is None for an operator.
+
+    Raises NotFound if the account has no second factor.
+    """
+    with transaction():
+        user = account_status.lock(user_id)
+        if not second_factors.remove(user_id):
+            raise NotFound("the account has no second factor")
+        activity.note(user_id, Activity.SECOND_FACTOR_REMOVED, client)
+        security_notices.send(user, "second_factor_removed", client=client)
+
+
+def _begun(user_id: UUID) -> AuthenticatorApp:
+    app = db.session.get(AuthenticatorApp, user_id)
+    _require_unconfirmed(app)
+    if app is None:
+        raise NotFound("no enrollment was begun")
+    return app
+
+
+def _require_unconfirmed(app: AuthenticatorApp | None) -> None:
+    if app is not None and app.confirmed_at is not None:
+        raise Conflict("the account has an authenticator app")
+
+
+def _new_codes(user_id: UUID) -> tuple[list[str], list[bytes]]:
+    codes = [recovery_codes.new_code() for _ in range(second_factors.RECOVERY_CODES)]
+    texts = [recovery_codes.as_text(code) for code in codes]
+    return texts, second_factors.hash_codes(user_id, codes)

@@ -1,0 +1,101 @@
+"""The second step of signing in: a code from an authenticator app, or a recovery code."""
+
+from typing import Final
+
+from flask import Blueprint, flash, g, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from wtforms import StringField
+from wtforms.validators import InputRequired
+
+from authapp.errors import InputRefused, NotAllowed, TokenRefused, TooManyAttempts
+from authapp.http.client import client
+from authapp.http.credentials import DEVICE, cookie
+from authapp.services import login_code as service
+from authapp.web import flows, login, messages
+from authapp.web.catalogue import lazy_gettext as _l
+from authapp.web.flows import Flow
+from authapp.web.forms import CodeForm, Form, for_now
+from authapp.web.navigation import next_page
+
+blueprint = Blueprint("login_code", __name__, url_prefix="/login")
+
+
+class RecoveryCodeForm(Form):
+    """A recovery code; unlike other codes, it has letters."""
+
+    recovery_code = StringField(
+        _l("Recovery code"),
+        validators=[InputRequired(_l("Enter one of your recovery codes."))],
+        render_kw={
+            "autocomplete": "off",
+            "enterkeyhint": "go",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+            "class": "code",
+        },
+    )
+
+
+CODE: Final = "code"
+RECOVERY_CODE: Final = "recovery-code"
+
+_FIELDS: Final[dict[str, tuple[type[Form], str]]] = {
+    CODE: (CodeForm, "code"),
+    RECOVERY_CODE: (RecoveryCodeForm, "recovery_code"),
+}
+
+_PATH: Final = f"/<any({CODE}, '{RECOVERY_CODE}'):kind>"
+
+
+@blueprint.get(_PATH)
+def show(kind: str) -> ResponseReturnValue:
+    """Ask for a code; visitors who have not entered their password start at the beginning."""
+    if g.identity:
+        return redirect(_next())
+    pending = flows.opened(flows.SECOND_FACTOR)
+    return _render(kind, _FIELDS[kind][0](), pending) if pending else _begin_again()
+
+
+@blueprint.post(_PATH)
+def submit(kind: str) -> ResponseReturnValue:
+    """Complete the sign-in, and continue to the requested page."""
+    pending = flows.opened(flows.SECOND_FACTOR)
+    if pending is None:
+        return _begin_again()
+    form, name = _FIELDS[kind][0](), _FIELDS[kind][1]
+    if not form.validate():
+        return _render(kind, form, pending), 422
+    try:
+        signed_in = service.complete_sign_in(
+            pending.subject,
+            form[name].data,
+            client=client(),
+            device=cookie(DEVICE),
+            instead_of=g.identity,
+        )
+    except TooManyAttempts as refusal:
+        wait = messages.for_wait(refusal.retry_after)
+        form[name].errors = [_("Too many incorrect codes.") + " " + wait]
+        return _render(kind, form, pending), *for_now(refusal)
+    except InputRefused as refusal:
+        form[name].errors = [messages.for_input(refusal)]
+        return _render(kind, form, pending), 422
+    except (TokenRefused, NotAllowed):
+        # The sign-in page explains what happened to the account.
+        return _begin_again()
+    return login.finish(signed_in)
+
+
+def _render(kind: str, form: Form, pending: Flow) -> str:
+    name = "recovery_code" if kind == RECOVERY_CODE else "code"
+    return render_template(f"login/{name}.html", form=form, flow=pending, next=_next())
+
+
+def _next() -> str:
+    return next_page(url_for("account.show"))
+
+
+def _begin_again() -> ResponseReturnValue:
+    flash(_("Enter your password again: too much time has passed."))
+    return redirect(url_for("login.show", next=_next()), 303)

@@ -1,0 +1,118 @@
+"""The pages that set up, renew and remove the second factor of sign-in."""
+
+from urllib.parse import quote
+
+import segno
+from flask import Blueprint, flash, g, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from authapp.errors import Conflict, InputRefused, NotFound
+from authapp.http.client import client
+from authapp.services import second_factors as service
+from authapp.web.forms import CodeForm, Form, show_refusal
+
+blueprint = Blueprint("second_factors", __name__, url_prefix="/account/second-factors")
+
+
+@blueprint.get("")
+def show() -> ResponseReturnValue:
+    """Show whether two-step sign-in is on."""
+    return render_template("second_factors/show.html", factors=service.overview(g.identity.user_id))
+
+
+@blueprint.post("")
+def begin() -> ResponseReturnValue:
+    """Generate the secret of a new authenticator app."""
+    try:
+        service.begin(g.identity.user_id)
+    except Conflict:
+        return _to_overview()
+    return redirect(url_for("second_factors.enroll"), 303)
+
+
+@blueprint.get("/app")
+def enroll() -> ResponseReturnValue:
+    """Show the secret as a QR code and as text, and ask for a first code."""
+    return _render_enrollment(CodeForm())
+
+
+@blueprint.post("/app")
+def confirm() -> ResponseReturnValue:
+    """Turn two-step sign-in on, and show the recovery codes once."""
+    form = CodeForm()
+    if not form.validate():
+        return _render_enrollment(form, 422)
+    try:
+        codes = service.confirm(g.identity.user_id, form.code.data, client=client())
+    except InputRefused as refusal:
+        show_refusal(form, refusal)
+        return _render_enrollment(form, 422)
+    except (Conflict, NotFound):
+        return _to_overview()
+    return _render_codes(codes)
+
+
+@blueprint.get("/recovery-codes")
+def ask_to_renew() -> ResponseReturnValue:
+    """Ask the user to confirm that the current recovery codes should stop working."""
+    return render_template("second_factors/renew.html", form=Form())
+
+
+@blueprint.post("/recovery-codes")
+def renew_codes() -> ResponseReturnValue:
+    """Replace the recovery codes, and show the new ones once."""
+    try:
+        return _render_codes(service.renew_codes(g.identity.user_id, client=client()))
+    except NotFound:
+        return _to_overview()
+
+
+@blueprint.get("/remove")
+def ask_to_remove() -> ResponseReturnValue:
+    """Ask the user to confirm that a password alone should be enough again."""
+    return render_template("second_factors/remove.html", form=Form())
+
+
+@blueprint.post("/remove")
+def remove() -> ResponseReturnValue:
+    """Turn two-step sign-in off."""
+    try:
+        service.remove(g.identity.user_id, client=client())
+    except NotFound:
+        return _to_overview()
+    flash(_("Two-step sign-in is off."))
+    return _to_overview()
+
+
+def _render_enrollment(form: CodeForm, status: int = 200) -> ResponseReturnValue:
+    try:
+        enrollment = service.get_enrollment(g.identity.user_id)
+    except (Conflict, NotFound):
+        return _to_overview()
+    page = render_template(
+        "second_factors/enroll.html",
+        form=form,
+        enrollment=enrollment,
+        qr_code=_qr_code(enrollment.uri),
+    )
+    return page, status
+
+
+def _qr_code(uri: str) -> Markup:
+    """Return a QR code as an SVG element; black on white, because scanners expect it."""
+    code = segno.make(uri, error="m", micro=False)
+    svg = code.svg_inline(light="#fff", omitsize=True, svgclass="qr", lineclass=None)
+    return Markup(svg)  # noqa: S704 - segno wrote it, and escapes the only text: none
+
+
+def _render_codes(codes: list[str]) -> str:
+    text = "\r\n".join(codes)
+    # A link to data needs no second request, which would have to store the codes.
+    file = f"data:text/plain;charset=utf-8,{quote(text)}"
+    return render_template("second_factors/codes.html", codes=codes, file=file)
+
+
+def _to_overview() -> ResponseReturnValue:
+    return redirect(url_for("second_factors.show"), 303)

@@ -1,0 +1,102 @@
+"""Two-step sign-in."""
+
+from tests.journeys.states.visit import Visit, state
+
+
+@state("second_factors")
+def open_second_factors(visit: Visit) -> None:
+    visit.enter_verified()
+    visit.open("/account/second-factors")
+
+
+@state("second_factors-enroll")
+def begin_enrollment(visit: Visit) -> None:
+    visit.begin_enrollment()
+
+
+@state("second_factors-enroll-refused")
+def enroll_with_malformed_code(visit: Visit) -> None:
+    visit.begin_enrollment()
+    visit.fill(code="12 34")
+    visit.press("Turn on two-step sign-in")
+
+
+@state("second_factors-codes")
+def turn_on(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+
+
+@state("second_factors-on")
+def open_second_factors_that_are_on(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+    visit.open("/account/second-factors")
+
+
+@state("second_factors-renew")
+def ask_to_renew_codes(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+    visit.open("/account/second-factors/recovery-codes")
+
+
+@state("second_factors-remove")
+def ask_to_remove(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+    visit.open("/account/second-factors/remove")
+
+
+@state("login-code")
+def enter_password(visit: Visit) -> None:
+    visit.sign_in_up_to_the_code()
+
+
+@state("login-code-refused")
+def enter_malformed_code(visit: Visit) -> None:
+    visit.sign_in_up_to_the_code()
+    visit.fill(code="12 34")
+    visit.press("Sign in")
+
+
+@state("login-recovery-code")
+def open_recovery_code(visit: Visit) -> None:
+    visit.sign_in_up_to_the_code()
+    visit.follow("Use a recovery code")
+
+
+@state("mail-second_factor_added")
+def show_second_factor_added_email(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+    visit.show_mail()
+
+
+@state("mail-second_factor_removed")
+def show_second_factor_removed_email(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+    visit.open("/account/second-factors/remove")
+    visit.press("Turn off two-step sign-in")
+    visit.show_mail()
+
+
+@state("mail-recovery_codes_renewed")
+def show_recovery_codes_renewed_email(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+    visit.open("/account/second-factors/recovery-codes")
+    visit.press("Get new codes")
+    visit.show_mail()
+
+
+@state("mail-recovery_code_used")
+def show_recovery_code_used_email(visit: Visit) -> None:
+    _, codes = visit.sign_in_up_to_the_code()
+    visit.follow("Use a recovery code")
+    visit.fill(recovery_code=codes[0])
+    visit.press("Sign in")
+    visit.show_mail()
+
+
+@state("mail-second_factor_refused")
+def show_second_factor_refused_email(visit: Visit) -> None:
+    visit.sign_in_up_to_the_code()
+    for _time in range(6):
+        visit.fill(code="000 000")
+        visit.press("Sign in")
+    visit.show_mail()

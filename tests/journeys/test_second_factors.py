@@ -1,0 +1,50 @@
+"""A user protects their account with an authenticator app, loses it, and gets back in."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.states import Visit
+from tests.support.screens import SCREENS
+from tests.support.second_factors import code_of
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_two_step_sign_in(live_server: str, new_page: Callable[..., Page], screen: str) -> None:
+    page = new_page(**SCREENS[screen])
+    visit = Visit(page, live_server, "new@example.org")
+    secret, codes = visit.sign_in_up_to_the_code()
+
+    visit.fill(code=code_of(secret))
+    visit.press("Sign in")
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
+
+    page.context.clear_cookies()
+    visit.sign_in()
+    visit.follow("Use a recovery code")
+    visit.fill(recovery_code=codes[3])
+    visit.press("Sign in")
+    page.get_by_role("link", name="Two-step sign-in").click()
+    expect(page.get_by_text("9 left")).to_be_visible()
+    visit.follow("Turn off")
+    visit.press("Turn off two-step sign-in")
+    expect(page.get_by_text("Two-step sign-in is off.")).to_be_visible()
+
+    page.context.clear_cookies()
+    visit.sign_in()
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
+
+
+def test_recovery_codes_can_be_downloaded(live_server: str, new_page: Callable[..., Page]) -> None:
+    page = new_page()
+    visit = Visit(page, live_server, "new@example.org")
+    _, codes = visit.turn_on_second_factor()
+
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Download codes").click()
+
+    assert downloading.value.suggested_filename == "recovery-codes.txt"
+    assert downloading.value.path().read_text().split() == codes
