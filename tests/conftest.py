@@ -33,6 +33,7 @@ from tests.support.applications import (
 from tests.support.databases import ReusableDatabase
 from tests.support.faults import add_faults
 from tests.support.mail import MailServer, mail_settings
+from tests.support.routes import share_routes
 from tests.support.servers import PostgresServer, RedisServer
 
 _CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -50,6 +51,8 @@ _QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+share_routes()
 
 
 @pytest.fixture(scope="session")
