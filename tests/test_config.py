@@ -105,6 +105,38 @@ WEBHOOK_SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 TEXTED = {"SMS_SENDER": "webhook", "SMS_WEBHOOK_SECRET": WEBHOOK_SECRET}
 
 
+def test_a_setting_can_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret_key"
+    file.write_text(GOOD["SECRET_KEY"] + "\n")
+    given = {**GOOD, "SECRET_KEY": "", "SECRET_KEY_FILE": str(file)}
+
+    assert load(given).secrets.secret_key == GOOD["SECRET_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "said"),
+    [
+        (b"x", {"SECRET_KEY": GOOD["SECRET_KEY"]}, "is set twice: remove SECRET_KEY or"),
+        (None, {}, "cannot be read from '{file}': No such file or directory"),
+        (b"\xff\xfe", {}, "cannot be read from '{file}': it is not a text file"),
+        (b" \n", {}, "is empty in '{file}'"),
+        (b"short", {}, "is shorter than 32 characters"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(
+    tmp_path: Path, content: bytes | None, changes: dict[str, str], said: str
+) -> None:
+    file = tmp_path / "secret_key"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(ConfigError) as refusal:
+        load({**GOOD, "SECRET_KEY": "", "SECRET_KEY_FILE": str(file), **changes})
+
+    assert str(refusal.value).startswith(f"SECRET_KEY {said.format(file=file)}")
+    assert "\n" not in str(refusal.value)
+
+
 def test_production_is_the_default() -> None:
     assert load(LIVE).deployment.environment == "production"
 

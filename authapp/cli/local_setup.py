@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 from authapp import ROOT, create_app
 from authapp.cli.embedded_valkey import embedded_valkey
 from authapp.config import DEVELOPMENT
+from authapp.config.loader import FILE_SUFFIX
 from authapp.errors import ConfigError
 from authapp.services import keys
 from authapp.token_cache import token_cache
@@ -101,7 +102,11 @@ def _environ(instance: Path, port: int) -> dict[str, str]:
         "PHONE_REGIONS": "*",  # Texts are shown on the outbox page.
         **_load_secrets(instance / "secrets.env"),
     }
-    environ = {name: os.environ.get(name) or str(value) for name, value in defaults.items()}
+    environ = {
+        name: os.environ.get(name) or str(value)
+        for name, value in defaults.items()
+        if not os.environ.get(f"{name}{FILE_SUFFIX}")
+    }
     return {**environ, "ENVIRONMENT": DEVELOPMENT}
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import Field, fields, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from flask import current_app
 
@@ -16,6 +17,9 @@ from authapp.config.readers import (
 )
 from authapp.config.settings import Settings
 from authapp.errors import ConfigError
+
+FILE_SUFFIX: Final = "_FILE"
+"""A setting NAME can be in a file that NAME_FILE names, such as a Docker secret."""
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -51,10 +55,29 @@ def _read_subject(subject: Any, environ: Mapping[str, str], faults: list[str]) -
 
 
 def _read(declared: Field[Any], environ: Mapping[str, str]) -> Any:
-    raw = environ.get(declared.metadata["name"], "").strip() or declared.metadata["default"]
+    raw = _given(declared.metadata["name"], environ) or declared.metadata["default"]
     if raw is None:
         raise Refused(f"is missing: {_how_to_set(declared)}")
     return declared.metadata["read"](raw)
+
+
+def _given(name: str, environ: Mapping[str, str]) -> str:
+    """Return a variable, or the content of the file that `<name>_FILE` names."""
+    value, file = (environ.get(each, "").strip() for each in (name, f"{name}{FILE_SUFFIX}"))
+    if not file:
+        return value
+    if value:
+        raise Refused(f"is set twice: remove {name} or {name}{FILE_SUFFIX}")
+    try:
+        content = Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Refused(f"cannot be read from {file!a}: {error.strerror}") from None
+    except ValueError:
+        # The path has a NUL, or the content is not UTF-8.
+        raise Refused(f"cannot be read from {file!a}: it is not a text file") from None
+    if not content:
+        raise Refused(f"is empty in {file!a}")
+    return content
 
 
 def _how_to_set(declared: Field[Any]) -> str:
