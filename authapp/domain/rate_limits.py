@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
-from authapp import clock
+from authapp import clock, metrics
 from authapp.config import current_settings
 from authapp.config.limits import Limit
 from authapp.errors import Overloaded, TooManyAttempts
@@ -170,6 +170,7 @@ def _refusal(refusing: Sequence[Count], free_at_ms: dict[str, int], now_ms: int)
         for limit, _ in refusing
     }
     name = max(waits_ms, key=lambda each: waits_ms[each])
+    metrics.LIMITS_REACHED.labels(name).inc()
     return TooManyAttempts(waits_ms[name] * _MILLISECOND, limit=name)
 
 
