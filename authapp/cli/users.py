@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from authapp.cli.group import OneLineGroup
+from authapp.cli.progress import with_progress
 from authapp.domain import sessions
 from authapp.domain.api_token_rules import end_reason
 from authapp.domain.devices import device
@@ -56,10 +57,26 @@ def enable_command(who: str) -> None:
 
 
 @users_group.command("sign-out")
-@_who
-def sign_out_command(who: str) -> None:
-    """End every session; API tokens keep working."""
-    click.echo(f"sessions ended: {users.sign_out(users.find(who).id)}")
+@click.argument("who", metavar="ADDRESS-OR-ID", required=False)
+@click.option("--all", "everyone", is_flag=True, help="Sign out every account.")
+@click.option("--tokens", is_flag=True, help="Revoke every API token and link, too.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def sign_out_command(who: str | None, everyone: bool, tokens: bool, yes: bool) -> None:
+    """End every session of one account, or of all accounts after a leak.
+
+    API tokens keep working without --tokens.
+    """
+    if (who is None) is not everyone:
+        raise click.UsageError("pass either ADDRESS-OR-ID or --all")
+    if who is not None:
+        ended = [users.sign_out(users.find(who).id, tokens=tokens)]
+    else:
+        if not yes:
+            click.confirm("Sign out every user?", abort=True)
+        ended = list(with_progress(users.sign_out_everyone(tokens=tokens), "batches"))
+    click.echo(f"sessions ended: {sum(each.sessions for each in ended)}")
+    if tokens:
+        click.echo(f"API tokens revoked: {sum(each.tokens for each in ended)}")
 
 
 @users_group.command("remove-second-factor")

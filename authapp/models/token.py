@@ -31,6 +31,7 @@ class RevokeReason(StrEnum):
     """
 
     REVOKED = "revoked"  # by its owner
+    SIGNED_OUT_BY_OPERATOR = "signed_out_by_operator"
     REPLACED = "replaced"  # rotated, and the overlap has ended
     LEAK_REPORTED = "leak_reported"  # someone reported its value
     LEAK_FOUND = "leak_found"  # found by one of our scans

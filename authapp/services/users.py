@@ -1,24 +1,34 @@
 """Account management for operators."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import account_status, activity, one_time_tokens, passwords, sessions
+from authapp.domain import (
+    account_status,
+    activity,
+    api_tokens,
+    one_time_tokens,
+    passwords,
+    sessions,
+)
 from authapp.domain.email_addresses import email_key, find_account, find_owner, parse_email
 from authapp.domain.revoke_all import revoke_all
 from authapp.errors import Conflict, NotFound
 from authapp.models import (
+    WAYS_BACK,
     Activity,
     ActivityEvent,
     EndReason,
     RefreshToken,
+    RevokeReason,
     Token,
     User,
     VerificationType,
@@ -30,6 +40,16 @@ from authapp.services.second_factors import Overview, overview
 
 SHOWN: Final = 10
 """Maximum number of sessions, of tokens and of events in a description."""
+
+_BATCH: Final = 100
+"""Accounts that are signed out in one transaction."""
+
+
+class SignedOut(NamedTuple):
+    """How many sessions were ended, and how many API tokens revoked."""
+
+    sessions: int
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -104,13 +124,48 @@ def enable(user_id: UUID) -> None:
         activity.note(user_id, Activity.ACCOUNT_ENABLED, None)
 
 
-def sign_out(user_id: UUID) -> int:
-    """End every session, and return how many; API tokens stay active."""
+def sign_out(user_id: UUID, *, tokens: bool = False) -> SignedOut:
+    """End every session, and return what was active.
+
+    `tokens` also revokes every API token and link, except links that give the account back to its
+    owner.
+    """
     with transaction():
-        account_status.lock(user_id)
-        ended = sessions.end_all(user_id, EndReason.SIGNED_OUT_BY_OPERATOR)
-        activity.note(user_id, Activity.SIGNED_OUT_BY_OPERATOR, None)
+        return _sign_out(user_id, tokens=tokens)
+
+
+def sign_out_everyone(*, tokens: bool) -> Iterator[SignedOut]:
+    """Do the same for every account, in batches; yield what each batch ended."""
+    after = UUID(int=0)
+    while batch := _batch_to_sign_out(after, tokens=tokens):
+        with transaction():
+            ended = [_sign_out(user_id, tokens=tokens) for user_id in batch]
+        yield SignedOut(*(sum(numbers) for numbers in zip(*ended, strict=True)))
+        after = batch[-1]
+
+
+def _sign_out(user_id: UUID, *, tokens: bool) -> SignedOut:
+    account_status.lock(user_id)
+    reason = EndReason.SIGNED_OUT_BY_OPERATOR
+    ended = SignedOut(sessions=sessions.end_all(user_id, reason), tokens=0)
+    if tokens:
+        revoked = api_tokens.revoke_all(user_id, RevokeReason(reason))
+        ended = ended._replace(tokens=revoked)
+        one_time_tokens.void_all(user_id, but=WAYS_BACK)
+    activity.note(user_id, Activity.SIGNED_OUT_BY_OPERATOR, None)
     return ended
+
+
+def _batch_to_sign_out(after: UUID, *, tokens: bool) -> list[UUID]:
+    """Return the ids of the next accounts that have a session, or a token if `tokens`.
+
+    They are sorted, so that two commands lock accounts in the same order.
+    """
+    has_session = exists().where(RefreshToken.user_id == User.id, RefreshToken.ended_at.is_(None))
+    has_token = exists().where(Token.user_id == User.id, Token.revoked_at.is_(None))
+    has_access = or_(has_session, has_token) if tokens else has_session
+    found = select(User.id).where(User.id > after, has_access).order_by(User.id).limit(_BATCH)
+    return list(db.session.scalars(found))
 
 
 def _invite(user: User) -> None:

@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from authapp.delivery import outbox
 from authapp.domain import activity
 from authapp.models import Activity, EndReason, OutboxMessage, Scope, User, db
-from authapp.services import api_tokens
+from authapp.services import api_tokens, users
 from authapp.token_cache import token_cache
-from tests.support.accounts import HERE, PASSWORD
+from tests.api.calling import bearing, new_token
+from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import is_signed_in, post, sign_in
 
 EMAIL = "somebody@example.org"
@@ -172,6 +173,51 @@ def test_signing_out_reports_the_number_of_sessions_and_the_cause(
     assert (code, output) == (0, "sessions ended: 2\n")
     assert reason_told(client).startswith("You were signed out by an administrator.")
     assert run(app, "sign-out", EMAIL) == (0, "sessions ended: 0\n")
+
+
+def test_signing_out_can_revoke_api_tokens_and_links_too(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    token = new_token(app, user, Scope.ACCOUNT_READ)
+    sign_in(client)
+
+    code, output = run(app, "sign-out", EMAIL, "--tokens")
+
+    assert (code, output) == (0, "sessions ended: 1\nAPI tokens revoked: 1\n")
+    assert client.get("/api/v1/me", headers=bearing(token)).status_code == 401
+
+
+def test_everyone_is_signed_out_after_confirmation(
+    app: Flask, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "_BATCH", 2)
+    clients = []
+    for number in range(5):
+        with app.app_context():
+            someone = add_user(f"person-{number}@example.org")
+        clients.append(app.test_client())
+        sign_in(clients[-1], someone.email)
+    token = new_token(app, user, Scope.ACCOUNT_READ)
+
+    refused = run(app, "sign-out", "--all", "--tokens", typed="n\n")
+    assert refused[0] == 1
+    assert all(is_signed_in(each) for each in clients)
+
+    code, output = run(app, "sign-out", "--all", "--tokens", "--yes")
+
+    assert code == 0, output
+    assert output.endswith("sessions ended: 5\nAPI tokens revoked: 1\n")
+    assert not any(is_signed_in(each) for each in clients)
+    assert app.test_client().get("/api/v1/me", headers=bearing(token)).status_code == 401
+    assert run(app, "sign-out", "--all", "--yes")[1].endswith("sessions ended: 0\n")
+
+
+@pytest.mark.parametrize("arguments", [[], [EMAIL, "--all"]])
+def test_signing_out_takes_one_account_or_all(app: Flask, user: User, arguments: list[str]) -> None:
+    code, output = run(app, "sign-out", *arguments)
+
+    assert code == 2
+    assert "pass either ADDRESS-OR-ID or --all" in output
 
 
 def test_deleting_asks_for_confirmation_and_removes_everything(
