@@ -22,7 +22,7 @@ class QuietHandler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         if str(code) >= "500":
-            super().log_request(code, size)
+            self.log("error", "%s: %s", self.command, code)
 
 
 def serve(

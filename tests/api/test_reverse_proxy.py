@@ -1,100 +1,49 @@
 """docs/nginx.conf, run by a real nginx in front of the application and a second program."""
 
-import json
 import re
-import shutil
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
 import requests
 from flask import Flask
-from werkzeug import Request, Response
 
-from authapp import ROOT
 from authapp.models import Scope, User
 from tests.api.calling import bearing, new_token
 from tests.support.accounts import PASSWORD
+from tests.support.proxies import NGINX, Site, browsing, nginx, program
 from tests.support.servers import RedisServer, free_port, serving
 from tests.support.signing_keys import run_keys
-from tests.support.waiting import wait_until
-
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 # `make test` installs nginx where it can, and says so where it cannot.
 pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx to run docs/nginx.conf")
 
 
-@Request.application
-def program(request: Request) -> Response:
-    """Return the path and headers that reached the second program, or an error of its own."""
-    if request.path == "/app/broken":
-        return Response("the program's own fault", 500)
-    told = {"path": request.full_path, "headers": dict(request.headers)}
-    return Response(json.dumps(told), content_type="application/json")
-
-
-@contextmanager
-def nginx(folder: Path, port: int, authapp: int, second: int) -> Iterator[None]:
-    """Run nginx on docs/nginx.conf, with this test's ports and without TLS."""
-    served = (ROOT / "docs" / "nginx.conf").read_text()
-    changes = {
-        "listen 443 ssl;": f"listen 127.0.0.1:{port};",
-        "127.0.0.1:8000": f"127.0.0.1:{authapp}",
-        "127.0.0.1:9000": f"127.0.0.1:{second}",
-    }
-    for old, new in changes.items():
-        assert old in served
-        served = served.replace(old, new)
-    served = re.sub(r"^ *ssl_certificate.*\n", "", served, flags=re.MULTILINE)
-    (folder / "site.conf").write_text(served)
-    temporary = "".join(
-        f"{name}_temp_path {folder}/{name};\n"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{}} http {{ access_log off; {temporary} include {folder}/site.conf; }}\n"
-    )
-    process = subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")])
-    wait_until(lambda: is_answering(port, process), "nginx does not answer", seconds=10)
-    yield
-    process.terminate()
-    assert process.wait(10) == 0
-
-
-def is_answering(port: int, process: "subprocess.Popen[bytes]") -> bool:
-    assert process.poll() is None, "nginx does not start"
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
 @pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
     """The application, configured to run behind the proxy."""
-    return make_app(PUBLIC_URL=f"http://127.0.0.1:{free_port()}", TRUSTED_PROXIES="1")
+    return make_app(PUBLIC_URL=f"https://127.0.0.1:{free_port()}", TRUSTED_PROXIES="1")
 
 
 @pytest.fixture
-def origin(app: Flask, tmp_path: Path) -> Iterator[str]:
-    """The address of a proxy with the application and a second program behind it."""
-    url: str = app.extensions["settings"].deployment.public_url
-    port = int(url.rpartition(":")[2])
-    with serving(app) as ours, serving(program) as second, nginx(tmp_path, port, ours, second):
-        yield url
+def site(app: Flask, tmp_path: Path) -> Iterator[Site]:
+    """A proxy with the application and a second program behind it."""
+    port = int(app.extensions["settings"].deployment.public_url.rpartition(":")[2])
+    with serving(app) as ours, serving(program) as second:
+        site = Site(tmp_path, port, authapp=ours, program=second)
+        with nginx(site):
+            yield site
 
 
 @pytest.fixture
-def client() -> Iterator[requests.Session]:
-    with requests.Session() as client:
-        client.trust_env = False
+def origin(site: Site) -> str:
+    return site.url
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[requests.Session]:
+    with browsing(site) as client:
         yield client
 
 
@@ -148,22 +97,6 @@ def test_identity_headers_from_a_client_do_not_reach_the_program(
     assert "forged" not in headers.values()
 
 
-def test_credentials_do_not_reach_the_program(
-    app: Flask, origin: str, client: requests.Session, user: User
-) -> None:
-    sign_in(client, f"{origin}/login")
-    client.get(f"{origin}/account")
-    client.cookies.set("theme", "dark")
-    assert {"access_token", "refresh_token", "session", "device"} <= set(client.cookies.keys())
-    token = new_token(app, user, Scope.ACCOUNT_READ)
-
-    by_cookie = seen(client.get(f"{origin}/app/"))
-    by_token = seen(requests.get(f"{origin}/app/", headers=bearing(token), timeout=5))
-
-    assert by_cookie["Cookie"].rstrip("; ") == "theme=dark"
-    assert "Authorization" not in by_token
-
-
 def test_a_program_uses_its_api_token_until_it_is_revoked(
     app: Flask, origin: str, client: requests.Session, user: User
 ) -> None:
@@ -198,7 +131,7 @@ def test_rotating_or_revoking_a_key_does_not_interrupt_a_session(
 
 
 def test_after_signing_out_the_next_request_to_the_program_is_refused(
-    origin: str, client: requests.Session, user: User
+    site: Site, origin: str, client: requests.Session, user: User
 ) -> None:
     sign_in(client, f"{origin}/login")
     kept = dict(client.cookies)
@@ -208,7 +141,8 @@ def test_after_signing_out_the_next_request_to_the_program_is_refused(
 
     client.post(f"{origin}/logout", data=form)
 
-    again = requests.get(f"{origin}/app/", cookies=kept, allow_redirects=False, timeout=5)
+    with browsing(site) as thief:
+        again = thief.get(f"{origin}/app/", cookies=kept, allow_redirects=False)
     assert again.status_code == 303
 
 
@@ -233,12 +167,11 @@ def test_an_outage_is_503_and_the_programs_own_errors_are_its_own(
     assert int(later.headers["Retry-After"]) > 0
 
 
-def test_the_program_is_closed_while_authapp_is_stopped(
-    client: requests.Session, tmp_path: Path
-) -> None:
-    port = free_port()
-    with serving(program) as second, nginx(tmp_path, port, free_port(), second):
-        answer = client.get(f"http://127.0.0.1:{port}/app/", allow_redirects=False)
+def test_the_program_is_closed_while_authapp_is_stopped(tmp_path: Path) -> None:
+    with serving(program) as second:
+        site = Site(tmp_path, free_port(), authapp=free_port(), program=second)
+        with nginx(site), browsing(site) as client:
+            answer = client.get(f"{site.url}/app/", allow_redirects=False)
 
     assert answer.status_code == 503
 
