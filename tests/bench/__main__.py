@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from authapp import ROOT
-from tests.bench import outages, report, rows, servers, throughput
+from tests.bench import breakdown, memory, outages, report, rows, servers, throughput
 from tests.bench.ours import Ours, deployed, same
 from tests.bench.report import Measured
 from tests.bench.serving import Served
 from tests.support.servers import AppServer, RedisServer
 
 SIGN_INS = 400
+PEER_REVOCATIONS = 20
+OUTAGES = 5
+"""Revocations in each other state of Redis, which freezes or ends before each of them."""
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Plan:
     rounds: int
     seconds: float
     revocations: int
+    requests: int
     many: int
     folder: Path
 
@@ -42,7 +46,7 @@ def main() -> None:
         stack.callback(redis_server.close)
         url = f"sqlite:///{folder}/authapp.db"
         ours = stack.enter_context(deployed(url, redis_server.url, accounts=SIGN_INS))
-        for part in (_throughput, _servers, _revocation, _rows):
+        for part in (_throughput, _breakdown, _servers, _revocation, _rows, _memory):
             found |= part(plan, ours, redis_server, folder)
     text = report.text(found, many=plan.many, rounds=plan.rounds, seconds=plan.seconds)
     everything = {"machine": report.machine(), "seconds": round(time.monotonic() - began)}
@@ -56,17 +60,23 @@ def _plan() -> Plan:
     parser.add_argument("--quick", action="store_true", help="one short round, to see that it runs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.7, help="of each slice")
+    parser.add_argument("--revocations", type=int, default=1_000, help="of authapp's sessions")
+    parser.add_argument("--requests", type=int, default=100_000, help="to watch a worker's memory")
     parser.add_argument("--many", type=int, default=50_000, help="rows of the large database")
     parser.add_argument("--folder", type=Path, default=ROOT / "docs", help="where to write")
     given = parser.parse_args()
     if given.quick:
-        return Plan(1, 0.2, 2, 1_000, given.folder)
-    return Plan(given.rounds, given.seconds, 20, given.many, given.folder)
+        return Plan(1, 0.2, 2, 2_000, 1_000, given.folder)
+    amounts = given.revocations, given.requests, given.many
+    return Plan(given.rounds, given.seconds, *amounts, given.folder)
 
 
 def _as_json(found: Any) -> Any:
     if isinstance(found, dict):
-        return {name: each.as_json() for name, each in found.items()}
+        return {
+            name: each.as_json() if isinstance(each, Measured) else each
+            for name, each in found.items()
+        }
     # Not asdict, which rebuilds a Counter from its pairs.
     return [vars(each) for each in found]
 
@@ -98,6 +108,19 @@ def _throughput(plan: Plan, ours: Ours, redis_server: RedisServer, folder: Path)
     return {"throughput": results, "redis_states": states}
 
 
+def _breakdown(plan: Plan, ours: Ours, _redis: RedisServer, _folder: Path) -> dict[str, Any]:
+    with ExitStack() as stack:
+        server = AppServer(ours.environ, workers=1, threads=8)
+        stack.callback(server.close)
+        server.wait_until_ready()
+        calls = min(plan.requests, 5_000)
+        return {"breakdown_microseconds": breakdown.microseconds(ours, server, calls)}
+
+
+def _memory(plan: Plan, ours: Ours, _redis: RedisServer, _folder: Path) -> dict[str, Any]:
+    return {"memory": memory.measure(ours, plan.requests)}
+
+
 def _servers(plan: Plan, ours: Ours, _redis: RedisServer, _folder: Path) -> dict[str, Any]:
     with servers.compared(ours) as subjects:
         return {"servers": throughput.measure(subjects, rounds=plan.rounds, seconds=plan.seconds)}
@@ -117,7 +140,8 @@ def _revocation(plan: Plan, ours: Ours, redis_server: RedisServer, folder: Path)
         found = []
         for library in outages.libraries(ours, pair, jwt, security):
             for state in outages.STATES:
-                times = plan.revocations if state == "healthy" else max(2, plan.revocations // 4)
+                most = plan.revocations if library.name == "authapp" else PEER_REVOCATIONS
+                times = most if state == "healthy" else min(most, OUTAGES)
                 found.append(outages.revoke(library, redis_server, state, times))
             found[-3].after_restart[outages.lost_blocklist(library, redis_server)] += 1
     return {"revocation": found}

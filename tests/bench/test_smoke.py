@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import report, throughput
+from tests.bench import breakdown, memory, report, throughput
 from tests.bench.ours import deployed
 from tests.support.servers import AppServer, RedisServer
 
@@ -15,11 +15,17 @@ def test_every_request_of_ours_is_answered(database_url: str, redis_server: Redi
             server.wait_until_ready()
             subjects = throughput.ours(ours, server, None)
             found = throughput.measure(subjects, rounds=1, seconds=0.1)
+            layers = breakdown.microseconds(ours, server, calls=20)
         finally:
             server.close()
+        samples = memory.measure(ours, requests=200)
 
     assert len(found) == 10
     for each in found.values():
         assert set(each.statuses) <= {"200", "204"}, each.name
         assert each.per_second[0] > 0
     assert "/auth/check" in report.throughput_table(found, list(found))
+    assert layers["all"] > 0
+    assert "100%" in report.breakdown_table(layers)
+    assert [each.refused for each in samples] == [0] * (memory.SAMPLES + 1)
+    assert "200 |" in report.memory_table(samples)
