@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
+from authapp.models.base import OUTAGES
 from authapp.models.postgresql import lift_limits
 
 db = current_app.extensions["migrate"].db
@@ -41,6 +44,16 @@ def without_foreign_keys(connection: Connection) -> Iterator[None]:
         connection.commit()
 
 
+def connect() -> Connection:
+    """Connect to the database; Flask-Migrate reports a CommandError in one line."""
+    try:
+        return db.engine.connect()
+    except OUTAGES as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = str(cause).splitlines()[0]
+        raise CommandError(f"the database is not available ({reason})") from error
+
+
 def run_as_sql() -> None:
     """Print the SQL instead of running it (`flask db upgrade --sql`)."""
     url = db.engine.url.render_as_string(hide_password=False)
@@ -52,7 +65,7 @@ def run_as_sql() -> None:
 if context.is_offline_mode():
     run_as_sql()
 else:
-    with db.engine.connect() as engine_connection, without_foreign_keys(engine_connection):
+    with connect() as engine_connection, without_foreign_keys(engine_connection):
         if db.engine.dialect.name == "postgresql":
             lift_limits(engine_connection)
         run_on(engine_connection)
