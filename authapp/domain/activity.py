@@ -1,26 +1,24 @@
 """Recording account activity, in the transaction that causes it."""
 
-from collections.abc import Callable
+import hmac
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from authapp.domain import rate_limits
+from authapp import clock
+from authapp.config import current_settings
 from authapp.domain.client import Client
-from authapp.domain.rate_limits import Limit
 from authapp.models import Activity, ActivityEvent, db
+from authapp.models.base import table_of
+from authapp.security.derivation import derive_key
 
 log = structlog.get_logger(__name__)
 
 KEPT: Final = timedelta(days=400)
 """Retention of events; longer than a year, so that a yearly look misses none."""
-
-
-_ENTRIES: Final = Limit("activity_entries", most=1, within=timedelta(hours=1))
-"""Entries for failures of one subject."""
 
 
 def note(user_id: UUID | None, activity: Activity, client: Client | None, **details: str) -> None:
@@ -40,26 +38,27 @@ def note(user_id: UUID | None, activity: Activity, client: Client | None, **deta
     log.info(str(activity), user_id=user_id)
 
 
-def note_failure(subject: str) -> Callable[[UUID | None, Activity, Client], None]:
-    """Return the function that records a failure: `note` for the first of a subject in an hour.
+def note_failure(subject: str, user_id: UUID | None, activity: Activity, client: Client) -> None:
+    """Record a failure in the caller's transaction: one entry for all of a subject in an hour.
 
-    Further ones add to the latest entry, so that no one can flood an account's activity. Call this
-    before `transaction()`, and what it returns inside.
+    So no one can flood an account's activity; the entry shows how often, and the latest client.
+    Each subject has a row of its own, even without an account: if all unknown addresses shared one,
+    a stranger who keeps it busy would see which addresses do not wait for it.
     """
-    return note if rate_limits.allows(_ENTRIES, subject) else _note_again
-
-
-def _note_again(user_id: UUID | None, activity: Activity, client: Client) -> None:
-    """Add to the latest entry of this kind; it shows how often, and the latest client."""
-    of_kind = select(ActivityEvent.id).where(
-        ActivityEvent.user_id == user_id, ActivityEvent.activity == activity
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    latest = {"address": client.address, "user_agent": client.user_agent}
+    entry = {"id": _id_of_failure(subject, activity), "user_id": user_id, "activity": activity}
+    times = table_of(ActivityEvent).c.times
+    db.session.execute(
+        insert(ActivityEvent)
+        .values(**entry, **latest)
+        .on_conflict_do_update(index_elements=["id"], set_={**latest, "times": times + 1})
     )
-    latest = of_kind.order_by(ActivityEvent.created_at.desc()).limit(1).scalar_subquery()
-    added = (
-        update(ActivityEvent)
-        .where(ActivityEvent.id == latest)
-        .values(times=ActivityEvent.times + 1, address=client.address, user_agent=client.user_agent)
-        .execution_options(synchronize_session=False)
-    )
-    db.session.execute(added)
     log.info(str(activity), user_id=user_id)
+
+
+def _id_of_failure(subject: str, activity: Activity) -> UUID:
+    """Return the id of the current entry; keyed, so that it reveals nothing of the subject."""
+    key = derive_key(current_settings().secrets.secret_key, "activity entries")
+    current = f"{activity} {clock.now():%Y-%m-%d %H} {subject}"
+    return UUID(bytes=hmac.digest(key, current.encode("utf-8", "surrogatepass"), "sha256")[:16])

@@ -94,9 +94,9 @@ def _spend(identity: Identity, client: Client) -> bool:
 
 
 def _refuse(identity: Identity, client: Client, *, is_last: bool) -> NoReturn:
-    note = activity.note_failure(f"confirm {identity.session_id}")
+    subject = f"confirm {identity.session_id}"
     with transaction():
-        note(identity.user_id, Activity.PASSWORD_REFUSED, client)
+        activity.note_failure(subject, identity.user_id, Activity.PASSWORD_REFUSED, client)
         if is_last:
             _end_session(identity, client)
     if is_last:

@@ -117,8 +117,8 @@ def _require_unchanged(found: _Credentials) -> User:
 
 def _note_refusal(guess: Guess, attempt: Attempt) -> None:
     """Record a failure; for unknown addresses too, so that the refusal takes the same time."""
-    note = activity.note_failure(f"sign-in {attempt.subject}")
+    subject = f"sign-in {attempt.subject}"
     with transaction():
-        note(guess.user_id, Activity.SIGN_IN_REFUSED, guess.client)
+        activity.note_failure(subject, guess.user_id, Activity.SIGN_IN_REFUSED, guess.client)
         if attempt.uses_up:
             sign_in_limits.tell_of_block(guess)

@@ -74,10 +74,10 @@ def _note_recovery_code(user: User, client: Client) -> None:
 
 def _note_refusal(user_id: UUID, client: Client, *, ran_out: bool) -> None:
     """Record a wrong code; if guesses ran out, tell the owner that someone has the password."""
-    note = activity.note_failure(f"second factor {user_id}")
+    subject = f"second factor {user_id}"
     tells_owner = ran_out and rate_limits.allows(_WARNINGS, str(user_id))
     with transaction():
-        note(user_id, Activity.SECOND_FACTOR_REFUSED, client)
+        activity.note_failure(subject, user_id, Activity.SECOND_FACTOR_REFUSED, client)
         user = db.session.get(User, user_id) if tells_owner else None
         if user is not None:
             security_notices.send(user, "second_factor_refused", client=client)

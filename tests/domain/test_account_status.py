@@ -49,8 +49,8 @@ def test_only_the_right_password_reveals_that_an_account_is_frozen(
     with pytest.raises(CredentialsRefused):
         sign_in(user.email, "not the password", remember=False, client=HERE)
 
-    noted = [each.activity for each in activity.list_recent(user.id)]
-    assert noted == [Activity.SIGN_IN_REFUSED, Activity.SIGN_IN_REFUSED]
+    noted = [(each.activity, each.times) for each in activity.list_recent(user.id)]
+    assert noted == [(Activity.SIGN_IN_REFUSED, 2)]
 
 
 def test_a_disabled_account_looks_like_a_wrong_password(context: None, user: User) -> None:

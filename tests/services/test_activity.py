@@ -1,5 +1,7 @@
 """Activity is recorded in the same transaction as the change it describes."""
 
+from collections.abc import Callable
+
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -39,3 +41,27 @@ def test_a_refused_sign_in_without_an_account_is_recorded(app: Flask, client: Fl
 
     assert event.activity == Activity.SIGN_IN_REFUSED
     assert event.user_id is None
+
+
+def test_failures_at_unknown_addresses_do_not_wait_for_each_other(
+    app: Flask, client: FlaskClient
+) -> None:
+    for email in ["first@example.org", "second@example.org"] * 2:
+        post(client, "/login", email=email, password=PASSWORD)
+
+    with app.app_context():
+        times = db.session.scalars(db.select(ActivityEvent.times)).all()
+
+    assert times == [2, 2]
+
+
+def test_failures_get_another_entry_after_an_hour(
+    context: None, user: User, move_time: Callable[..., object]
+) -> None:
+    for hours in (0, 1):
+        with move_time(hours=hours):
+            for _ in range(3):
+                activity.note_failure("guess", user.id, Activity.SIGN_IN_REFUSED, HERE)
+            db.session.commit()
+
+    assert [event.times for event in list_recent(user.id)] == [3, 3]
