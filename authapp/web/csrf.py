@@ -34,11 +34,20 @@ def check() -> None:
     if _is_from_another_site():
         raise CSRFError("sent by another site")
     try:
-        validate_csrf(request.form.get("csrf_token"))
+        validate_csrf(request.form.get("csrf_token"), secret_key=_keys())
     except ValidationError as refusal:
         raise CSRFError(str(refusal)) from None
     # Flask-WTF's forms then do not check the token again.
     g.csrf_valid = True
+
+
+def _keys() -> list[str]:
+    """Return the keys that may have signed a form's token; for itsdangerous, the newest is last.
+
+    Flask-WTF itself accepts no fallbacks: a form that was open during a rotation would be refused.
+    """
+    secrets = current_settings().secrets
+    return [*secrets.secret_key_fallbacks, secrets.secret_key]
 
 
 def _is_from_another_site() -> bool:
