@@ -1,31 +1,34 @@
 """No bytes, in any part of a request, cause a server error, and every error is explained."""
 
 import json
-import re
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
-from io import BytesIO
 from itertools import chain
-from typing import Any, NamedTuple
-from urllib.parse import quote_from_bytes, urlencode
+from typing import Any
+from urllib.parse import quote_from_bytes
 
 import pytest
 from flask import Flask
 from werkzeug.routing import Rule
-from werkzeug.test import create_environ, run_wsgi_app
 
-from authapp.http.problems import TYPES
 from authapp.models import Scope, User
 from tests.api.calling import PROGRAM, new_token
 from tests.support.accounts import start_session
 from tests.support.applications import introduce_redis
 from tests.support.browsing import cookie, csrf_token
+from tests.support.hostile import (
+    FIELDS,
+    FORM,
+    HEADERS,
+    UUID,
+    Request,
+    Sender,
+    is_for_program,
+    json_fields,
+    routes,
+)
 
-FORM = "application/x-www-form-urlencoded"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW")
-UUID = b"c5ab40f9-c286-4a10-b860-9c66441936b0"
 
 HOSTILE = [
     b"\0",
@@ -42,12 +45,6 @@ HOSTILE = [
 ]
 """Each is sent as every path argument, body field, parameter, header and cookie at once."""
 
-FIELDS = ("email", "password", "new_password", "current_password", "phone", "code", "name",
-          "scopes", "expiry", "expires_at", "overlap", "end", "end_others", "remember",
-          "token", "token_type_hint")  # fmt: skip
-HEADERS = ("USER_AGENT", "REFERER", "ORIGIN", "ACCEPT", "ACCEPT_LANGUAGE", "ACCEPT_ENCODING",
-           "RANGE", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "X_FORWARDED_FOR",
-           "X_FORWARDED_PROTO")  # fmt: skip
 COOKIES = (b"session", b"access_token", b"refresh_token", b"device")
 
 MALFORMED: list[dict[str, Any]] = [
@@ -74,85 +71,7 @@ MALFORMED: list[dict[str, Any]] = [
 ]  # fmt: skip
 """Bodies, and headers that describe them, that cannot be parsed."""
 
-SLOW = {
-    "marks out of order": "a" + "\u0315" * 20_000 + "\u0300" * 20_000,
-    "substitutes for letters": "4@8({[<369&6!1|7+0$5%2" * 1_800,
-    "dots": "a@" + "a." * 20_000,
-}
-"""Long values on which an algorithm with a bad worst case takes seconds."""
-
-MOST_CPU_SECONDS = 0.5
-
 HOSTS = ("..", "a b\0", "\xff")
-
-
-Request = tuple[Rule, str, dict[str, Any]]
-"""A route, a method, and what to send: the body, a value for the path, and WSGI's variables."""
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-class Sender:
-    """Sends requests that no client would: each byte arrives unchanged."""
-
-    def __init__(self, app: Flask, credentials: Callable[[Rule], dict[str, str]]) -> None:
-        self.app = app
-        self.credentials = credentials
-        self.answers: Counter[int] = Counter()
-
-    def send(self, rule: Rule, method: str, request: dict[str, Any]) -> None:
-        """Send a request, and check its answer."""
-        body = request.get("body", b"")
-        environ = {
-            **create_environ(method=method),
-            "PATH_INFO": path(rule, request.get("value", UUID)),
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": BytesIO(body),
-            **{name: value for name, value in request.items() if name.isupper()},
-            **self.credentials(rule),
-        }
-        chunks, status, headers = run_wsgi_app(self.app, environ, buffered=True)
-        answer = Answer(int(status[:3]), dict(headers), b"".join(chunks))
-        self.answers[answer.status] += 1
-        try:
-            check(answer, method, is_for_program=is_for_program(rule))
-        except AssertionError as error:
-            error.add_note(f"{method} {rule.rule} {str(request)[:500]}")
-            raise
-
-
-def is_for_program(rule: Rule) -> bool:
-    """Return whether a route is for programs."""
-    return rule.rule.startswith(("/api/", "/oauth/", "/auth/", "/.well-known/")) or rule.rule in (
-        "/healthz",
-        "/readyz",
-        "/metrics",
-    )
-
-
-def path(rule: Rule, value: bytes) -> str:
-    """Return a rule's path with every argument replaced."""
-    return re.sub("<[^>]+>", lambda _: value.decode("latin-1"), rule.rule)
-
-
-def check(answer: Answer, method: str, *, is_for_program: bool) -> None:
-    """Check that no answer is a server error, and that programs get a problem document."""
-    assert answer.status < 500, answer
-    assert "X-Injected" not in answer.headers
-    if answer.status >= 400 and is_for_program and method != "HEAD":
-        assert answer.headers["Content-Type"] == "application/problem+json"
-        document = json.loads(answer.body)
-        assert document["status"] == answer.status
-        assert document["type"].startswith(TYPES)
-        assert document["title"]
-        assert document["detail"]
-    elif answer.status >= 400 and method != "HEAD":
-        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-        assert b"<h1" in answer.body
 
 
 def everywhere(value: bytes, body: dict[str, Any]) -> dict[str, Any]:
@@ -185,20 +104,6 @@ def json_of(value: bytes, fields: list[str]) -> dict[str, Any]:
     }
 
 
-def json_fields(app: Flask) -> dict[str, list[str]]:
-    """Return the names of the fields that each operation's body has, by method and path."""
-    document = app.test_client().get("/api/openapi.json").json
-    models = document["components"]["schemas"]
-    fields: dict[str, list[str]] = {}
-    for url, methods in document["paths"].items():
-        for method, operation in methods.items():
-            if "requestBody" in operation:
-                content = operation["requestBody"]["content"]["application/json"]
-                model = content["schema"]["$ref"].rpartition("/")[2]
-                fields[f"{method} {url}"] = list(models[model]["properties"])
-    return fields
-
-
 def hostile(app: Flask, csrf: str) -> Iterator[Request]:
     """Yield a request to every route with each hostile value."""
     fields = json_fields(app)
@@ -226,10 +131,6 @@ def misdirected(app: Flask) -> Iterator[Request]:
         for method in METHODS:
             if method not in rule.methods:
                 yield rule, method, everywhere(b"x", {})
-
-
-def routes(app: Flask) -> list[tuple[Rule, str]]:
-    return [(rule, method) for rule in app.url_map.iter_rules() for method in sorted(rule.methods)]
 
 
 @pytest.fixture
@@ -274,46 +175,3 @@ def test_no_signed_in_request_causes_a_server_error(app: Flask, user: User) -> N
         sender.send(rule, method, request)
 
     assert set(sender.answers) >= {200, 204, 303, 400, 404, 413, 415, 422}, sender.answers
-
-
-def slow(app: Flask, csrf: str, value: str) -> Iterator[Request]:
-    """Yield a request to every route with a value in one field, parameter or header at a time."""
-    fields, encoded = json_fields(app), value.encode()
-    for rule, method in routes(app):
-        operation = f"{method.lower()} {rule.rule.replace('<uuid:id>', '{id}')}"
-        if operation in fields:
-            for field in fields[operation]:
-                body = json.dumps({**dict.fromkeys(fields[operation], "x"), field: value})
-                yield rule, method, {"body": body.encode(), "CONTENT_TYPE": "application/json"}
-        elif method == "POST":
-            for field in FIELDS:
-                pairs = {**dict.fromkeys(FIELDS, "x@example.org"), field: value}
-                form = urlencode({"csrf_token": csrf, **pairs}).encode()
-                yield rule, method, {"body": form, "CONTENT_TYPE": FORM}
-        elif method == "GET":
-            yield rule, method, {"QUERY_STRING": urlencode({"next": value})}
-            yield rule, method, {"HTTP_COOKIE": f"access_token={encoded.decode('latin-1')}"}
-    for rule, method in routes(app):
-        if rule.rule in ("/login", "/auth/check", "/api/v1/me") and method == "GET":
-            for header in (*HEADERS, "AUTHORIZATION"):
-                yield rule, method, {f"HTTP_{header}": encoded.decode("latin-1")}
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("value", SLOW)
-def test_no_value_takes_a_second_of_cpu(app: Flask, value: str) -> None:
-    client = app.test_client()
-    csrf = csrf_token(client)
-    browser = f"session={cookie(client, 'session')}"
-    sender = Sender(app, lambda _: {})
-    took: list[tuple[float, str]] = []
-
-    for rule, method, request in slow(app, csrf, SLOW[value]):
-        request["HTTP_COOKIE"] = f"{browser}; {request.get('HTTP_COOKIE', '')}"
-        began = time.process_time()
-        sender.send(rule, method, request)
-        seconds = time.process_time() - began
-        took.append((seconds, f"{method} {rule.rule} {str(request)[:200]}"))
-
-    assert len(took) > 500
-    assert max(took)[0] < MOST_CPU_SECONDS, max(took)

@@ -15,10 +15,12 @@ from werkzeug.exceptions import BadRequest
 
 _BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MOST_LEVELS: Final = 16
+_MOST_VALUES: Final = 1000
 _MOST_DIGITS: Final = 100
 _MOST_PARAMETERS: Final = 100
 _SHOWN_CHARACTERS: Final = 100
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_JSON_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
 class MalformedBody(BadRequest):
@@ -33,10 +35,11 @@ def decode_json(data: bytes) -> Any:
     """Return the value of a JSON text.
 
     Raises MalformedBody for anything but I-JSON: UTF-8 without a byte-order mark, unique names, no
-    lone surrogates, finite numbers; and for a text that is nested too deep.
+    lone surrogates, finite numbers; and for a text with too many values, or nested too deep.
     Source: RFC 7493.
     """
     text = _json_text(data)
+    _require_few_values(text)
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -99,6 +102,13 @@ def _json_text(data: bytes) -> str:
     if (offset := data.find(0)) >= 0:
         raise MalformedBody(f"The body has a NUL at byte {offset}. Send JSON as UTF-8 without any.")
     return decode_utf8(data)
+
+
+def _require_few_values(text: str) -> None:
+    """Raise MalformedBody if a JSON text has many values, each of which costs time to create."""
+    outside_strings = _JSON_STRING.sub("", text)
+    if sum(map(outside_strings.count, ",[{")) > _MOST_VALUES:
+        raise MalformedBody(f"The body has more than {_MOST_VALUES} values. Send fewer.")
 
 
 def _form_text(encoded: bytes, what: str) -> str:

@@ -41,8 +41,12 @@ MALFORMED_JSON = [
     (rb'{"a": 1, "\u0061": 3}', "'a' is repeated"),
     (b'{"a": {"b": 1, "b": 1}}', "'b' is repeated"),
     (b"[" * 17 + b"]" * 17, "nested too deep"),
-    (b"[" * 100_000, "nested too deep"),
-    (b'{"a":' * 40_000, "nested too deep"),
+    (b"[" * 1000, "nested too deep"),
+    (b'{"a":' * 1000, "nested too deep"),
+    (b"[" * 100_000, "more than 1000 values"),
+    (b"[" + b"0," * 1000 + b"0]", "more than 1000 values"),
+    (b"[" + b"[[]]," * 500 + b"0]", "more than 1000 values"),
+    (b"{" + b",".join(b'"%d":0' % each for each in range(1001)) + b"}", "more than 1000 values"),
 ]
 MALFORMED_FORMS = [
     (b"token=%ff", "'token' is not valid UTF-8"),
@@ -72,6 +76,8 @@ def test_ambiguous_json_is_refused(data: bytes, told: str) -> None:
         (b'{"a": {"a": {"a": 1}}}', {"a": {"a": {"a": 1}}}),
         (b'{"a": 12345678901234567890123}', {"a": 12345678901234567890123}),
         (b"[]", []),
+        (b"[" + b"0," * 999 + b"0]", [0] * 1000),
+        (rb'{"a": "' + rb"[{,\\\"" * 1000 + b'"}', {"a": '[{,\\"' * 1000}),
     ],
 )
 def test_well_formed_json_is_decoded(data: bytes, value: object) -> None:
