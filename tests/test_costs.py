@@ -88,7 +88,7 @@ def test_warm_read(
 def test_sign_in(app: Flask, program: FlaskClient, user: User) -> None:
     body = {"email": user.email, "password": PASSWORD}
 
-    assert cheapest(warm(lambda: program.post("/api/v1/login", json=body))).counts == (16, 5)
+    assert cheapest(warm(lambda: program.post("/api/v1/login", json=body))).counts == (17, 5)
 
 
 def test_refresh(app: Flask, program: FlaskClient, user: User) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
+import structlog
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -49,6 +50,8 @@ __all__ = [
     "unless_overloaded",
 ]
 
+log = structlog.get_logger(__name__)
+
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _attempts = table_of(Attempt)
 
@@ -72,25 +75,17 @@ def spend_all(counts: Sequence[Count]) -> frozenset[str]:
     TooManyAttempts, which no limit counts, and RuntimeError inside `transaction()`. Calls that
     share a limit list their limits in the same order, which prevents deadlocks.
     """
-    release_connection()
-    now_ms = _now_ms()
-    with db.engine.begin() as connection:
-        spent = _by_limit(connection.execute(_spending(counts, now_ms)))
-        refusing = [count for count in counts if count.limit.name not in spent]
-        if refusing:
-            found = select(_attempts.c.name, _attempts.c.free_at_ms).where(_are_for(refusing))
-            raise _refusal(refusing, _by_limit(connection.execute(found)), now_ms)
-    limits = (limit for limit, _ in counts)
-    return frozenset(each.name for each in limits if spent[each.name] > _last_at(each, now_ms))
+    outcome = _try_all(counts)
+    if isinstance(outcome, TooManyAttempts):
+        log.info("limit_reached", limit=outcome.limit)
+        metrics.LIMITS_REACHED.labels(outcome.limit).inc()
+        raise outcome
+    return outcome
 
 
 def allows(limit: Limit, subject: str) -> bool:
     """Count an attempt, and return True; return False if the limit was already used up."""
-    try:
-        spend(limit, subject)
-    except TooManyAttempts:
-        return False
-    return True
+    return not isinstance(_try_all([Count(limit, subject)]), TooManyAttempts)
 
 
 def give_back(counts: Sequence[Count]) -> None:
@@ -104,13 +99,11 @@ def give_back(counts: Sequence[Count]) -> None:
     now_ms = _now_ms()
     # An UPDATE would lock the rows in any order.
     returned = _upsert(
-        counts,
-        inserted=lambda _limit: now_ms,
-        updated=_attempts.c.free_at_ms - _by_name(counts, lambda limit: limit.pause_ms),
+        _attempts.c.free_at_ms - _by_name(counts, lambda limit: limit.pause_ms),
         where=_attempts.c.free_at_ms > now_ms,
     )
     with db.engine.begin() as connection:
-        connection.execute(returned)
+        connection.execute(returned, _rows(counts, lambda _limit: now_ms))
 
 
 @contextmanager
@@ -148,15 +141,30 @@ def forget_spent(most: int) -> int:
     return len(db.session.execute(deletion.returning(Attempt.name)).all())
 
 
+def _try_all(counts: Sequence[Count]) -> frozenset[str] | TooManyAttempts:
+    """Count an attempt against all limits, or against none."""
+    release_connection()
+    now_ms = _now_ms()
+    with db.engine.begin() as connection:
+        rows = _rows(counts, lambda limit: now_ms + limit.pause_ms)
+        spent = _by_limit(connection.execute(_spending(counts, now_ms), rows))
+        refusing = [count for count in counts if count.limit.name not in spent]
+        if refusing:
+            found = select(_attempts.c.name, _attempts.c.free_at_ms).where(_are_for(refusing))
+            used = _by_limit(connection.execute(found))
+            connection.rollback()
+            return _refusal(refusing, used, now_ms)
+    limits = (limit for limit, _ in counts)
+    return frozenset(each.name for each in limits if spent[each.name] > _last_at(each, now_ms))
+
+
 def _spending(counts: Sequence[Count], now_ms: int) -> ReturningInsert[Any]:
     """Return a statement that counts an attempt, and returns the limits that allow it."""
     used_from = case((_attempts.c.free_at_ms > now_ms, _attempts.c.free_at_ms), else_=now_ms)
     return _upsert(
-        counts,
-        inserted=lambda limit: now_ms + limit.pause_ms,
-        updated=used_from + _by_name(counts, lambda limit: limit.pause_ms),
+        used_from + _by_name(counts, lambda limit: limit.pause_ms),
         where=_attempts.c.free_at_ms <= _by_name(counts, lambda limit: _last_at(limit, now_ms)),
-    ).returning(_attempts.c.name, _attempts.c.free_at_ms)
+    )
 
 
 def _by_limit(found: Result[Any]) -> dict[str, int]:
@@ -170,30 +178,23 @@ def _refusal(refusing: Sequence[Count], free_at_ms: dict[str, int], now_ms: int)
         for limit, _ in refusing
     }
     name = max(waits_ms, key=lambda each: waits_ms[each])
-    metrics.LIMITS_REACHED.labels(name).inc()
     return TooManyAttempts(waits_ms[name] * _MILLISECOND, limit=name)
 
 
-def _upsert(
-    counts: Sequence[Count],
-    *,
-    inserted: Callable[[Limit], int],
-    updated: ColumnElement[Any],
-    where: ColumnElement[bool],
-) -> "sqlite.Insert | postgresql.Insert":
-    """Return a statement that locks the rows in the order of `counts`."""
+def _upsert(updated: ColumnElement[Any], *, where: ColumnElement[bool]) -> ReturningInsert[Any]:
+    """Return a statement that inserts or updates rows, and locks them in their order."""
     insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    rows = [
-        {"name": limit.name, "subject": _digest(subject), "free_at_ms": inserted(limit)}
+    upsert = insert(_attempts).on_conflict_do_update(
+        index_elements=["name", "subject"], set_={"free_at_ms": updated}, where=where
+    )
+    return upsert.returning(_attempts.c.name, _attempts.c.free_at_ms)
+
+
+def _rows(counts: Sequence[Count], free_at_ms: Callable[[Limit], int]) -> list[dict[str, Any]]:
+    return [
+        {"name": limit.name, "subject": _digest(subject), "free_at_ms": free_at_ms(limit)}
         for limit, subject in counts
     ]
-    return (
-        insert(_attempts)
-        .values(rows)
-        .on_conflict_do_update(
-            index_elements=["name", "subject"], set_={"free_at_ms": updated}, where=where
-        )
-    )
 
 
 def _by_name(counts: Sequence[Count], value: Callable[[Limit], int]) -> ColumnElement[int]:

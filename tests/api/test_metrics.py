@@ -133,8 +133,14 @@ def test_sign_ins_are_counted_by_outcome_and_reason(
     assert grown["authapp_revocation_seconds_count"] >= 1
 
 
-def test_limits_that_are_reached_are_counted(make_app: Callable[..., Flask], user: User) -> None:
-    app = make_app(METRICS_TOKENS=TOKEN, REQUEST_BUDGET="1")
+@pytest.mark.parametrize(
+    ("setting", "value", "limit"),
+    [("REQUEST_BUDGET", "1", "request_budget"), ("LIMIT_SIGN_IN", "1/1h", "sign_in")],
+)
+def test_limits_that_are_reached_are_counted(
+    make_app: Callable[..., Flask], user: User, setting: str, value: str, limit: str
+) -> None:
+    app = make_app(**{"METRICS_TOKENS": TOKEN, setting: value})
     client = app.test_client()
     client.get("/.well-known/jwks.json")
 
@@ -142,7 +148,7 @@ def test_limits_that_are_reached_are_counted(make_app: Callable[..., Flask], use
         for _ in range(3):
             client.post("/api/v1/login", json={"email": user.email, "password": "wrong"})
 
-    assert growth(app, act)["authapp_limits_reached_total/request_budget"] >= 1
+    assert growth(app, act)[f"authapp_limits_reached_total/{limit}"] >= 1
 
 
 def test_the_state_of_the_process_is_reported(
