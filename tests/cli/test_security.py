@@ -104,6 +104,19 @@ def test_too_few_rounds_are_refused(app: Flask) -> None:
     assert "too few" in output
 
 
+def test_a_deployment_that_refuses_every_form_is_not_measured(app: Flask) -> None:
+    serve = app.wsgi_app
+    app.wsgi_app = lambda environ, start: serve(
+        {**environ, "HTTP_SEC_FETCH_SITE": "cross-site"}, start
+    )
+
+    with serving(app) as port:
+        code, output = measure(app, f"http://127.0.0.1:{port}", "--rounds", "1", "--ignore-time")
+
+    assert code == 2
+    assert '"register" was answered with 400 instead of 303' in output
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "127.0.0.1:{port}"])
 def test_a_deployment_that_does_not_answer_is_not_measured(app: Flask, url: str) -> None:
     code, output = measure(app, url.format(port=free_port()))

@@ -12,7 +12,7 @@ from urllib3 import HTTPConnectionPool
 from authapp.services.enumeration import samples
 from authapp.services.enumeration.comparison import Comparison, compare_answers
 from authapp.services.enumeration.rank_test import smallest_p
-from authapp.services.enumeration.requests import REQUESTS, send_all
+from authapp.services.enumeration.requests import EXPECTED, REQUESTS, send_all
 from authapp.services.enumeration.samples import ABSENT, Samples
 from authapp.services.enumeration.visitor import Answer, NotMeasured, Visitor, connect
 
@@ -32,6 +32,7 @@ def measure(
         with closing(connect(url)) as pool:
             _require_same_database(Visitor(pool, url), created)
             answers = _ask(pool, url, created.addresses, on_round)
+            _require_expected(answers)
     finally:
         samples.delete_all(created)
     return [
@@ -56,6 +57,16 @@ def _require_same_database(visitor: Visitor, created: Samples) -> None:
             "the deployment does not know an account that was just created;"
             " run this command with the settings of the deployment"
         )
+
+
+def _require_expected(answers: Answers) -> None:
+    """Raise NotMeasured unless absent addresses were handled: error pages are all the same."""
+    for request, expected in EXPECTED.items():
+        for _, answer in answers[request, ABSENT]:
+            if answer.status != expected:
+                raise NotMeasured(
+                    f'"{request}" was answered with {answer.status} instead of {expected.value}'
+                )
 
 
 def _ask(

@@ -3,19 +3,23 @@
 import json
 import secrets
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
 
 from authapp.services.enumeration.visitor import Answer, Visitor
 
-REQUESTS: Final = (
-    "register",
-    "code page",
-    "sign in",
-    "API sign-in",
-    "enter code",
-    "send again",
-    "reset password",
-)
+EXPECTED: Final = {
+    "register": HTTPStatus.SEE_OTHER,
+    "code page": HTTPStatus.OK,
+    "sign in": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "API sign-in": HTTPStatus.UNAUTHORIZED,
+    "enter code": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "send again": HTTPStatus.SEE_OTHER,
+    "reset password": HTTPStatus.SEE_OTHER,
+}
+"""The status of each request about an address that no one has used."""
+
+REQUESTS: Final = tuple(EXPECTED)
 
 
 def send_all(visitor: Visitor, email: str) -> Iterator[tuple[str, Answer]]:

@@ -89,12 +89,10 @@ class Visitor:
         return answer
 
     def _headers(self, type: str) -> Mapping[str, str]:
-        site = urlsplit(self.url)
         headers = {
             "Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items()),
             "Content-Type": type,
-            "Origin": f"{site.scheme}://{site.netloc}",
-            "Referer": self.url,
+            "Sec-Fetch-Site": "same-origin",
             "User-Agent": "authapp-enumeration",
             "X-Forwarded-For": self._address,
         }
