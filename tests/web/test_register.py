@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -13,12 +14,13 @@ from werkzeug.test import TestResponse
 from authapp import clock
 from authapp.delivery import outbox
 from authapp.models import User, VerificationRequest, db
-from authapp.services import users
+from authapp.services import users, verify_email
 from authapp.services.verify_email import BY_ADDRESS
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.applications import answer_requests
 from tests.support.browsing import hidden, post, sign_in, without_form_tokens
 from tests.support.costs import measured
+from tests.support.mail import MailServer
 
 CHOSEN = "a password that the visitor chose"
 
@@ -208,3 +210,27 @@ def test_an_account_cannot_be_prepared_for_the_owner_of_an_address(
 
     assert sorted(pressed) == [200, 422]
     assert post(client, "/login", email=email, password=PASSWORD).status_code == 303
+
+
+def test_concurrent_workers_answer_a_request_once(app: Flask, client: FlaskClient) -> None:
+    post(client, "/register", email="new@example.org", password=PASSWORD)
+
+    def work(_: int) -> int:
+        with app.app_context():
+            return verify_email.answer_requests()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(work, range(4))) == 1
+    with app.app_context():
+        assert [mail.message for mail in outbox.list_recent()] == ["verify_email"]
+
+
+def test_the_outbox_worker_answers_registrations(
+    mailing_app: Flask, mail_server: MailServer
+) -> None:
+    post(mailing_app.test_client(), "/register", email="new@example.org", password=PASSWORD)
+
+    ended = mailing_app.test_cli_runner().invoke(args=["outbox", "run", "--once"])
+
+    assert ended.exit_code == 0
+    assert [mail["To"] for mail in mail_server.messages] == ["new@example.org"]
