@@ -136,6 +136,7 @@ class Accounts:
     """Passwords, links and what an account may do."""
 
     password_min_length: int = setting("PASSWORD_MIN_LENGTH", whole(8, 64), "15", "Minimum password length. NIST SP 800-63B-4 requires 15 where the password is the only factor.", unit="characters")
+    pwned_passwords_url: str = setting("PWNED_PASSWORDS_URL", url("https", "http"), "", "URL of a service that lists passwords from data breaches, such as `https://api.pwnedpasswords.com/range`. It learns five digits of a digest of each new password. If it does not answer, the password is accepted.")
     password_freshness: timedelta = setting("PASSWORD_FRESHNESS", duration(60, 86_400, SECOND), "900", "How long after entering the password a user can make security changes without entering it again.", unit="seconds")
     email_verification_lifetime: timedelta = setting("EMAIL_VERIFICATION_LIFETIME", duration(60, 604_800, SECOND), "1800", "How long an email verification link is valid.", unit="seconds")
     password_reset_lifetime: timedelta = setting("PASSWORD_RESET_LIFETIME", duration(60, 86_400, SECOND), "1800", "How long a password reset link is valid.", unit="seconds")

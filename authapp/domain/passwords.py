@@ -8,6 +8,7 @@ from typing import Final
 from authapp import clock
 from authapp.config import current_settings
 from authapp.domain import activity, api_tokens, one_time_tokens, security_notices
+from authapp.domain.breached_passwords import is_breached
 from authapp.domain.client import Client
 from authapp.errors import InputRefused, Overloaded
 from authapp.models import Activity, RevokeReason, User, VerificationType
@@ -39,10 +40,15 @@ def strength(password: str, *, field: str, context: Sequence[str]) -> Strength:
 
 
 def hash_new_password(password: str, *, field: str, context: Sequence[str]) -> str:
-    """Return the hash of a new password; raises InputRefused if it is not acceptable."""
+    """Return the hash of a new password; raises InputRefused if it is not acceptable.
+
+    Call it before the transaction.
+    """
     refusal = _refusal(password, field, [*context, current_settings().brand.app_name])
     if refusal is not None:
         raise refusal
+    if is_breached(password):
+        raise InputRefused(field, "breached")
     return hash_password(password)
 
 

@@ -12,6 +12,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn_rs_py import zxcvbn
 
+from authapp.security.common_passwords import is_common, personal_words, simplified
+
 MAX_CHARACTERS: Final = 1024
 """Characters, as typed; far more than the 64 that NIST SP 800-63B-4 requires."""
 
@@ -41,19 +43,33 @@ def weakness(password: str, *, least: int, context: Sequence[str]) -> str | None
     """
     if len(password) > MAX_CHARACTERS:
         return "too_long"
-    if len(_normal(password)) < least:
+    normal = _normal(password)
+    if len(normal) < least:
         return "too_short"
-    return "too_guessable" if score(password, context=context) <= _GUESSABLE_SCORE else None
+    if score(password, context=context) > _GUESSABLE_SCORE:
+        return None
+    return "too_common" if is_common(normal) else "too_guessable"
 
 
 def score(password: str, *, context: Sequence[str]) -> int:
-    """Return how hard a password is to guess, from 0 to MAX_STRENGTH; rates only its beginning."""
+    """Return how hard a password is to guess, from 0 to MAX_STRENGTH; rates only its beginning.
+
+    The password must not be longer than MAX_CHARACTERS.
+    """
+    if is_common(_normal(password)):
+        return 0
     beginning = _normal(password[:_ESTIMATED_CHARACTERS])[:_ESTIMATED_CHARACTERS]
-    kinds = _SUBSTITUTED.keys() & set(map(ord, beginning))
+    texts = [_normal(text[:_ESTIMATED_CHARACTERS]) for text in context]
+    words = personal_words(texts)
+    rated = {beginning, simplified(beginning, words)}
+    return min(_estimate(text, [*texts, *words]) for text in rated)
+
+
+def _estimate(text: str, words: list[str]) -> int:
+    kinds = _SUBSTITUTED.keys() & set(map(ord, text))
     if len(kinds) > _MOST_SUBSTITUTES:
-        beginning = beginning.translate(_SUBSTITUTED)
-    words = [_normal(word[:_ESTIMATED_CHARACTERS]) for word in context]
-    return int(zxcvbn(beginning, words).score)
+        text = text.translate(_SUBSTITUTED)
+    return int(zxcvbn(text, words).score)
 
 
 def hash_password(password: str) -> str:

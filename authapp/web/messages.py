@@ -61,6 +61,12 @@ _INPUT: Final = {
     ("phone", "verified_already"): _l("This is already your phone number. Enter a different one."),
     ("password", "too_short"): _l("Use at least %(least)s characters."),
     ("password", "too_long"): _l("Use at most %(most)s characters."),
+    ("password", "too_common"): _l(
+        "This password is on lists of common passwords, which attackers try first. Choose another."
+    ),
+    ("password", "breached"): _l(
+        "This password has appeared in a data breach, so attackers know it. Choose another."
+    ),
     ("password", "too_guessable"): _l(
         "This password is easy to guess. Use several unrelated words."
     ),

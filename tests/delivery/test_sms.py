@@ -18,7 +18,7 @@ from authapp.errors import ConfigError
 from authapp.models import OutboxMessage
 from tests.delivery.messages import add, deliver, stored
 from tests.support.applications import PRODUCTION
-from tests.support.text_messages import TextService
+from tests.support.http_service import HTTPService
 
 KEY = bytes(range(32))
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
@@ -29,14 +29,14 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def service() -> Iterator[TextService]:
-    service = TextService()
+def service() -> Iterator[HTTPService]:
+    service = HTTPService()
     yield service
     service.close()
 
 
 @pytest.fixture
-def webhook_app(make_app: Callable[..., Flask], service: TextService) -> Flask:
+def webhook_app(make_app: Callable[..., Flask], service: HTTPService) -> Flask:
     return make_app(
         SMS_SENDER="webhook",
         SMS_WEBHOOK_URL=f"{service.url}/send",
@@ -46,11 +46,11 @@ def webhook_app(make_app: Callable[..., Flask], service: TextService) -> Flask:
 
 
 @pytest.fixture
-def twilio_app(make_app: Callable[..., Flask], service: TextService) -> Flask:
+def twilio_app(make_app: Callable[..., Flask], service: HTTPService) -> Flask:
     return make_app(**twilio(service, SMS_TWILIO_FROM="+15005550006"))
 
 
-def twilio(service: TextService, **changes: str) -> dict[str, str]:
+def twilio(service: HTTPService, **changes: str) -> dict[str, str]:
     return {
         "SMS_SENDER": "twilio",
         "SMS_TWILIO_URL": service.url,
@@ -65,7 +65,7 @@ def add_text(**fields: object) -> OutboxMessage:
 
 
 def test_the_webhook_request_is_signed_over_id_time_and_body(
-    webhook_app: Flask, service: TextService
+    webhook_app: Flask, service: HTTPService
 ) -> None:
     with webhook_app.app_context():
         message = add_text()
@@ -90,7 +90,7 @@ def test_the_webhook_request_is_signed_over_id_time_and_body(
     }
 
 
-def test_a_twilio_request_follows_its_api(twilio_app: Flask, service: TextService) -> None:
+def test_a_twilio_request_follows_its_api(twilio_app: Flask, service: HTTPService) -> None:
     service.answer = lambda _request: MADE
     with twilio_app.app_context():
         add_text()
@@ -109,7 +109,7 @@ def test_a_twilio_request_follows_its_api(twilio_app: Flask, service: TextServic
 
 
 def test_a_twilio_messaging_service_is_named_as_one(
-    make_app: Callable[..., Flask], service: TextService
+    make_app: Callable[..., Flask], service: HTTPService
 ) -> None:
     service.answer = lambda _request: MADE
     with make_app(**twilio(service, SMS_TWILIO_FROM="MG0123")).app_context():
@@ -137,7 +137,7 @@ def test_a_twilio_messaging_service_is_named_as_one(
     ],
 )
 def test_each_twilio_response_has_its_outcome(
-    twilio_app: Flask, service: TextService, status: int, body: bytes, outcome: Outcome
+    twilio_app: Flask, service: HTTPService, status: int, body: bytes, outcome: Outcome
 ) -> None:
     service.answer = lambda _request: (status, body)
     with twilio_app.app_context():
@@ -162,7 +162,7 @@ def test_each_twilio_response_has_its_outcome(
     ],
 )
 def test_each_webhook_response_has_its_outcome(
-    webhook_app: Flask, service: TextService, status: int, body: bytes, outcome: Outcome
+    webhook_app: Flask, service: HTTPService, status: int, body: bytes, outcome: Outcome
 ) -> None:
     service.answer = lambda _request: (status, body)
     with webhook_app.app_context():
@@ -172,7 +172,7 @@ def test_each_webhook_response_has_its_outcome(
 
 
 def test_a_service_that_hangs_up_gets_the_same_message_again(
-    webhook_app: Flask, service: TextService, move_time: Callable
+    webhook_app: Flask, service: HTTPService, move_time: Callable
 ) -> None:
     service.answer = lambda _request: None
     with webhook_app.app_context():
@@ -188,7 +188,7 @@ def test_a_service_that_hangs_up_gets_the_same_message_again(
     assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
 
 
-def test_a_service_that_hangs_times_out(webhook_app: Flask, service: TextService) -> None:
+def test_a_service_that_hangs_times_out(webhook_app: Flask, service: HTTPService) -> None:
     goes_on = threading.Event()
     service.answer = lambda _request: goes_on.wait(10) and (200, b"")
     with webhook_app.app_context():
@@ -200,7 +200,7 @@ def test_a_service_that_hangs_times_out(webhook_app: Flask, service: TextService
     goes_on.set()
 
 
-def test_messages_share_one_connection(webhook_app: Flask, service: TextService) -> None:
+def test_messages_share_one_connection(webhook_app: Flask, service: HTTPService) -> None:
     with webhook_app.app_context():
         for _ in range(4):
             add_text()

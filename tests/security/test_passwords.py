@@ -22,8 +22,8 @@ pytestmark = pytest.mark.real_passwords
     [
         ("short", "too_short"),
         ("x" * (MAX_CHARACTERS + 1), "too_long"),
-        ("aaaaaaaaaaaaaaaaaaaa", "too_guessable"),
-        ("passwordpassword", "too_guessable"),
+        ("aaaaaaaaaaaaaaaaaaaa", "too_common"),
+        ("passwordpassword", "too_common"),
         ("somebody@example.org", "too_guessable"),
         ("four unrelated words together", None),
         ("ein ganz anderes langes Wort", None),
@@ -33,6 +33,46 @@ pytestmark = pytest.mark.real_passwords
 )
 def test_only_guessable_passwords_are_refused(password: str, reason: str | None) -> None:
     assert weakness(password, least=15, context=["somebody@example.org"]) == reason
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery staple",
+        "CorrectHorseBatteryStaple1",
+        "!QAZ2wsx#EDC4rfv",
+        "1qaz!QAZ2wsx@WSX",
+        "Password123456789",
+        "qwertyuiop1234567890",
+        "123456789012345",
+        "1q2w3e4r5t6y7u8i",
+        "To be or not to be",
+        "May the Force be with you!",
+        "thisismypassword1",
+        "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff4412345678",
+    ],
+)
+def test_a_common_password_is_refused_however_it_is_spelled(password: str) -> None:
+    assert weakness(password, least=15, context=[]) == "too_common"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Winter2026Winter!",
+        "Welcome2026Welcome!",
+        "changeme123changeme",
+        "november2025november",
+        "authapp authapp authapp",
+        "SomebodyExample2026",
+        "somebody@example.org1",
+        "somebodysomebody",
+    ],
+)
+def test_repeated_and_personal_parts_do_not_count(password: str) -> None:
+    context = ["somebody@example.org", "authapp"]
+
+    assert weakness(password, least=15, context=context) == "too_guessable"
 
 
 @pytest.mark.parametrize(

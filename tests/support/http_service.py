@@ -1,4 +1,4 @@
-"""A real HTTP server in place of a text message service."""
+"""A real HTTP server in place of a service that authapp asks, such as one for text messages."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ class Request:
     body: bytes
 
 
-class TextService:
+class HTTPService:
     """Records its requests; `answer` returns a status and a body, or None to hang up."""
 
     def __init__(self) -> None:
@@ -31,8 +31,11 @@ class TextService:
                 super().setup()
                 service.connections += 1
 
+            def do_GET(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 request = Request(self.path, headers, body)
                 service.requests.append(request)
