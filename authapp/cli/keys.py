@@ -81,9 +81,13 @@ def revoke_command(kid: str) -> None:
 
 
 @keys_group.command("rewrap")
-def rewrap_command() -> None:
-    """Encrypt private keys and messages again with the first encryption key."""
-    click.echo(f"keys rewrapped: {keys.rewrap()}")
+@click.option("--force", is_flag=True, help="Rewrap even if a process does not have the key yet.")
+def rewrap_command(force: bool) -> None:
+    """Encrypt private keys and messages again with the first encryption key.
+
+    Refuses while a process that is connected to PostgreSQL does not have this key.
+    """
+    click.echo(f"keys rewrapped: {keys.rewrap(force=force)}")
 
 
 @keys_group.command("prune")

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
 from authapp.config import Settings
+from authapp.security.sealing import key_name
 
 IDLE_IN_TRANSACTION_SECONDS: Final = 10
 """Shorter than a fence's lifetime, so that no commit can happen after its fence expires."""
@@ -22,6 +23,13 @@ _GRACE_SECONDS: Final = 1.0
 """The server cancels a slow statement itself; this is how much longer the client waits for that."""
 
 _KEEPALIVES: Final = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}
+
+
+_NAME: Final = "authapp keys="
+"""The beginning of `application_name`, in which each process says which keys it has."""
+
+_MOST_KEYS: Final = 5
+"""PostgreSQL cuts the name to 63 characters."""
 
 
 class ImpatientConnection(psycopg.Connection[Any]):
@@ -51,9 +59,25 @@ def connect_args(settings: Settings) -> dict[str, Any]:
         # psycopg raises a shorter time to two seconds.
         "connect_timeout": max(2, int(settings.database.timeout.total_seconds())),
         "tcp_user_timeout": statement_ms,
+        "application_name": _NAME + ",".join(_key_names(settings)),
         "options": server_options,
         **_KEEPALIVES,
     }
+
+
+def processes_without(key: bytes, connection: Connection) -> list[str]:
+    """Return the addresses of connected processes whose KEY_ENCRYPTION_KEYS lack a key."""
+    query = text(
+        "SELECT DISTINCT coalesce(host(client_addr), 'this host') FROM pg_stat_activity"
+        " WHERE datname = current_database() AND starts_with(application_name, :name)"
+        " AND strpos(application_name, :key) = 0"
+    )
+    found = connection.execute(query, {"name": _NAME, "key": key_name(key)})
+    return sorted(found.scalars())
+
+
+def _key_names(settings: Settings) -> list[str]:
+    return [key_name(key) for key in settings.secrets.key_encryption_keys[:_MOST_KEYS]]
 
 
 def prepare_engine(engine: Engine, settings: Settings) -> None:

@@ -56,5 +56,10 @@ class Sealer:
         return sealed[:_KEY_ID_BYTES] == self._current
 
 
+def key_name(key: bytes) -> str:
+    """Return a key's id, which every value sealed with it contains in plain sight, as text."""
+    return _key_id(key).hex()
+
+
 def _key_id(key: bytes) -> bytes:
     return sha256(b"authapp sealing key id" + key).digest()[:_KEY_ID_BYTES]

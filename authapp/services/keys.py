@@ -13,7 +13,7 @@ from authapp.config import current_settings
 from authapp.delivery import sealing as message_sealing
 from authapp.domain import key_encryption, second_factors
 from authapp.errors import Conflict, NotFound
-from authapp.models import JWTKey, KeyState, RefreshToken, db
+from authapp.models import JWTKey, KeyState, RefreshToken, db, postgresql
 from authapp.models.changes import delete_where, update_where
 from authapp.models.transaction import transaction
 from authapp.security import keyring
@@ -105,17 +105,33 @@ def prune() -> list[str]:
     return kids
 
 
-def rewrap() -> int:
+def rewrap(*, force: bool = False) -> int:
     """Seal every private half under the first of KEY_ENCRYPTION_KEYS; return how many changed.
 
     The secrets of authenticator apps and the messages in the outbox are sealed again, too. Raises
-    Conflict, and changes nothing, if any private half or app's secret cannot be decrypted.
+    Conflict, and changes nothing, if any private half or app's secret cannot be decrypted, or,
+    unless forced, while a process that is connected to PostgreSQL does not have the first key.
     """
     with transaction():
         changed = sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))
         second_factors.reseal_all()
         message_sealing.reseal_all()
+        if not force:
+            _require_first_key_everywhere()
     return changed
+
+
+def _require_first_key_everywhere() -> None:
+    """Raise Conflict if a process could not read what is sealed under the first key."""
+    if db.engine.dialect.name != "postgresql":
+        return
+    first = current_settings().secrets.key_encryption_keys[0]
+    lagging = postgresql.processes_without(first, db.session.connection())
+    if lagging:
+        raise Conflict(
+            f"a process at {', '.join(lagging)} does not have the first of KEY_ENCRYPTION_KEYS yet:"
+            " restart every process with it, or use --force"
+        )
 
 
 def live_sessions(key: JWTKey) -> int:

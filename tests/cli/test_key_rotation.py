@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from authapp.domain import signing_keys
 from authapp.models import User
+from tests.support.applications import dispose
 from tests.support.browsing import cookie, is_signed_in, sign_in
 from tests.support.signing_keys import fetch_keys, key_states, run_keys
 
@@ -149,6 +150,7 @@ def test_changing_the_key_encryption_key_interrupts_no_session(
     sign_in(client)
 
     both = make_app(KEY_ENCRYPTION_KEYS=f"{new},{old}")
+    dispose(app)
     assert run_keys(both, "rewrap") == (0, "keys rewrapped: 2\n")
     assert run_keys(both, "rewrap") == (0, "keys rewrapped: 0\n")
 
@@ -161,6 +163,36 @@ def test_changing_the_key_encryption_key_interrupts_no_session(
     assert is_signed_in(newcomer)
     assert run_keys(only_new, "rotate", "--force")[0] == 0
     sign_in(only_new.test_client())
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_rewrapping_waits_until_every_process_has_the_key(
+    app: Flask, make_app: Callable[..., Flask], environ: dict[str, str], user: User
+) -> None:
+    old = environ["KEY_ENCRYPTION_KEYS"]
+    new = base64.urlsafe_b64encode(os.urandom(32)).decode()
+    sign_in(app.test_client())
+    both = make_app(KEY_ENCRYPTION_KEYS=f"{new},{old}")
+
+    code, output = run_keys(both, "rewrap")
+
+    assert code == 1
+    assert "a process at this host does not have the first of KEY_ENCRYPTION_KEYS yet" in output
+    sign_in(app.test_client())
+    dispose(app)
+    assert run_keys(both, "rewrap") == (0, "keys rewrapped: 2\n")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_rewrapping_can_be_forced(
+    app: Flask, make_app: Callable[..., Flask], environ: dict[str, str], user: User
+) -> None:
+    new = base64.urlsafe_b64encode(os.urandom(32)).decode()
+    both = make_app(KEY_ENCRYPTION_KEYS=f"{new},{environ['KEY_ENCRYPTION_KEYS']}")
+
+    assert run_keys(both, "rewrap", "--force") == (0, "keys rewrapped: 2\n")
 
 
 def test_a_wrong_key_encryption_key_is_reported_in_one_line(

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from authapp.models import Scope, User
 from tests.api.calling import bearing, new_token
 from tests.support.accounts import PASSWORD
-from tests.support.applications import settings
+from tests.support.applications import dispose, settings
 from tests.support.browsing import hidden, is_signed_in
 from tests.support.messages import code_to
 from tests.support.signing_keys import run_keys
@@ -44,7 +44,9 @@ STEPS: Final = {
 
 
 @pytest.mark.parametrize("secret", STEPS)
-def test_no_one_notices(make_app: Callable[..., Flask], user: User, secret: str) -> None:
+def test_no_one_notices(
+    app: Flask, make_app: Callable[..., Flask], user: User, secret: str
+) -> None:
     steps = [make_app(**step) for step in STEPS[secret]]
     browser = steps[0].test_client()
     sign_in(browser, steps[0], steps[0])
@@ -52,6 +54,8 @@ def test_no_one_notices(make_app: Callable[..., Flask], user: User, secret: str)
 
     for number, (before, after) in enumerate(pairwise(steps)):
         if secret == "KEY_ENCRYPTION_KEYS" and after is steps[-1]:
+            for stopped in (app, steps[0]):
+                dispose(stopped)
             assert run_keys(before, "rewrap")[0] == 0
         for here, there in ((before, after), (after, before)):
             stay_signed_in(browser, here, there)
@@ -59,8 +63,8 @@ def test_no_one_notices(make_app: Callable[..., Flask], user: User, secret: str)
             sign_in(newcomer, here, there)
             stay_signed_in(newcomer, here, there)
             register(f"{number}-{steps.index(here)}@example.org", here, there)
-            for app in (here, there):
-                answer = app.test_client().get("/api/v1/me", headers=token)
+            for process in (here, there):
+                answer = process.test_client().get("/api/v1/me", headers=token)
                 assert answer.status_code == 200
 
 
