@@ -38,10 +38,11 @@ def read(model: type[B]) -> B:
     value = decode_json(request.get_data())
     if not isinstance(value, dict):
         raise InputFaulty([{"field": "", "code": "not_an_object"}])
-    faults = [*_missing(model, value), *_malformed(model, value), *_unknown(model, value)]
-    if faults:
-        raise InputFaulty(faults)
-    return msgspec.convert(value, model)
+    try:
+        return msgspec.convert(value, model)
+    except msgspec.ValidationError:
+        faults = [*_missing(model, value), *_malformed(model, value), *_unknown(model, value)]
+        raise InputFaulty(faults) from None
 
 
 def read_parameter(name: str) -> str:

@@ -5,11 +5,12 @@ Objects are recorded when the session flushes them. Conditional UPDATEs and DELE
 recorded changes just before COMMIT.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, event, update
+from sqlalchemy import ColumnElement, Row, delete, event, update
 from sqlalchemy.orm import InstrumentedAttribute, ORMExecuteState, Session
 from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 
@@ -59,6 +60,26 @@ def update_where(
     Use it to claim what may happen only once: of several concurrent claims, one gets the row.
     """
     return _run(model, update(model).where(*conditions).values(**values).returning(*_key(model)))
+
+
+def run_update(
+    model: type[CachedRow], statement: ReturningUpdate[Any], parameters: Mapping[str, Any]
+) -> Sequence[Row[Any]]:
+    """Run an UPDATE of cached rows that was built once, and return the rows that it returns.
+
+    Use it instead of `update_where` where the time to build a statement matters. It must return
+    the id and the owner columns.
+    """
+    db.session.flush()
+    rows = db.session.connection().execute(statement, parameters).all()
+    db.session.expire_all()
+    changed_rows(db.session()).update(
+        ChangedRow(
+            model.__tablename__, row.id, tuple(getattr(row, each) for each in model.owner_columns)
+        )
+        for row in rows
+    )
+    return rows
 
 
 def delete_where(

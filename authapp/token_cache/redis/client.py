@@ -114,8 +114,8 @@ class RedisClient:
         first = [("EVAL", lua, 1, self._prefix + key, *rest) for lua, key, rest in scripts]
         last = [(name, self._prefix + key, *rest) for name, key, rest in then]
         if first and last and isinstance(self.client, RedisCluster):
-            return self._pipelined(first), self._pipelined(last)
-        answers = self._pipelined([*first, *last])
+            return self._sent(first), self._sent(last)
+        answers = self._sent([*first, *last])
         return answers[: len(first)], answers[len(first) :]
 
     def set_if_absent(self, key: str, value: bytes, milliseconds: int) -> bool:
@@ -156,7 +156,10 @@ class RedisClient:
             for server in self._primaries():
                 server.connection_pool.disconnect(inuse_connections=False)
 
-    def _pipelined(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def _sent(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        if len(commands) == 1:
+            with _translated_errors():
+                return [self.client.execute_command(*commands[0])]
         with _translated_errors(), self.client.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
