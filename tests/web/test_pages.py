@@ -199,6 +199,15 @@ def test_sign_in_leads_back_to_the_page_that_required_it(app: Flask, user: User)
         assert answer.headers["Location"] == page
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("path", ["/verify/email/a%20b", "/verify/email/a%3Fb%23c%25d+e%C3%A9"])
+def test_an_error_page_links_to_the_address_that_failed(client: FlaskClient, path: str) -> None:
+    answer = client.post(path)
+
+    assert answer.status_code == 400
+    assert f'href="{path}"' in answer.get_data(as_text=True)
+
+
 ELSEWHERE = (
     "//evil.example",
     "/\\evil.example",
