@@ -94,9 +94,9 @@ def go_through_every_flow(app: Flask, secrets: Secrets) -> None:
 
 def register_and_verify(app: Flask, client: FlaskClient) -> None:
     assert post(client, "/register", email=ADDRESS, password=PASSWORD).status_code == 303
-    code = code_to(app, ADDRESS)
+    page = "/verify/email"
+    post(client, "/verify/email/code", page=page, code=code_to(app, ADDRESS))
     sign_in(client, ADDRESS)
-    post(client, "/verify/email/code", page="/verify/email", code=code)
 
 
 def use_tokens(client: FlaskClient) -> None:

@@ -11,13 +11,20 @@ from authapp.cli.progress import with_progress
 from authapp.domain import sessions
 from authapp.domain.api_token_rules import end_reason
 from authapp.domain.devices import device
-from authapp.models import ActivityEvent, RefreshToken, Token, User
+from authapp.models import OPERATORS_SCOPES, ActivityEvent, RefreshToken, Scope, Token, User
 from authapp.services import delete_account, second_factors, users
 from authapp.services.users import Description
 
 users_group = OneLineGroup("users", help="Manage accounts.")
 
 _who = click.argument("who", metavar="ADDRESS-OR-ID")
+_scope = click.option(
+    "--scope",
+    type=click.Choice([str(scope) for scope in OPERATORS_SCOPES]),
+    default=Scope.INTROSPECT.value,
+    show_default=True,
+    help="The scope, which other accounts cannot give to their tokens.",
+)
 
 
 @users_group.command("create")
@@ -54,6 +61,24 @@ def enable_command(who: str) -> None:
     user_id = users.find(who).id
     users.enable(user_id)
     click.echo(f"enabled {user_id}")
+
+
+@users_group.command("grant")
+@_who
+@_scope
+def grant_command(who: str, scope: str) -> None:
+    """Allow an account to create API tokens that can ask about the tokens of every account."""
+    user_id = users.find(who).id
+    users.grant(user_id, Scope(scope))
+    click.echo(f"granted {scope} to {user_id}")
+
+
+@users_group.command("withdraw")
+@_who
+@_scope
+def withdraw_command(who: str, scope: str) -> None:
+    """Undo `grant`, and revoke the account's API tokens that have the scope."""
+    click.echo(f"API tokens revoked: {users.withdraw(users.find(who).id, Scope(scope))}")
 
 
 @users_group.command("sign-out")
@@ -119,6 +144,7 @@ def _as_document(found: Description) -> dict[str, Any]:
         "created_at": _time(user.created_at),
         "password_changed_at": _time(user.password_changed_at),
         "state": _state(user),
+        "granted_scopes": user.granted_scopes,
         "second_factor_since": _time(found.second_factors.app_added_at),
         "sessions": [_session(each) for each in found.sessions],
         "tokens": [_token(each) for each in found.tokens],

@@ -12,13 +12,14 @@ from authapp.models.password_reset_request import PasswordResetRequest
 from authapp.models.refresh_token import EndReason, RefreshToken
 from authapp.models.second_factor import AuthenticatorApp, RecoveryCode
 from authapp.models.sign_in_block import SignInBlock
-from authapp.models.token import RevokeReason, Scope, Token
+from authapp.models.token import OPERATORS_SCOPES, RevokeReason, Scope, Token
 from authapp.models.token_use import TokenUse
 from authapp.models.user import User
 from authapp.models.verification_request import VerificationRequest
 from authapp.models.verification_token import WAYS_BACK, VerificationToken, VerificationType
 
 __all__ = [
+    "OPERATORS_SCOPES",
     "WAYS_BACK",
     "Activity",
     "ActivityEvent",

@@ -50,6 +50,8 @@ class Activity(StrEnum):
     SECOND_FACTOR_REMOVED = "second_factor_removed"
     RECOVERY_CODE_USED = "recovery_code_used"
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
+    SCOPE_GRANTED = "scope_granted"
+    SCOPE_WITHDRAWN = "scope_withdrawn"
     PHONE_VERIFIED = "phone_verified"
     PHONE_CHANGED = "phone_changed"
     PHONE_REMOVED = "phone_removed"

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, LargeBinary, String
@@ -24,6 +24,10 @@ class Scope(StrEnum):
     INTROSPECT = "introspect"
 
 
+OPERATORS_SCOPES: Final = frozenset({Scope.INTROSPECT})
+"""Scopes that an account's tokens can have only if an operator has granted them to the account."""
+
+
 class RevokeReason(StrEnum):
     """Why a token no longer works.
 
@@ -40,6 +44,7 @@ class RevokeReason(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # with its owner's password
     ACCOUNT_CLOSED = "account_closed"  # before its owner's account is deleted
     ADDRESS_PROVEN = "address_proven"  # created before the account's email address was verified
+    SCOPE_WITHDRAWN = "scope_withdrawn"  # an operator no longer grants one of its scopes
     EXPIRED = "expired"
 
 

@@ -48,4 +48,5 @@ class User(Base):
     disabled_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
     delete_at: Mapped[datetime | None] = mapped_column(index=True)
+    granted_scopes: Mapped[str] = mapped_column(String(255), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

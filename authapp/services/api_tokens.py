@@ -23,8 +23,17 @@ from authapp.domain.api_token_rules import (
 )
 from authapp.domain.api_tokens import is_active_token, revoke_where
 from authapp.domain.client import Client
-from authapp.errors import Conflict, LimitReached, NotFound
-from authapp.models import Activity, RevokeReason, Scope, Token, TokenUse, User, db
+from authapp.errors import Conflict, LimitReached, NotAllowed, NotFound
+from authapp.models import (
+    OPERATORS_SCOPES,
+    Activity,
+    RevokeReason,
+    Scope,
+    Token,
+    TokenUse,
+    User,
+    db,
+)
 from authapp.models.changes import update_where
 from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import digest, make_api_token, new_secret
@@ -65,9 +74,9 @@ def create(
     """Create a token and email its owner; without `expires_at` it never expires.
 
     `granted` is the set of scopes of the API token that makes the request, if one does: a token
-    cannot create a stronger one. Two requests with the same idempotency `key` create one token.
-    Raises InputRefused, NotAllowed, LimitReached if the owner has MOST tokens, or Conflict if
-    `key` was used before.
+    cannot create a stronger one. Scopes in OPERATORS_SCOPES need an operator's grant. Two requests
+    with the same idempotency `key` create one token. Raises InputRefused, NotAllowed, LimitReached
+    if the owner has MOST tokens, or Conflict if `key` was used before.
     """
     parsed_name, parsed_scopes = parse_name(name), parse_scopes(scopes)
     require_life(expires_at)
@@ -75,11 +84,18 @@ def create(
     id = uuid4() if key is None else _id_for(user_id, key)
     with transaction():
         owner = require_active(user_id)
+        _require_grantable(owner, parsed_scopes)
         _require_room(owner, id)
         token = Token(id=id, name=parsed_name, scopes=written(parsed_scopes), expires_at=expires_at)
         created = _issue(owner, token, client)
         activity.note(user_id, Activity.API_TOKEN_CREATED, client, name=parsed_name)
     return created
+
+
+def list_grantable(user_id: UUID) -> list[Scope]:
+    """Return the scopes that a user can give to a token."""
+    owner = db.session.get(User, user_id)
+    return [scope for scope in Scope if owner is not None and _is_grantable(owner, scope)]
 
 
 def list_tokens(user_id: UUID) -> list[ListedToken]:
@@ -160,6 +176,16 @@ def _listed(token: TokenRecord, use: TokenUse | None) -> ListedToken:
 def _id_for(user_id: UUID, key: str) -> UUID:
     """Return the token id for a user's idempotency key; other users' keys give other ids."""
     return UUID(bytes=digest(user_id.bytes + key.encode("utf-8", "surrogatepass"))[:16])
+
+
+def _require_grantable(owner: User, scopes: frozenset[Scope]) -> None:
+    for scope in scopes:
+        if not _is_grantable(owner, scope):
+            raise NotAllowed(f"only an operator can grant an account the scope {scope}")
+
+
+def _is_grantable(owner: User, scope: Scope) -> bool:
+    return scope not in OPERATORS_SCOPES or scope in granted_by(owner.granted_scopes)
 
 
 def _require_room(owner: User, id: UUID) -> None:

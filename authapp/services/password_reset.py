@@ -10,7 +10,6 @@ from authapp.delivery import mail
 from authapp.domain import (
     account_status,
     activity,
-    api_tokens,
     one_time_tokens,
     passwords,
     queued_requests,
@@ -26,7 +25,6 @@ from authapp.models import (
     Activity,
     EndReason,
     PasswordResetRequest,
-    RevokeReason,
     User,
     VerificationType,
     db,
@@ -107,8 +105,6 @@ def reset(
         )
         sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         if user.email_verified_at is None:
-            # Their creator never proved access to the mailbox, and may be someone else.
-            api_tokens.revoke_all(user.id, RevokeReason.ADDRESS_PROVEN)
             _verify(user)
     return link.user_id
 

@@ -19,6 +19,7 @@ from authapp.domain import (
     passwords,
     sessions,
 )
+from authapp.domain.api_token_rules import granted_by, written
 from authapp.domain.email_addresses import email_key, find_account, find_owner, parse_email
 from authapp.domain.revoke_all import revoke_all
 from authapp.errors import Conflict, NotFound
@@ -29,6 +30,7 @@ from authapp.models import (
     EndReason,
     RefreshToken,
     RevokeReason,
+    Scope,
     Token,
     User,
     VerificationType,
@@ -122,6 +124,26 @@ def enable(user_id: UUID) -> None:
     with transaction():
         account_status.lock(user_id).disabled_at = None
         activity.note(user_id, Activity.ACCOUNT_ENABLED, None)
+
+
+def grant(user_id: UUID, scope: Scope) -> None:
+    """Allow the account to create API tokens with one of OPERATORS_SCOPES."""
+    with transaction():
+        user = account_status.lock(user_id)
+        user.granted_scopes = written(granted_by(user.granted_scopes) | {scope})
+        activity.note(user_id, Activity.SCOPE_GRANTED, None, scope=scope)
+
+
+def withdraw(user_id: UUID, scope: Scope) -> int:
+    """Undo `grant`, revoke the account's tokens with the scope, and return how many there were."""
+    with transaction():
+        user = account_status.lock(user_id)
+        user.granted_scopes = written(granted_by(user.granted_scopes) - {scope})
+        tokens = db.session.scalars(select(Token).where(api_tokens.is_active_token(user_id)))
+        ids = [token.id for token in tokens if scope in granted_by(token.scopes)]
+        revoked = api_tokens.revoke_where(RevokeReason.SCOPE_WITHDRAWN, Token.id.in_(ids))
+        activity.note(user_id, Activity.SCOPE_WITHDRAWN, None, scope=scope)
+    return len(revoked)
 
 
 def sign_out(user_id: UUID, *, tokens: bool = False) -> SignedOut:

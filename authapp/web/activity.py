@@ -55,6 +55,8 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.PASSWORD_CHANGED: _l("Password changed"),
     Activity.PASSWORD_RESET_REQUESTED: _l("Password reset requested"),
     Activity.PASSWORD_RESET: _l("Password reset with an emailed link"),
+    Activity.SCOPE_GRANTED: _l("An administrator granted a permission for API tokens"),
+    Activity.SCOPE_WITHDRAWN: _l("An administrator withdrew a permission for API tokens"),
     Activity.PHONE_VERIFIED: _l("Phone number added"),
     Activity.PHONE_CHANGED: _l("Phone number changed"),
     Activity.PHONE_REMOVED: _l("Phone number removed"),
@@ -63,6 +65,7 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
 
 DETAILS: Final[dict[str, LazyString]] = {
     "name": _l("Name"),
+    "scope": _l("Permission"),
     "email": _l("Email address"),
     "phone": _l("Phone number"),
     "instead_of": _l("Previously"),

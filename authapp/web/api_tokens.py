@@ -24,6 +24,7 @@ from authapp.config import current_settings
 from authapp.domain.api_token_rules import NAME_CHARACTERS
 from authapp.errors import Conflict, InputRefused, LimitReached
 from authapp.http.client import client
+from authapp.models import Scope
 from authapp.services import api_tokens as service
 from authapp.services.api_tokens import NewToken
 from authapp.web import messages
@@ -59,7 +60,7 @@ class NewTokenForm(Form):
     scopes = SelectMultipleField(
         _l("Permissions"),
         validators=[InputRequired(_l("Choose at least one permission."))],
-        choices=[SelectChoice(scope, text) for scope, text in messages.SCOPES.items()],
+        choices=[],
         # The service validates the scopes.
         validate_choice=False,
         option_widget=CheckboxInput(),
@@ -81,6 +82,9 @@ class NewTokenForm(Form):
         invalid_value_message=_l("Enter a date in the format 2027-01-31."),
         render_kw={"autocomplete": "off", "enterkeyhint": "go"},
     )
+
+    def offer(self, scopes: list[Scope]) -> None:
+        self.scopes.choices = [SelectChoice(scope, messages.SCOPES[scope]) for scope in scopes]
 
     def read_expiry(self) -> datetime | None:
         """Return when the token expires; raises InputRefused if a date is needed but missing."""
@@ -132,13 +136,13 @@ def show() -> ResponseReturnValue:
 @blueprint.get("/new")
 def new() -> ResponseReturnValue:
     """Show the form."""
-    return _render_new(NewTokenForm())
+    return _render_new(_new_form())
 
 
 @blueprint.post("/new")
 def create() -> ResponseReturnValue:
     """Create a token and show its value once; a form sent twice creates only one token."""
-    form = NewTokenForm()
+    form = _new_form()
     if not form.validate():
         return _render_new(form), 422
     try:
@@ -223,6 +227,13 @@ def revoke(id: UUID) -> ResponseReturnValue:
     service.revoke(g.identity.user_id, id, client=client())
     flash(_("Token revoked. It no longer works."))
     return _to_list()
+
+
+def _new_form() -> NewTokenForm:
+    """Return a form with the permissions that the user can give to a token."""
+    form = NewTokenForm()
+    form.offer(service.list_grantable(g.identity.user_id))
+    return form
 
 
 def _render_new(form: NewTokenForm) -> str:

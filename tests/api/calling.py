@@ -5,16 +5,18 @@ from flask.testing import FlaskClient
 
 from authapp.domain.client import Client
 from authapp.domain.sessions import SignedIn
-from authapp.models import Scope, User
-from authapp.services import api_tokens, login
+from authapp.models import OPERATORS_SCOPES, Scope, User
+from authapp.services import api_tokens, login, users
 from tests.support.accounts import PASSWORD
 
 PROGRAM = Client("192.0.2.7", "program/1.0")
 
 
 def new_token(app: Flask, user: User, *scopes: Scope, name: str = "program") -> str:
-    """Create an API token and return its value."""
+    """Create an API token, with an operator's grant if it needs one, and return its value."""
     with app.app_context():
+        for scope in OPERATORS_SCOPES & set(scopes):
+            users.grant(user.id, scope)
         return api_tokens.create(
             user.id, name=name, scopes=scopes, expires_at=None, client=PROGRAM
         ).value

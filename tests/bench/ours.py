@@ -16,7 +16,7 @@ from authapp import clock, create_app
 from authapp.domain.sessions import SignedIn
 from authapp.models import Scope, User, db
 from authapp.security.passwords import hash_password
-from authapp.services import api_tokens, keys
+from authapp.services import api_tokens, keys, users
 from tests.bench.load import Script, always, request
 from tests.support.accounts import HERE, PASSWORD, add_user, start_session
 from tests.support.applications import dispose, settings
@@ -99,6 +99,7 @@ def deployed(database_url: str, redis_url: str, *, accounts: int = 0) -> Iterato
         user = add_user(f"{uuid4()}@example.org")
         session = start_session(user.id, remember=True, client=HERE)
         token = _api_token(user, Scope.ACCOUNT_READ)
+        users.grant(user.id, Scope.INTROSPECT)
         gateway = _api_token(user, Scope.INTROSPECT)
         emails = _add_accounts(accounts)
         yield Ours(environ, app, user, session, token, gateway, emails)

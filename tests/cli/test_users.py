@@ -14,7 +14,7 @@ from authapp.domain import activity
 from authapp.models import Activity, EndReason, OutboxMessage, Scope, User, db
 from authapp.services import api_tokens, users
 from authapp.token_cache import token_cache
-from tests.api.calling import bearing, new_token
+from tests.api.calling import bearing, begin, new_token, without_cookies
 from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import is_signed_in, post, sign_in
 
@@ -242,3 +242,32 @@ def test_deleting_asks_for_confirmation_and_removes_everything(
 def test_deleting_with_yes_asks_no_question(app: Flask, user: User) -> None:
     assert run(app, "delete", "--yes", EMAIL) == (0, f"deleted {user.id}\n")
     assert run(app, "delete", "--yes", EMAIL)[0] == 1
+
+
+def test_an_operator_grants_and_withdraws_the_scope_for_introspection(
+    app: Flask, user: User
+) -> None:
+    other, gateway = new_token(app, user, Scope.ACCOUNT_READ), "gateway@example.org"
+    program = without_cookies(app)
+
+    def introspect(value: str) -> int:
+        form = {"token": other}
+        return program.post("/oauth/introspect", data=form, headers=bearing(value)).status_code
+
+    with app.app_context():
+        owner = add_user(gateway)
+    assert run(app, "grant", gateway)[0] == 0
+    assert json.loads(run(app, "show", gateway, "--json")[1])["granted_scopes"] == "introspect"
+    with app.app_context():
+        value = api_tokens.create(
+            owner.id, name="gateway", scopes=["introspect"], expires_at=None, client=HERE
+        ).value
+    assert introspect(value) == 200
+
+    assert run(app, "withdraw", gateway) == (0, "API tokens revoked: 1\n")
+
+    assert introspect(value) == 401
+    session = begin(app, owner)
+    body = {"name": "x", "scopes": ["introspect"], "expires_at": None}
+    answer = program.post("/api/v1/tokens", json=body, headers=bearing(session.access_token))
+    assert (answer.status_code, answer.json["type"]) == (403, "urn:authapp:problem:not-allowed")

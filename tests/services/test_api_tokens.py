@@ -240,13 +240,13 @@ def test_an_expiry_out_of_range_is_refused(user: User, days: float, reason: str)
 
 def test_a_token_cannot_create_one_with_more_scopes(user: User) -> None:
     granted = frozenset({Scope.TOKENS_WRITE})
-    strong = create(user, Scope.INTROSPECT)
+    strong = create(user, Scope.SESSIONS_WRITE)
 
     with pytest.raises(NotAllowed):
         api_tokens.create(
             user.id,
             name="x",
-            scopes=[Scope.INTROSPECT],
+            scopes=[Scope.SESSIONS_WRITE],
             expires_at=None,
             client=HERE,
             granted=granted,
@@ -259,7 +259,7 @@ def test_a_token_cannot_create_one_with_more_scopes(user: User) -> None:
 def test_an_idempotency_key_creates_one_token_per_user(user: User) -> None:
     def create_with_key(owner: User, key: str) -> NewToken:
         return api_tokens.create(
-            owner.id, name="x", scopes=["introspect"], expires_at=None, client=HERE, key=key
+            owner.id, name="x", scopes=["sessions:write"], expires_at=None, client=HERE, key=key
         )
 
     create_with_key(user, "a")
@@ -339,7 +339,12 @@ def test_concurrent_creation_does_not_exceed_the_limit(
 def test_concurrent_requests_with_one_key_create_one_token(app: Flask, user: User) -> None:
     def ask() -> NewToken:
         return api_tokens.create(
-            user.id, name="x", scopes=["introspect"], expires_at=None, client=HERE, key="one form"
+            user.id,
+            name="x",
+            scopes=["sessions:write"],
+            expires_at=None,
+            client=HERE,
+            key="one form",
         )
 
     ended = at_once(app, *[ask] * 6)

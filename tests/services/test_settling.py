@@ -29,6 +29,7 @@ from authapp.models import (
     JWTKey,
     KeyState,
     RevokeReason,
+    Scope,
     User,
     VerificationType,
     db,
@@ -258,6 +259,7 @@ WALKS: dict[str, Callable[[Person], Any]] = {
     "an operator makes an account": lambda who: users.create("made@example.org"),
     "download what is kept": lambda who: download_data.download_data(who.id, client=HERE),
     "an operator disables": lambda who: users.disable(who.id),
+    "an operator withdraws a scope": lambda who: users.withdraw(who.id, Scope.ACCOUNT_READ),
     "an operator signs out": lambda who: users.sign_out(who.id),
     "end all sessions": lambda who: (
         sessions.end_all(who.id, EndReason.SIGNED_OUT_ELSEWHERE),

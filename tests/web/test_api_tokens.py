@@ -16,7 +16,7 @@ from authapp.domain import api_tokens as api_token_domain
 from authapp.domain.api_tokens import TokenIdentity
 from authapp.errors import TokenRevoked
 from authapp.models import Activity, Scope, User
-from authapp.services import activity, api_tokens, introspection
+from authapp.services import activity, api_tokens, introspection, users
 from authapp.services.api_tokens import ListedToken
 from tests.support.accounts import HERE, add_user
 from tests.support.browsing import post, sign_in
@@ -193,7 +193,7 @@ def test_another_users_token_is_not_found(app: Flask, client, listed, page: str)
     with app.app_context():
         other = add_user("other@example.org")
         theirs = api_tokens.create(
-            other.id, name="x", scopes=["introspect"], expires_at=None, client=HERE
+            other.id, name="x", scopes=["sessions:write"], expires_at=None, client=HERE
         )
 
     for id in (theirs.id, uuid4()):
@@ -247,3 +247,18 @@ def test_a_new_token_is_emailed_to_its_owner_and_recorded(
 def test_a_date_outside_the_calendar_is_refused(client: FlaskClient, listed) -> None:
     for text in ("0001-01-01", "275760-09-13", "-1", "\x01", str(date.max)):
         assert make(client, expiry="date", expires_at=text).status_code == 422
+
+
+def test_introspection_is_offered_only_to_accounts_that_an_operator_chose(
+    app: Flask, client, user: User, listed
+) -> None:
+    assert 'value="introspect"' not in client.get(NEW).get_data(as_text=True)
+    assert make(client, scopes=["account:read", "introspect"]).status_code == 403
+    assert listed() == []
+
+    with app.app_context():
+        users.grant(user.id, Scope.INTROSPECT)
+
+    assert 'value="introspect"' in client.get(NEW).get_data(as_text=True)
+    value = value_in(make(client, scopes=["introspect"]))
+    assert check(app, value).scopes == {Scope.INTROSPECT}
