@@ -20,6 +20,7 @@ from authapp.services import password_reset, users
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import post, sign_in
 from tests.support.messages import code_to, newest_to
+from tests.support.second_factors import enroll
 
 ADDRESS, NEW_ADDRESS, INVITED = "owner@example.org", "changed@example.org", "invited@example.org"
 NUMBER = "+447400123456"
@@ -86,7 +87,9 @@ def go_through_every_flow(app: Flask, secrets: Secrets) -> None:
     reset_password(app, owner)
     close_and_keep(owner)
     with app.test_request_context():
-        users.create(INVITED)
+        invited = users.create(INVITED)
+        secret, codes = enroll(invited)
+        secrets.long |= {secret, secret.lower(), *codes}
     freeze = newest_to(app, NEW_ADDRESS, r"http://[^/]+(/not-me/\S+)")
     post(elsewhere, freeze, email=NEW_ADDRESS)
     secrets.note_messages()
@@ -144,6 +147,8 @@ def as_bytes(cell: Any) -> bytes:
 def forms(secret: str) -> set[bytes]:
     """Return a secret as text, as the bytes that it encodes, and both in hex and base64."""
     raw = {secret.encode()}
+    if re.fullmatch(r"[A-Z2-7]{32}", secret):
+        raw.add(base64.b32decode(secret))
     with suppress(binascii.Error, ValueError):
         raw.add(base64.b64decode(secret + "=" * (-len(secret) % 4), altchars=b"-_", validate=True))
     coded = {code(each) for each in raw for code in (base64.b64encode, base64.urlsafe_b64encode)}
