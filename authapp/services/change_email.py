@@ -61,8 +61,7 @@ def request(user_id: UUID, email: str, *, browser: str, client: Client) -> None:
         )
         if not is_flooded:
             _mail(user, address, value)
-        if user.email_verified_at is not None:
-            security_notices.send(user, "email_change_asked", client=client, new_email=address)
+        security_notices.send(user, "email_change_asked", client=client, new_email=address)
         activity.note(user.id, Activity.EMAIL_CHANGE_REQUESTED, client, email=address)
 
 
@@ -93,15 +92,14 @@ def claim_by_code(
 
 def _change(link: VerificationTokenRecord, client: Client) -> None:
     user, address = emailed_links.claim(link), link.target
-    former, was_verified = user.email, user.email_verified_at is not None
+    former = user.email
     own_address(user, address)
     for type in _MAILED:
         one_time_tokens.void(user.id, type)
-    if was_verified:
-        until = clock.now() + current_settings().accounts.not_me_lifetime
-        security_notices.send(
-            user, "email_changed", client=client, to=former, former=former, until=until
-        )
+    until = clock.now() + current_settings().accounts.not_me_lifetime
+    security_notices.send(
+        user, "email_changed", client=client, to=former, former=former, until=until
+    )
     activity.note(user.id, Activity.EMAIL_CHANGED, client, email=user.email, instead_of=former)
 
 
