@@ -9,7 +9,6 @@ Source: ASVS 5.0, 6.3.1; NIST SP 800-63B-4, section 3.2.2.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from authapp.domain import known_devices, rate_limits
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import MAX_CHARACTERS, email_key, key_of
 from authapp.domain.rate_limits import Count, Limit
+from authapp.domain.trusted_networks import is_trusted
 from authapp.errors import SignInBlocked, TooManyAttempts
 from authapp.models import SignInBlock, db
 from authapp.security.derivation import derive_key
@@ -132,7 +132,7 @@ def _shared(guess: Guess) -> tuple[Count, ...]:
     return (
         *(
             ()
-            if _is_trusted(client)
+            if is_trusted(client)
             else (
                 Count(limits.sign_in_by_client, client.network),
                 Count(limits.sign_in_by_site, client.site),
@@ -156,12 +156,3 @@ def _by_password(guess: Guess) -> tuple[Count, ...]:
     repeated = Limit("sign_in_repeated", _MANY, within=_MANY * limit.within)
     pair = Count(repeated, f"{part} {guess.target} {guess.client.network}")
     return () if rate_limits.is_used(*pair) else (pair, Count(limit, part))
-
-
-def _is_trusted(client: Client) -> bool:
-    """Return whether the client is in one of TRUSTED_NETWORKS."""
-    try:
-        address = ip_address(client.address)
-    except ValueError:
-        return False
-    return any(address in network for network in current_settings().limits.trusted_networks)

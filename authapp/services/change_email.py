@@ -7,12 +7,19 @@ from uuid import UUID
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import activity, emailed_links, one_time_tokens, rate_limits, security_notices
+from authapp.domain import (
+    activity,
+    emailed_links,
+    mail_limits,
+    one_time_tokens,
+    rate_limits,
+    security_notices,
+)
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, find_owner, own_address, parse_email
 from authapp.domain.emailed_links import Visitor
 from authapp.domain.rate_limits import Limit
-from authapp.errors import InputRefused, NotFound, TooManyAttempts
+from authapp.errors import InputRefused, NotFound
 from authapp.models import Activity, User, VerificationType, db
 from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import digest
@@ -20,7 +27,6 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.records import VerificationTokenRecord
 
 BY_USER: Final = Limit("change_email_by_user", most=5, within=timedelta(hours=1))
-BY_ADDRESS: Final = Limit("change_email_by_address", most=3, within=timedelta(hours=1))
 
 TYPE: Final = VerificationType.EMAIL_CHANGE
 
@@ -48,8 +54,9 @@ def request(user_id: UUID, email: str, *, browser: str, client: Client) -> None:
     address = parse_email(email)
     if email_key(address) == _require_user(user_id).email_key:
         raise InputRefused("email", "unchanged")
+    mail_limits.spend(client)
     rate_limits.spend(BY_USER, str(user_id))
-    is_flooded = _is_flooded(address)
+    is_flooded = not mail_limits.allows(address)
     with transaction():
         user = _require_user(user_id)
         value = one_time_tokens.issue(
@@ -122,15 +129,6 @@ def _mail(user: User, address: str, value: str) -> None:
         mail.enqueue_draft(warning, to=owner.email, user_id=owner.id)
     else:
         mail.enqueue_draft(offer, to=address, user_id=user.id, lifetime=lifetime)
-
-
-def _is_flooded(address: str) -> bool:
-    """Return whether an address was sent too many emails; the sender is not told."""
-    try:
-        rate_limits.spend(BY_ADDRESS, email_key(address))
-    except TooManyAttempts:
-        return True
-    return False
 
 
 def _require_user(user_id: UUID) -> User:

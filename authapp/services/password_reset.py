@@ -1,7 +1,5 @@
 """Setting a new password with an emailed link."""
 
-from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 from authapp import clock
@@ -10,17 +8,16 @@ from authapp.delivery import mail
 from authapp.domain import (
     account_status,
     activity,
+    mail_limits,
     one_time_tokens,
     passwords,
     queued_requests,
-    rate_limits,
     sessions,
 )
 from authapp.domain.client import Client
 from authapp.domain.devices import device
 from authapp.domain.email_addresses import email_key, find_account, own_address, parse_email
-from authapp.domain.rate_limits import Limit
-from authapp.errors import Conflict, TokenInvalid, TooManyAttempts
+from authapp.errors import Conflict, TokenInvalid
 from authapp.models import (
     Activity,
     EndReason,
@@ -32,9 +29,6 @@ from authapp.models import (
 from authapp.models.transaction import transaction
 from authapp.token_cache.records import VerificationTokenRecord
 
-BY_CLIENT: Final = Limit("password_reset_by_client", most=20, within=timedelta(hours=1))
-BY_ADDRESS: Final = Limit("password_reset_by_address", most=3, within=timedelta(hours=1))
-
 
 def request(email: str, *, client: Client) -> None:
     """Record a request for a link; a worker emails it if the address has an account.
@@ -44,11 +38,8 @@ def request(email: str, *, client: Client) -> None:
     for a client that asks too often.
     """
     address = parse_email(email)
-    rate_limits.spend(BY_CLIENT, client.network)
-    try:
-        rate_limits.spend(BY_ADDRESS, email_key(address))
-    except TooManyAttempts:
-        # The links sent so far still work, and someone who floods a mailbox is not told.
+    mail_limits.spend(client)
+    if not mail_limits.allows_reset(address):
         return
     with transaction():
         db.session.add(

@@ -1,20 +1,15 @@
 """Registering an address, which becomes an account once its mailbox confirms it."""
 
-from datetime import timedelta
-from typing import Final
 from uuid import UUID, uuid4
 
-from authapp.domain import activity, rate_limits
+from authapp.domain import activity, mail_limits
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, parse_email
 from authapp.domain.passwords import hash_new_password, strength
-from authapp.domain.rate_limits import Limit
 from authapp.errors import InputRefused
 from authapp.models import Activity, User, db
 from authapp.models.transaction import transaction
 from authapp.services import verify_email
-
-BY_CLIENT: Final = Limit("register_by_client", most=20, within=timedelta(hours=1))
 
 
 def register(email: str, password: str, *, client: Client, browser: str | None = None) -> UUID:
@@ -27,7 +22,7 @@ def register(email: str, password: str, *, client: Client, browser: str | None =
     registers too often.
     """
     address = parse_email(email)
-    rate_limits.spend(BY_CLIENT, client.network)
+    mail_limits.spend(client)
     password_hash = hash_new_password(password, field="password", context=[address])
     id = uuid4()
     with transaction():

@@ -12,12 +12,19 @@ from sqlalchemy import select
 
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import activity, emailed_links, one_time_tokens, queued_requests, rate_limits
+from authapp.domain import (
+    activity,
+    emailed_links,
+    mail_limits,
+    one_time_tokens,
+    queued_requests,
+    rate_limits,
+)
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, find_owner, own_address
 from authapp.domain.emailed_links import Visitor
 from authapp.domain.rate_limits import Limit
-from authapp.errors import NotFound, TokenInvalid, TooManyAttempts
+from authapp.errors import NotFound, TokenInvalid
 from authapp.models import Activity, User, VerificationRequest, VerificationType, db
 from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import digest
@@ -25,8 +32,6 @@ from authapp.token_cache.records import VerificationTokenRecord
 
 PAUSE: Final = Limit("verify_email_pause", most=1, within=timedelta(seconds=30))
 RESENDS: Final = Limit("verify_email", most=5, within=timedelta(hours=1))
-BY_ADDRESS: Final = Limit("register_by_address", most=3, within=timedelta(hours=1))
-"""Emails to one address; clients that exceed it are not told."""
 
 TYPE: Final = VerificationType.EMAIL_VERIFICATION
 
@@ -51,6 +56,7 @@ def send_again(user_id: UUID, *, browser: str | None, client: Client) -> None:
 
     Raises NotFound if the registration was deleted, and TooManyAttempts.
     """
+    mail_limits.spend(client)
     for limit in (PAUSE, RESENDS):
         rate_limits.spend(limit, str(user_id))
     with transaction():
@@ -96,7 +102,7 @@ def _answer(id: UUID) -> bool:
     of_request = select(User.email).join(VerificationRequest).where(VerificationRequest.id == id)
     address = db.session.scalar(of_request)
     # Counted here and not in the request, whose time must not depend on it.
-    is_flooded = address is not None and _is_flooded(address)
+    is_flooded = address is not None and not mail_limits.allows(address)
     with transaction():
         asked = queued_requests.claim(VerificationRequest, id)
         user = db.session.get(User, asked.user_id) if asked is not None else None
@@ -118,14 +124,6 @@ def _send(user: User, asked: Any, *, is_flooded: bool) -> None:
         _mail(user, value, lifetime)
     else:
         _notify(owner, Client(asked.address, asked.user_agent))
-
-
-def _is_flooded(address: str) -> bool:
-    try:
-        rate_limits.spend(BY_ADDRESS, email_key(address))
-    except TooManyAttempts:
-        return True
-    return False
 
 
 def _mail(user: User, value: str, lifetime: timedelta) -> None:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from authapp.delivery import outbox
 from authapp.models import Activity, OutboxMessage, User, db
 from authapp.services import activity, password_reset
-from authapp.services.change_email import BY_ADDRESS, BY_USER
+from authapp.services.change_email import BY_USER
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.browsing import HOSTILE, hidden, is_signed_in, post, sign_in
 from tests.support.costs import measured
@@ -307,7 +307,7 @@ def test_requests_are_limited(app: Flask, client: FlaskClient, user: User) -> No
 
     assert ask(client).status_code == 429
     to_new = [message for recipient, message in subjects(app) if recipient == NEW]
-    assert len(to_new) == BY_ADDRESS.most
+    assert len(to_new) == BY_USER.most
 
 
 @pytest.mark.parametrize("value", HOSTILE)
