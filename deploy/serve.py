@@ -100,9 +100,13 @@ def main() -> int:
         return 1
     # A forked worker would inherit the unfinished state of the parent's threads.
     multiprocessing.set_start_method("spawn")
-    with TemporaryDirectory(prefix="authapp-metrics-") as folder:
-        # Its workers add up their metrics there.
-        os.environ[metrics.FOLDER] = folder
+    with (
+        TemporaryDirectory(prefix="authapp-metrics-") as metrics_folder,
+        TemporaryDirectory(prefix="authapp-hashing-") as hashing_folder,
+    ):
+        # Its workers add up their metrics there, and share the slots for hashing.
+        os.environ[metrics.FOLDER] = metrics_folder
+        os.environ["HASHING_FOLDER"] = hashing_folder
         server(serving, "deploy.serve:application").serve()
     return 0
 

@@ -1,8 +1,9 @@
 """Passwords: rating, replacing and verifying them, and the limit on hashing at the same time."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from authapp import clock
@@ -15,6 +16,7 @@ from authapp.models import Activity, RevokeReason, User, VerificationType
 from authapp.models.transaction import release_connection
 from authapp.security import passwords
 from authapp.security.hashing_queue import HashingQueue, QueueFull
+from authapp.security.shared_slots import NoSharedSlot, shared_slot
 
 _queue: Final = HashingQueue()
 
@@ -84,10 +86,14 @@ def queue_lengths() -> tuple[int, int]:
 def hashing_slot() -> Iterator[None]:
     """Wait for a hashing slot without holding a database connection."""
     release_connection()
+    folder = current_settings().deployment.hashing_folder
     try:
-        with _queue.slot(_slots()):
+        with ExitStack() as stack:
+            stack.enter_context(_queue.slot(_slots()))
+            if folder:
+                stack.enter_context(shared_slot(Path(folder), _slots()))
             yield
-    except QueueFull as error:
+    except (QueueFull, NoSharedSlot) as error:
         raise Overloaded from error
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import QueuePool
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-STALL_SECONDS: Final = 0.2
+STALL_SECONDS: Final = 1.0
 """If no thread returns its slot for this long, the database hangs, and no other thread waits."""
 
 _HOLDER: Final = "slot_holder"

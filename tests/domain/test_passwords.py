@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp.domain import passwords
+from authapp.errors import Overloaded
 from authapp.models import Attempt, User, db
+from authapp.security import shared_slots
 from authapp.security.hashing_queue import WAITING_PER_SLOT, HashingQueue, QueueFull
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import hidden, sign_in
@@ -144,4 +147,16 @@ def test_the_number_of_hashers_is_configurable(
     app = make_app(PASSWORD_HASHERS="2")
 
     with app.app_context():
+        assert passwords.hash_password("any password").startswith("$argon2id$")
+
+
+def test_a_hash_waits_for_the_other_processes_of_the_server(
+    make_app: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_slots, "WAIT_SECONDS", 0.02)
+    app = make_app(HASHING_FOLDER=str(tmp_path))
+
+    with app.app_context():
+        with shared_slots.shared_slot(tmp_path, 1), pytest.raises(Overloaded):
+            passwords.hash_password("any password")
         assert passwords.hash_password("any password").startswith("$argon2id$")

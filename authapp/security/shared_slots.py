@@ -1,0 +1,45 @@
+"""Slots that all processes of a server share: locked files, which a process that dies unlocks."""
+
+import fcntl
+import os
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+WAIT_SECONDS: Final = 10.0
+"""A process that is stopped while it holds a slot keeps it."""
+
+_PAUSE_SECONDS: Final = 0.004
+"""A tenth of the time of hashing a password."""
+
+
+class NoSharedSlot(Exception):
+    """No process has returned a slot in time."""
+
+
+@contextmanager
+def shared_slot(folder: Path, slots: int) -> Iterator[None]:
+    """Wait for one of this many slots, and hold it; raises NoSharedSlot."""
+    file = _wait_for_lock(folder, slots)
+    try:
+        yield
+    finally:
+        os.close(file)
+
+
+def _wait_for_lock(folder: Path, slots: int) -> int:
+    """Return a locked file, open."""
+    pause = threading.Event()
+    for _ in range(int(WAIT_SECONDS / _PAUSE_SECONDS)):
+        # In random order, so that processes seldom try the same one.
+        for number in random.sample(range(slots), slots):
+            file = os.open(folder / f"slot-{number}", os.O_RDWR | os.O_CREAT, 0o600)
+            with suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return file
+            os.close(file)
+        pause.wait(_PAUSE_SECONDS)
+    raise NoSharedSlot
