@@ -80,7 +80,7 @@ class Secrets:
 
     secret_key: str = setting("SECRET_KEY", secret, None, "Signs cookies and derives the keys for refresh tokens and codes.")
     secret_key_fallbacks: list[str] = setting("SECRET_KEY_FALLBACKS", secrets, "", "Previous values of SECRET_KEY that are still accepted, comma-separated.")
-    key_encryption_keys: list[bytes] = setting("KEY_ENCRYPTION_KEYS", sealing_keys, None, "Encrypt the private signing keys, and the messages in the outbox, in the database. Comma-separated; the first one encrypts, all of them decrypt.")
+    key_encryption_keys: list[bytes] = setting("KEY_ENCRYPTION_KEYS", sealing_keys, None, "Encrypt the private signing keys, the secrets of authenticator apps and the messages in the outbox. Comma-separated; the first one encrypts, all of them decrypt.")
     cache_sealing_keys: list[bytes] = setting("CACHE_SEALING_KEYS", sealing_keys, None, "Seal every value in Redis. Comma-separated; the first one seals, all of them unseal.")
 
 
