@@ -14,7 +14,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from authapp.errors import DomainError
+from authapp.errors import DomainError, SecondFactorRequired
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that names the folder."""
@@ -95,9 +95,15 @@ WAITING_TO_HASH: Final = Gauge(
 
 @contextmanager
 def outcomes(counter: Counter) -> Iterator[None]:
-    """Count how the block ends: `succeeded`, `refused` by a domain error, or `failed`."""
+    """Count how the block ends.
+
+    It `succeeded`, was `continued` with a second factor, `refused` by a domain error, or `failed`.
+    """
     try:
         yield
+    except SecondFactorRequired:
+        counter.labels("continued", "").inc()
+        raise
     except DomainError as error:
         counter.labels("refused", _in_snake_case(type(error).__name__)).inc()
         raise

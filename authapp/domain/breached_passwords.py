@@ -41,7 +41,8 @@ def is_breached(password: str) -> bool:
     try:
         listed = _lines(f"{url.rstrip('/')}/{prefix}")
     except (urllib3.exceptions.HTTPError, ValueError) as error:
-        log.warning("breached_passwords_not_checked", error=f"{type(error).__name__}: {error}")
+        # The error's message has the URL, and so the first digits of the password's digest.
+        log.warning("breached_passwords_not_checked", error=type(error).__name__)
         return False
     # Padding has a count of 0.
     return any(line.startswith(f"{suffix}:") and line != f"{suffix}:0" for line in listed)

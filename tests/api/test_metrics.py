@@ -15,6 +15,7 @@ from authapp.domain import security_notices
 from authapp.models import OutboxMessage, User, db
 from authapp.token_cache import token_cache
 from tests.support.accounts import PASSWORD
+from tests.support.second_factors import enroll
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_session
 
@@ -131,6 +132,19 @@ def test_sign_ins_are_counted_by_outcome_and_reason(
     assert grown["authapp_sign_ins_total/refused/credentials_refused"] == 2
     assert grown["authapp_sign_ins_total/succeeded/"] == 1
     assert grown["authapp_revocation_seconds_count"] >= 1
+
+
+def test_a_sign_in_that_needs_a_second_factor_is_not_counted_as_refused(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    with app.app_context():
+        enroll(user.id)
+    body = {"email": user.email, "password": PASSWORD}
+
+    grown = growth(app, lambda: client.post("/api/v1/login", json=body))
+
+    assert grown["authapp_sign_ins_total/continued/"] == 1
+    assert not [name for name in grown if "/refused/" in name and grown[name]]
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,8 @@ def test_the_level_is_a_setting(make_app: Callable[..., Flask], lines: Lines) ->
 
 def test_the_values_of_rows_are_not_logged(logging_app: Flask, user: User, lines: Lines) -> None:
     with logging_app.test_request_context():
-        db.session.add(User(email=user.email, email_key=user.email, password_hash="hash-of-it"))
+        row = {"email": user.email, "email_key": user.email, "password_hash": "hash-of-it"}
+        db.session.add(User(id=user.id, **row))
         try:
             db.session.commit()
         except Exception:
@@ -152,6 +153,18 @@ def test_the_values_of_rows_are_not_logged(logging_app: Flask, user: User, lines
     assert "IntegrityError" in line["exception"]
     assert "hash-of-it" not in line["exception"]
     assert user.email not in line["exception"]
+
+
+def test_the_values_in_a_message_of_postgresql_are_not_logged(
+    logging_app: Flask, lines: Lines
+) -> None:
+    detail = "DETAIL:  Key (email_key)=(somebody@example.org) already exists."
+    error = RuntimeError(f"duplicate key\n{detail}\n[SQL: INSERT]")
+
+    structlog.get_logger("a").error("failed", exc_info=error)
+
+    (line,) = [each for each in lines() if each["event"] == "failed"]
+    assert line["exception"].endswith("RuntimeError: duplicate key\n[SQL: INSERT]")
 
 
 def test_an_outage_of_the_database_is_logged_when_it_begins_and_when_it_ends(
