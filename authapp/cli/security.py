@@ -1,4 +1,4 @@
-"""`flask security`: measure what a deployment reveals to strangers."""
+"""`flask security`: measure what a deployment reveals, and recover from a bad day."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,10 +6,13 @@ from typing import Final
 import click
 
 from authapp.cli.group import OneLineGroup
-from authapp.services import enumeration
+from authapp.cli.progress import with_progress
+from authapp.services import database_restored, enumeration
 from authapp.services.enumeration import REQUESTS, STATES, Comparison, NotMeasured
 
-security_group = OneLineGroup("security", help="Measure what a deployment reveals.")
+security_group = OneLineGroup(
+    "security", help="Measure what a deployment reveals, and recover from a bad day."
+)
 
 RISK: Final = 0.01
 """The probability that a run reports a difference in time where there is none."""
@@ -87,3 +90,20 @@ def _print(compared: Sequence[Comparison], significance: float) -> None:
                 ", ".join(each.differences(significance)) or "none",
             )
         )
+
+
+@security_group.command("database-restored")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def database_restored_command(yes: bool) -> None:
+    """End everything that a restored database backup has brought back to life.
+
+    A backup does not know what was revoked after it was taken. This replaces all signing keys, ends
+    every session, API token and link, and empties the cache. Run it before the servers start again.
+    """
+    if not yes:
+        click.confirm("End every session, API token and link?", abort=True)
+    ended = list(with_progress(database_restored.end_everything(), "batches"))
+    click.echo(
+        f"signing keys replaced; sessions ended: {sum(each.sessions for each in ended)}; "
+        f"API tokens revoked: {sum(each.tokens for each in ended)}"
+    )

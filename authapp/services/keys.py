@@ -94,6 +94,17 @@ def revoke(kid: str) -> None:
             _add(KeyState.NEXT)
 
 
+def replace_all() -> None:
+    """Revoke every key, effective from the next request, and begin with new ones."""
+    now = clock.now()
+    with transaction():
+        update_where(
+            JWTKey, JWTKey.state != KeyState.REVOKED, state=KeyState.REVOKED, revoked_at=now
+        )
+        _promote(_add(KeyState.NEXT).id, now)
+        _add(KeyState.NEXT)
+
+
 def prune() -> list[str]:
     """Delete the keys that can no longer verify any token, and return their kids."""
     now = clock.now()

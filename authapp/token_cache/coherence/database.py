@@ -101,8 +101,13 @@ class CacheDatabase:
             return State(row.epoch, row.servers, bool(row.journal_waits))
 
     def raise_epoch(self, seen: int, servers: str | None = None) -> None:
-        """Begin a new epoch, unless another process has begun one since epoch `seen`."""
-        values: dict[str, Any] = {"epoch": _state.c.epoch + 1}
+        """Begin a new epoch, unless another process has begun one since epoch `seen`.
+
+        Epochs are seconds since 1970, or more if they are raised faster: after an older database
+        was restored, a new epoch is later than all that the newer one ever had.
+        """
+        epoch = max(seen + 1, int(clock.now().timestamp()))
+        values: dict[str, Any] = {"epoch": epoch}
         if servers is not None:
             values["servers"] = servers
         with self.housekeeping.begin() as connection:

@@ -1,0 +1,35 @@
+"""Ending everything that a restored database backup has brought back to life.
+
+A backup does not know what was revoked after it was taken, and the cache and the memory of running
+processes know rows that the backup does not have.
+"""
+
+from collections.abc import Iterator
+
+from authapp import clock
+from authapp.models import WAYS_BACK, VerificationToken
+from authapp.models.changes import update_where
+from authapp.models.transaction import transaction
+from authapp.services import keys, users
+from authapp.services.users import SignedOut
+from authapp.token_cache import token_cache
+
+
+def end_everything() -> Iterator[SignedOut]:
+    """Replace all signing keys, and end every session, API token and link; yield what ended.
+
+    Users keep their passwords and second factors, and "This wasn't me" links keep working. Run it
+    while no server runs. It may be repeated. Raises RedisUnavailable if entries of the cache could
+    not be removed; they are unreadable even so.
+    """
+    keys.replace_all()
+    with transaction():
+        update_where(
+            VerificationToken,
+            VerificationToken.type.not_in(WAYS_BACK),
+            VerificationToken.used_at.is_(None),
+            VerificationToken.revoked_at.is_(None),
+            revoked_at=clock.now(),
+        )
+    yield from users.sign_out_everyone(tokens=True)
+    token_cache.flush()
