@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+import msgspec
+from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
 from authapp.api.authn import require_token
@@ -22,7 +23,8 @@ def introspect() -> ResponseReturnValue:
     """Describe a token to a program with the scope; report an invalid token only as inactive."""
     require_token(Scope.INTROSPECT)
     principal = introspection.introspect(read_parameter("token"))
-    return _inactive() if principal is None else jsonify(_claims(principal))
+    claims = {"active": False} if principal is None else _claims(principal)
+    return Response(msgspec.json.encode(claims), content_type="application/json")
 
 
 @blueprint.post("/revoke")
@@ -31,10 +33,6 @@ def revoke() -> ResponseReturnValue:
     request_budget.spend(client())
     revocation.revoke(read_parameter("token"), client=client())
     return Response(status=200)
-
-
-def _inactive() -> Response:
-    return jsonify(active=False)
 
 
 def _claims(principal: Principal) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Checking tokens of any kind: who a token authenticates."""
 
+from typing import NamedTuple
+
+from authapp.config import current_settings
 from authapp.domain import api_tokens, sessions
 from authapp.domain.generations import Generation, generation_of
 from authapp.domain.principal import Principal, TokenKind
@@ -39,20 +42,46 @@ def _verify(value: str) -> Principal:
     return sessions.authenticate(value)
 
 
+class RenewableSession(NamedTuple):
+    """The verdict on a refresh token.
+
+    It is not a Principal itself, so that `authenticate` never accepts a refresh token.
+    """
+
+    principal: Principal
+
+
 def refresh_token(value: str) -> Principal:
-    """Check that a refresh token could be used to renew its session; raises TokenRefused."""
+    """Check that a refresh token could be used to renew its session; raises TokenRefused.
+
+    Each process checks a token once, and again after its session changes.
+    """
+    known = token_cache.recall_verdict(value, RenewableSession)
+    return known.principal if known is not None else _verify_refresh_token(value)
+
+
+def _verify_refresh_token(value: str) -> Principal:
     claim = token_cache.proven_refresh_claim(value)
     session = token_cache.get_refresh_token_by_value(value)
     if claim is None or session is None:
         raise TokenInvalid("not an active refresh token")
     if sessions.end_reason(session) is not None:
         raise sessions.refusal(session)
-    if generation_of(claim, session) not in (Generation.CURRENT, Generation.PREVIOUS):
+    generation = generation_of(claim, session)
+    if generation not in (Generation.CURRENT, Generation.PREVIOUS):
         raise TokenInvalid("not an active refresh token")
-    return Principal(
+    principal = Principal(
         kind=TokenKind.REFRESH_TOKEN,
         user_id=session.user_id,
         session_id=session.id,
         auth_time=session.auth_time,
         expires_at=session.expires_at,
     )
+    overlap = current_settings().sessions.refresh_overlap
+    token_cache.remember_verdict(
+        value,
+        RenewableSession(principal),
+        [session],
+        expires_at=session.rotated_at + overlap if generation is Generation.PREVIOUS else None,
+    )
+    return principal

@@ -26,14 +26,8 @@ class RefreshTokenOperations(Operations):
 
     def proven_refresh_claim(self, value: str) -> RefreshClaim | None:
         """Return a refresh token's claim if it was issued here, without reading any store."""
-        known = self.recall_verdict(value, RefreshClaim)
-        if known is not None:
-            return known
         claim = parse_refresh_token(value)
-        if claim is None or not proves(claim, self._refresh_keys()):
-            return None
-        self.remember_verdict(value, claim, records=[])
-        return claim
+        return claim if claim and proves(claim, self._refresh_keys()) else None
 
     def get_refresh_tokens_by_user(self, user_id: UUID) -> list[RefreshTokenRecord]:
         """Return a user's active sessions, oldest first."""

@@ -98,6 +98,33 @@ def test_a_refresh_token_is_accepted_between_visits_without_being_rotated(
         assert client.get("/auth/check").status_code == 401
 
 
+def test_a_refresh_token_that_was_accepted_is_refused_after_the_overlap(
+    client: FlaskClient, user: User, move_time: Callable
+) -> None:
+    """A process remembers that it accepted the token, and its session does not change."""
+    sign_in(client, remember="y")
+    other_tab = client.application.test_client()
+    other_tab.set_cookie("refresh_token", cookie(client, "refresh_token"))
+    with move_time(minutes=11):
+        assert is_signed_in(client)
+        assert other_tab.get("/auth/check").status_code == 204
+
+    with move_time(minutes=13):
+        assert other_tab.get("/auth/check").status_code == 401
+
+
+def test_a_refresh_token_that_was_accepted_as_a_cookie_is_no_bearer_token(
+    client: FlaskClient, user: User
+) -> None:
+    sign_in(client, remember="y")
+    value = cookie(client, "refresh_token")
+    browser = client.application.test_client()
+    browser.set_cookie("refresh_token", value)
+    assert browser.get("/auth/check").status_code == 204
+
+    assert browser.get("/auth/check", headers=bearing(value)).status_code == 401
+
+
 def test_an_old_refresh_token_is_refused_without_ending_the_session(
     app: Flask, client: FlaskClient, user: User, move_time: Callable
 ) -> None:
