@@ -17,12 +17,14 @@ from authapp.errors import Unavailable
 from authapp.models import CacheState, db
 from authapp.models.base import OUTAGES, table_of
 from authapp.token_cache import token_cache
-from authapp.token_cache.admin.redis_state import redis_state
 
 OK: Final = "ok"
 UNAVAILABLE: Final = "unavailable"
 READ_ONLY: Final = "read-only"
 FULL: Final = "full"
+NOT_CONFIGURED: Final = "not configured"
+UNREACHABLE: Final = "unreachable"
+REFUSES_WRITES: Final = "refuses writes"
 UNKNOWN: Final = "unknown"
 UNUSABLE: Final = "cannot be decrypted"
 
@@ -88,7 +90,7 @@ def check() -> Readiness:
     """Return the state of the database, Redis and the signing keys."""
     database = _database()
     keys = _signing_keys() if database == OK else UNKNOWN
-    return Readiness(database, redis_state(token_cache.assembly), keys)
+    return Readiness(database, _redis(), keys)
 
 
 def _database() -> str:
@@ -118,6 +120,16 @@ def _code(error: Exception) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else None
     found = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     return str(found)
+
+
+def _redis() -> str:
+    """Return whether Redis accepts a change; it may be full, or a replica."""
+    if token_cache.assembly.backend.client is None:
+        return NOT_CONFIGURED
+    found = token_cache.redis_statistics()
+    if not found.connected:
+        return UNREACHABLE
+    return OK if found.writable else REFUSES_WRITES
 
 
 def _signing_keys() -> str:

@@ -16,8 +16,6 @@ from authapp.config.redis_url import RedisURL
 from authapp.token_cache.redis.connection import connect
 
 SCAN_BATCH: Final = 1000
-REFUSED: Final = "refused"
-"""Begins the message of RedisUnavailable if Redis answered with an error."""
 
 _TIMEOUTS: Final = (RedisTimeout, TimeoutError)
 _FAILURES: Final = (
@@ -210,5 +208,5 @@ def _failure(error: Exception) -> RedisUnavailable:
 
 
 def _in_one_line(error: Exception) -> str:
-    kind = REFUSED if isinstance(error, ResponseError) else type(error).__name__
+    kind = "refused" if isinstance(error, ResponseError) else type(error).__name__
     return f"{kind}: {error}".splitlines()[0][:200]
