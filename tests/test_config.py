@@ -15,6 +15,7 @@ import pytest
 from authapp import ROOT
 from authapp.config import Settings, load
 from authapp.config.redis_url import Form
+from authapp.config.settings import Limits
 from authapp.errors import ConfigError
 from tests.support.applications import settings
 
@@ -267,3 +268,9 @@ def test_each_form_of_redis_url_is_parsed(value: str) -> None:
     assert (read.form, list(read.hosts)) == (form, hosts)
     assert "p%40ss" not in repr(read)
     assert "p@ss" not in repr(read)
+
+
+def test_every_limit_limits_something() -> None:
+    code = "".join(file.read_text() for file in (ROOT / "authapp").rglob("*.py"))
+
+    assert [each.name for each in fields(Limits) if f"limits.{each.name}" not in code] == []

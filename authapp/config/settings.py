@@ -148,7 +148,7 @@ class Accounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits on wrong passwords, such as `10/15m`: 10 at once, and then 10 more in 15 minutes."""
+    """Limits on attempts, such as `10/15m`: 10 at once, and then 10 more in 15 minutes."""
 
     trusted_networks: list[Network] = setting("TRUSTED_NETWORKS", networks, "", "Networks without limits on the wrong passwords of one client and one site, such as your office: `192.0.2.0/24,2001:db8::/32`.")
     sign_in: Limit = setting("LIMIT_SIGN_IN", limit("sign_in"), "10/15m", "Wrong passwords for one account, from all unknown browsers together or from one known browser.")
@@ -165,6 +165,13 @@ class Limits:
     second_factor: Limit = setting("LIMIT_SECOND_FACTOR", limit("second_factor"), "5/15m", "Wrong codes of an authenticator app for one account, after the right password.")
     second_factor_in_a_row: int = setting("LIMIT_SECOND_FACTOR_IN_A_ROW", whole(3, 100), "100", "The same, without a correct code in between. Then only a recovery code works.", unit="codes")
     confirm_password: int = setting("LIMIT_CONFIRM_PASSWORD", whole(3, 100), "10", "Wrong passwords entered in one session, without a correct one in between. Then the session ends.", unit="passwords")
+    codes: Limit = setting("LIMIT_CODES", limit("code"), "5/5h", "Guesses at emailed codes of one kind for one account, over all its codes. NIST SP 800-63B-4 requires that a new code does not reset them.")
+    codes_by_address: Limit = setting("LIMIT_CODES_BY_ADDRESS", limit("code_by_target"), "20/1d", "Guesses at emailed codes of one kind for one address, over all accounts.")
+    phone_codes: Limit = setting("LIMIT_PHONE_CODES", limit("phone_wrong_codes"), "5/5h", "Guesses at texted codes for one account, over all its codes.")
+    phone_codes_by_number: Limit = setting("LIMIT_PHONE_CODES_BY_NUMBER", limit("phone_wrong_codes_of_number"), "20/1d", "Guesses at texted codes for one number, over all accounts.")
+    token_reports: Limit = setting("LIMIT_TOKEN_REPORTS", limit("token_report"), "30/1h", "Leaked API tokens that one client may report.")
+    verification_emails: Limit = setting("LIMIT_VERIFICATION_EMAILS", limit("verify_email"), "5/1h", "Emails that one account may request to verify its address, with 30 seconds between them.")
+    email_changes: Limit = setting("LIMIT_EMAIL_CHANGES", limit("change_email_by_user"), "5/1h", "Changes of email address that one account may request.")
 
 
 @dataclass(frozen=True, kw_only=True)

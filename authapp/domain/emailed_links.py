@@ -6,14 +6,11 @@ email. So a link needs one of these three.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 from authapp.config import current_settings
 from authapp.domain import account_status, one_time_tokens, rate_limits
 from authapp.domain.email_addresses import email_key
-from authapp.domain.rate_limits import Limit
 from authapp.errors import InputRefused
 from authapp.models import User, VerificationType
 from authapp.security.codes import is_code, make_code, read_code
@@ -21,15 +18,6 @@ from authapp.security.derivation import derive_key
 from authapp.security.opaque_tokens import matches, parse_link_token
 from authapp.token_cache import token_cache
 from authapp.token_cache.records import VerificationTokenRecord
-
-GUESSES: Final = Limit("code", most=5, within=timedelta(hours=5))
-"""Guesses per user and type of code; a new code does not reset them.
-
-Source: NIST SP 800-63B-4, section 3.1.3.2.
-"""
-
-GUESSES_BY_TARGET: Final = Limit("code_by_target", most=20, within=timedelta(days=1))
-"""Guesses per address and type of code: anyone may register the same address again and again."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +59,7 @@ def claim(record: VerificationTokenRecord) -> User:
     """
     user = account_status.lock(record.user_id)
     one_time_tokens.claim(record)
-    rate_limits.forgive(GUESSES, _guesses_of(record))
+    rate_limits.forgive(current_settings().limits.codes, _guesses_of(record))
     return user
 
 
@@ -94,7 +82,10 @@ def require_by_code(
     """
     require_digits(code)
     if record is None or not is_recognized(record, visitor):
-        rate_limits.spend(GUESSES, f"nobody {visitor.user_id or visitor.browser} {sent_to}")
+        rate_limits.spend(
+            current_settings().limits.codes,
+            f"nobody {visitor.user_id or visitor.browser} {sent_to}",
+        )
         raise InputRefused("code", "wrong")
     require_code(record, code)
     return record
@@ -114,8 +105,10 @@ def require_code(record: VerificationTokenRecord, typed: str) -> None:
     Call it before the transaction. Raises InputRefused or TooManyAttempts.
     """
     code = require_digits(typed)
-    rate_limits.spend(GUESSES, _guesses_of(record))
-    rate_limits.spend(GUESSES_BY_TARGET, f"{record.type} {email_key(record.target)}")
+    rate_limits.spend(current_settings().limits.codes, _guesses_of(record))
+    rate_limits.spend(
+        current_settings().limits.codes_by_address, f"{record.type} {email_key(record.target)}"
+    )
     if not is_code(_keys(), record.id, code):
         raise InputRefused("code", "wrong")
 

@@ -1,6 +1,5 @@
 """Changing an account's email address: the new one is verified first, the old one is notified."""
 
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -18,15 +17,12 @@ from authapp.domain import (
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, find_owner, own_address, parse_email
 from authapp.domain.emailed_links import Visitor
-from authapp.domain.rate_limits import Limit
 from authapp.errors import InputRefused, NotFound
 from authapp.models import Activity, User, VerificationType, db
 from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import digest
 from authapp.token_cache import token_cache
 from authapp.token_cache.records import VerificationTokenRecord
-
-BY_USER: Final = Limit("change_email_by_user", most=5, within=timedelta(hours=1))
 
 TYPE: Final = VerificationType.EMAIL_CHANGE
 
@@ -55,7 +51,7 @@ def request(user_id: UUID, email: str, *, browser: str, client: Client) -> None:
     if email_key(address) == _require_user(user_id).email_key:
         raise InputRefused("email", "unchanged")
     mail_limits.spend(client)
-    rate_limits.spend(BY_USER, str(user_id))
+    rate_limits.spend(current_settings().limits.email_changes, str(user_id))
     is_flooded = not mail_limits.allows(address)
     with transaction():
         user = _require_user(user_id)

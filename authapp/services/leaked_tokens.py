@@ -1,8 +1,6 @@
 """API tokens that leaked: found in text, or reported by anyone."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 from authapp.config import current_settings
@@ -10,11 +8,8 @@ from authapp.delivery import mail
 from authapp.domain import activity, api_tokens, rate_limits
 from authapp.domain.api_token_rules import end_reason
 from authapp.domain.client import Client
-from authapp.domain.rate_limits import Limit
 from authapp.models import Activity, RevokeReason, Token, User, db
 from authapp.models.transaction import release_connection, transaction
-
-REPORTS: Final = Limit("token_report", most=30, within=timedelta(hours=1))
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ def report(value: str, *, client: Client) -> None:
     The result does not reveal whether the value was a token. Raises TooManyAttempts for a client
     that reports too many.
     """
-    rate_limits.spend(REPORTS, client.network)
+    rate_limits.spend(current_settings().limits.token_reports, client.network)
     revoke(value, RevokeReason.LEAK_REPORTED)
 
 

@@ -31,7 +31,6 @@ from authapp.security.opaque_tokens import digest
 from authapp.token_cache.records import VerificationTokenRecord
 
 PAUSE: Final = Limit("verify_email_pause", most=1, within=timedelta(seconds=30))
-RESENDS: Final = Limit("verify_email", most=5, within=timedelta(hours=1))
 
 TYPE: Final = VerificationType.EMAIL_VERIFICATION
 
@@ -57,7 +56,7 @@ def send_again(user_id: UUID, *, browser: str | None, client: Client) -> None:
     Raises NotFound if the registration was deleted, and TooManyAttempts.
     """
     mail_limits.spend(client)
-    for limit in (PAUSE, RESENDS):
+    for limit in (PAUSE, current_settings().limits.verification_emails):
         rate_limits.spend(limit, str(user_id))
     with transaction():
         if db.session.get(User, user_id) is None:

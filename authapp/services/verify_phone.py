@@ -19,22 +19,12 @@ from authapp.domain import account_status, one_time_tokens, phone_codes, rate_li
 from authapp.domain.client import Client
 from authapp.domain.phone_codes import LIFETIME, get_pending
 from authapp.domain.phone_numbers import parse_phone
-from authapp.domain.rate_limits import Limit
 from authapp.errors import Conflict, InputRefused, TokenExpired, TooManyAttempts
 from authapp.models import User, db
 from authapp.models.transaction import transaction
 from authapp.security.codes import read_code
 from authapp.services import phone
 from authapp.token_cache.records import VerificationTokenRecord
-
-WRONG_CODES: Final = Limit("phone_wrong_codes", most=5, within=timedelta(hours=5))
-"""Per account, over all its codes; a new code does not reset them.
-
-Source: NIST SP 800-63B-4, section 3.1.3.2.
-"""
-
-WRONG_CODES_OF_NUMBER: Final = Limit("phone_wrong_codes_of_number", 20, timedelta(days=1))
-"""Per number, over all accounts that try to verify it."""
 
 _EXPIRES_SOON: Final = timedelta(minutes=2)
 
@@ -100,16 +90,16 @@ def claim(pending: VerificationTokenRecord, typed: str, *, client: Client) -> No
     code = read_code(typed)
     if code is None:
         raise InputRefused("code", "not_a_code")
-    rate_limits.spend(WRONG_CODES, subject)
-    rate_limits.spend(WRONG_CODES_OF_NUMBER, pending.target)
+    rate_limits.spend(current_settings().limits.phone_codes, subject)
+    rate_limits.spend(current_settings().limits.phone_codes_by_number, pending.target)
     if not phone_codes.is_right(pending, code):
         raise InputRefused("code", "wrong")
     try:
         with transaction():
             user = account_status.require_active(pending.user_id)
             one_time_tokens.claim(pending)
-            rate_limits.forgive(WRONG_CODES, subject)
-            rate_limits.forgive(WRONG_CODES_OF_NUMBER, pending.target)
+            rate_limits.forgive(current_settings().limits.phone_codes, subject)
+            rate_limits.forgive(current_settings().limits.phone_codes_by_number, pending.target)
             # The code is consumed even if it proves the number of another account.
             is_taken = _has_other_owner(pending.target, user.id)
             if not is_taken:
