@@ -6,6 +6,7 @@ Each setting is an environment variable with its default here; docs/operation.md
 import errno
 import multiprocessing
 import os
+import resource
 import socket
 import sys
 from collections.abc import Mapping
@@ -27,6 +28,9 @@ from authapp.http import logs
 from deploy.wsgi_over_rsgi import WSGIOverRSGI
 
 _BACKLOG: Final = 1024
+_OPEN_FILES: Final = 2 * _BACKLOG
+"""Open files of a worker: connections from clients, to the database and to Redis, and others."""
+
 _MOST_HEADER_BYTES: Final = 64 * 1024
 """How long the headers of a request may be, which are parsed for every request."""
 
@@ -95,6 +99,7 @@ def main() -> int:
         logs.configure(load(os.environ))
         serving = Serving.load(os.environ)
         _require_free(serving.host, serving.port)
+        _allow_open_files()
     except ConfigError as error:
         sys.stderr.write(f"authapp cannot start: {error}\n")
         return 1
@@ -109,6 +114,19 @@ def main() -> int:
         os.environ["HASHING_FOLDER"] = hashing_folder
         server(serving, "deploy.serve:application").serve()
     return 0
+
+
+def _allow_open_files() -> None:
+    """Raise the limit on open files, which is often too low for _BACKLOG connections per worker.
+
+    A server that has reached its limit accepts no connections, and cannot even log that.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if hard != resource.RLIM_INFINITY and hard < _OPEN_FILES:
+        raise ConfigError(f"the limit on open files is {hard}; raise it to {_OPEN_FILES} or more")
 
 
 def _require_free(host: str, port: int) -> None:

@@ -19,7 +19,7 @@ from authapp import ROOT
 from authapp.models import Scope, TokenUse, User, db
 from tests.api.calling import bearing, new_token
 from tests.support.accounts import PASSWORD
-from tests.support.servers import READY_SECONDS, AppServer
+from tests.support.servers import READY_SECONDS, AppServer, free_port
 from tests.support.waiting import wait_until
 
 WORKERS, THREADS = 2, 8
@@ -287,6 +287,23 @@ def test_a_taken_port_is_reported_in_one_line(environ: dict[str, str], server: A
 
     assert done.returncode == 1
     assert "it is in use" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_too_low_a_limit_on_open_files_is_reported_in_one_line(environ: dict[str, str]) -> None:
+    limited = f"ulimit -n 512; exec {sys.executable} -m deploy.serve"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", limited],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environ, "SERVE_PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "the limit on open files is 512" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
