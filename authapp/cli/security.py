@@ -1,5 +1,6 @@
 """`flask security`: measure what a deployment reveals, and recover from a bad day."""
 
+import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,7 +8,9 @@ import click
 
 from authapp.cli.group import OneLineGroup
 from authapp.cli.progress import with_progress
-from authapp.services import database_restored, enumeration
+from authapp.config import current_settings
+from authapp.services import conformance, database_restored, enumeration
+from authapp.services.conformance import Finding
 from authapp.services.enumeration import REQUESTS, STATES, Comparison, NotMeasured
 
 security_group = OneLineGroup(
@@ -92,6 +95,19 @@ def _print(compared: Sequence[Comparison], significance: float) -> None:
         )
 
 
+@security_group.command("conformance")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def conformance_command(context: click.Context, as_json: bool) -> None:
+    """List the requirements of ASVS, NIST and the RFCs, and which ones these settings do not meet.
+
+    Each has the test that shows it. Exits with 1 if a requirement is not met.
+    """
+    findings = list(conformance.report(current_settings()))
+    click.echo(_findings_as_json(findings) if as_json else _findings_as_text(findings))
+    context.exit(any(finding.gap for finding in findings))
+
+
 @security_group.command("database-restored")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def database_restored_command(yes: bool) -> None:
@@ -107,3 +123,29 @@ def database_restored_command(yes: bool) -> None:
         f"signing keys replaced; sessions ended: {sum(each.sessions for each in ended)}; "
         f"API tokens revoked: {sum(each.tokens for each in ended)}"
     )
+
+
+def _findings_as_json(findings: Sequence[Finding]) -> str:
+    return json.dumps(
+        [
+            {
+                "source": requirement.source,
+                "requirement": requirement.text,
+                "test": requirement.test,
+                "is_met": not gap,
+                "gap": gap or None,
+            }
+            for requirement, gap in findings
+        ]
+    )
+
+
+def _findings_as_text(findings: Sequence[Finding]) -> str:
+    lines = []
+    for requirement, gap in findings:
+        lines.append(f"{'NO ' if gap else 'yes'}  {requirement.source}: {requirement.text}")
+        lines.append(f"     {requirement.test}")
+        if gap:
+            lines.append(f"     {gap}")
+    met = sum(not gap for _, gap in findings)
+    return "\n".join([*lines, "", f"{met} of {len(findings)} requirements are met"])

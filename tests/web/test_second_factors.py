@@ -12,11 +12,13 @@ from werkzeug.test import TestResponse
 
 from authapp.delivery import outbox
 from authapp.models import Activity, ActivityEvent, AuthenticatorApp, RecoveryCode, User, db
-from authapp.services import second_factors
-from tests.support.accounts import PASSWORD, add_user
+from authapp.services import password_reset, second_factors
+from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
+from tests.support.messages import newest_to
 from tests.support.second_factors import code_of, enroll, wrong_code
 
+NEW_PASSWORD = "another four words entirely unrelated"
 PAGES = "/account/second-factors"
 MOST = 5
 """Wrong codes in a row, by LIMIT_SECOND_FACTOR."""
@@ -226,6 +228,20 @@ def test_a_code_of_another_account_is_refused(app: Flask, client: FlaskClient, u
     assert use_recovery_code(client, other_codes[0]).status_code == 422
 
 
+def test_a_password_reset_keeps_the_second_factor(
+    app: Flask, client: FlaskClient, user: User, secret: str
+) -> None:
+    with app.app_context():
+        password_reset.request(user.email, client=HERE)
+        password_reset.answer_requests()
+        link = password_reset.check(newest_to(app, user.email, r"/password/reset/(\S+)"))
+        password_reset.reset(link, NEW_PASSWORD, revoke_tokens=True, client=HERE)
+
+    enter_password(client, password=NEW_PASSWORD)
+
+    assert not is_signed_in(client)
+
+
 def test_a_pending_sign_in_expires(
     client: FlaskClient, secret: str, move_time: Callable[..., object]
 ) -> None:
@@ -249,7 +265,7 @@ def test_a_new_password_ends_a_pending_sign_in(app: Flask, client: FlaskClient, 
         owner,
         "/password/change",
         current_password=PASSWORD,
-        new_password="another four words entirely unrelated",
+        new_password=NEW_PASSWORD,
     )
 
     answer = post(

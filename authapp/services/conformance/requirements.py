@@ -1,0 +1,286 @@
+"""The requirements, each with the test that shows it; docs/security.md says what is left out.
+
+Sources: OWASP ASVS 5.0, NIST SP 800-63B-4, and the RFCs on OAuth and JOSE.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from authapp.config import Settings
+
+_TEN_MINUTES: Final = timedelta(minutes=10)
+_SINGLE_FACTOR_CHARACTERS: Final = 15
+_NIST_FAILURES: Final = 100
+
+
+def met(_settings: Settings) -> str:
+    """No setting can break the requirement."""
+    return ""
+
+
+def _has_https(settings: Settings) -> str:
+    is_https = settings.deployment.public_url.startswith("https://")
+    return "" if is_https else "PUBLIC_URL is not https"
+
+
+def _has_long_passwords(settings: Settings) -> str:
+    if settings.accounts.password_min_length >= _SINGLE_FACTOR_CHARACTERS:
+        return ""
+    return f"PASSWORD_MIN_LENGTH is less than {_SINGLE_FACTOR_CHARACTERS}"
+
+
+def _knows_breached_passwords(settings: Settings) -> str:
+    if settings.accounts.pwned_passwords_url:
+        return ""
+    return "PWNED_PASSWORDS_URL is not set; only the built-in lists are checked"
+
+
+def _has_brief_codes(settings: Settings) -> str:
+    if settings.accounts.email_verification_lifetime <= _TEN_MINUTES:
+        return ""
+    return "EMAIL_VERIFICATION_LIFETIME, which is that of emailed codes too, exceeds 10 minutes"
+
+
+def _ends_guessing(settings: Settings) -> str:
+    limits = settings.limits
+    most = max(limits.sign_in_in_a_row, limits.second_factor_in_a_row, limits.confirm_password)
+    return "" if most <= _NIST_FAILURES else "more than 100 failures in a row are allowed"
+
+
+class Requirement(NamedTuple):
+    """One requirement: where it is from, what it asks for, and the test that shows it.
+
+    `gap` returns why a deployment's settings do not meet it, or an empty text.
+    """
+
+    source: str
+    text: str
+    test: str
+    gap: Callable[[Settings], str] = met
+
+
+REQUIREMENTS: Final = (
+    Requirement(
+        "ASVS 6.2.1",
+        "Passwords that are the only factor have at least 15 characters",
+        "tests/security/test_passwords.py::test_only_guessable_passwords_are_refused",
+        _has_long_passwords,
+    ),
+    Requirement(
+        "ASVS 6.2.8, 6.2.9",
+        "Long passwords are allowed, and used as typed",
+        "tests/security/test_passwords.py::test_a_password_is_not_truncated",
+    ),
+    Requirement(
+        "ASVS 6.2.4",
+        "Common passwords are refused",
+        "tests/security/test_passwords.py::test_a_common_password_is_refused_however_it_is_spelled",
+    ),
+    Requirement(
+        "ASVS 6.2.12",
+        "Breached passwords are refused",
+        "tests/domain/test_breached_passwords.py"
+        "::test_a_listed_password_is_refused_and_the_service_learns_five_digits",
+        _knows_breached_passwords,
+    ),
+    Requirement(
+        "ASVS 6.2.11",
+        "Words of the context do not make a password stronger",
+        "tests/security/test_passwords.py::test_repeated_and_personal_parts_do_not_count",
+    ),
+    Requirement(
+        "ASVS 6.2.3",
+        "Changing a password needs the current one",
+        "tests/web/test_change_password.py::test_a_wrong_password_changes_nothing",
+    ),
+    Requirement(
+        "ASVS 6.4.6",
+        "Operators neither choose nor learn a password",
+        "tests/cli/test_users.py::test_the_recipient_of_the_invitation_sets_the_password",
+    ),
+    Requirement(
+        "ASVS 11.4.2",
+        "Passwords are stored as Argon2id hashes",
+        "tests/security/test_passwords.py::test_a_password_verifies_only_exactly_as_set",
+    ),
+    Requirement(
+        "ASVS 6.3.1",
+        "Guessing is limited, and no stranger can lock an owner out",
+        "tests/domain/test_sign_in_limits.py"
+        "::test_no_stranger_locks_an_owner_out_of_a_known_browser",
+    ),
+    Requirement(
+        "NIST 3.2.2",
+        "At most 100 failures in a row",
+        "tests/domain/test_sign_in_limits.py"
+        "::test_slow_guessing_ends_the_same_way_for_every_address",
+        _ends_guessing,
+    ),
+    Requirement(
+        "NIST 3.1.3.2",
+        "A new code does not permit more guesses",
+        "tests/web/test_verify_email.py"
+        "::test_guesses_are_limited_and_a_new_code_does_not_reset_the_limit",
+    ),
+    Requirement(
+        "ASVS 6.3.8",
+        "Nothing reveals whether an address has an account",
+        "tests/cli/test_security.py::test_nothing_reveals_whether_an_address_has_an_account",
+    ),
+    Requirement(
+        "ASVS 6.3.5",
+        "Owners are told of suspicious attempts",
+        "tests/domain/test_sign_in_limits.py::test_the_owner_is_told_of_a_block_once",
+    ),
+    Requirement(
+        "ASVS 6.5.5",
+        "Codes expire after at most 10 minutes",
+        "tests/web/test_verify_phone.py::test_a_code_expires_after_ten_minutes",
+        _has_brief_codes,
+    ),
+    Requirement(
+        "ASVS 6.5.1",
+        "Links and codes work once",
+        "tests/web/test_password_reset.py::test_a_link_sets_a_password_once",
+    ),
+    Requirement(
+        "ASVS 6.5.1, RFC 6238",
+        "A code of an authenticator app works once",
+        "tests/web/test_second_factors.py::test_a_code_works_once",
+    ),
+    Requirement(
+        "ASVS 6.5.2",
+        "The database reveals no secret that lets its reader in",
+        "tests/test_stored_secrets.py::test_no_secret_of_any_flow_is_stored",
+    ),
+    Requirement(
+        "ASVS 6.6.2",
+        "A link needs the browser that asked, its user, or the code",
+        "tests/journeys/test_scanner.py::test_nothing_is_verified_reset_undone_or_frozen",
+    ),
+    Requirement(
+        "ASVS 3.5.3",
+        "GET requests change nothing",
+        "tests/web/test_verify_email.py::test_opening_the_link_changes_nothing",
+    ),
+    Requirement(
+        "ASVS 6.4.3",
+        "A password reset does not bypass the second factor",
+        "tests/web/test_second_factors.py::test_a_password_reset_keeps_the_second_factor",
+    ),
+    Requirement(
+        "NIST 4.6",
+        "Security emails say how to undo what they report",
+        "tests/domain/test_security_notices.py"
+        "::test_a_notice_names_the_device_and_has_a_not_me_link",
+    ),
+    Requirement(
+        "ASVS 7.2.4",
+        "Authenticating again replaces the session's tokens",
+        "tests/web/test_change_password.py::test_the_session_is_replaced",
+    ),
+    Requirement(
+        "ASVS 7.3.1, 7.3.2",
+        "Sessions have an idle and an absolute limit",
+        "tests/services/test_refresh.py::test_use_moves_the_idle_limit_but_not_the_absolute_one",
+    ),
+    Requirement(
+        "ASVS 7.4.1",
+        "Signing out ends every copy of the session's tokens",
+        "tests/web/test_authn.py::test_signing_out_invalidates_every_copy_of_the_token",
+    ),
+    Requirement(
+        "ASVS 7.4.2",
+        "Disabling an account ends all of its access",
+        "tests/cli/test_users.py"
+        "::test_disabling_ends_all_access_at_once_and_enabling_restores_sign_in",
+    ),
+    Requirement(
+        "ASVS 7.4.5",
+        "Operators can end the sessions of one account or of all",
+        "tests/cli/test_users.py::test_everyone_is_signed_out_after_confirmation",
+    ),
+    Requirement(
+        "ASVS 7.5.1",
+        "Security changes need a recent password",
+        "tests/web/test_change_email.py::test_changing_the_address_requires_a_recent_password",
+    ),
+    Requirement(
+        "ASVS 7.5.2",
+        "Users see their sessions, and can end them",
+        "tests/web/test_sessions.py::test_signing_out_a_device_ends_only_its_session_at_once",
+    ),
+    Requirement(
+        "ASVS 3.3.1, 3.3.3",
+        "Cookies are Secure, HttpOnly, SameSite, and bound to the host",
+        "tests/web/test_authn.py::test_cookies_are_as_strict_as_the_url_allows",
+        _has_https,
+    ),
+    Requirement(
+        "ASVS 3.5.1",
+        "Forms are accepted from this site only",
+        "tests/web/test_csrf.py::test_only_forms_from_this_site_are_accepted",
+    ),
+    Requirement(
+        "ASVS 14.3.2",
+        "Pages are not cached",
+        "tests/web/test_pages.py::test_every_page_has_the_security_headers",
+    ),
+    Requirement(
+        "RFC 8725 3.1",
+        "The algorithm is the key's, never the token's",
+        "tests/web/test_authn.py::test_a_token_signed_with_the_public_key_as_a_secret_is_refused",
+    ),
+    Requirement(
+        "RFC 8725 3.10",
+        "No token brings its own key",
+        "tests/web/test_authn.py::test_a_foreign_key_is_refused_however_it_is_offered",
+    ),
+    Requirement(
+        "RFC 8725 3.8, 3.9, 3.11",
+        "Issuer, audience, type and times are checked",
+        "tests/web/test_authn.py::test_a_token_with_our_signature_and_a_wrong_claim_is_refused",
+    ),
+    Requirement(
+        "RFC 9700 4.14.2",
+        "Reusing an old refresh token ends its session",
+        "tests/services/test_refresh.py"
+        "::test_a_token_is_treated_as_stolen_once_its_successor_was_used",
+    ),
+    Requirement(
+        "RFC 7662 2.2",
+        "Introspection says nothing about a token that does not work",
+        "tests/api/test_oauth.py::test_a_token_that_no_longer_works_is_inactive",
+    ),
+    Requirement(
+        "RFC 7009 2.1, 2.2",
+        "Revoking any token of a session ends all of them",
+        "tests/api/test_oauth.py::test_revoking_any_token_of_a_session_ends_all_of_them",
+    ),
+    Requirement(
+        "RFC 7517, RFC 7638",
+        "Published keys have no private part, and their thumbprint as id",
+        "tests/cli/test_keys.py::test_private_key_parts_are_never_published",
+    ),
+    Requirement(
+        "ASVS 13.3.4",
+        "Secrets are replaced without failed requests",
+        "tests/web/test_secret_rotation.py::test_no_one_notices",
+    ),
+    Requirement(
+        "ASVS 16.3.1",
+        "Every sign-in and refusal is logged, without secrets",
+        "tests/http/test_logs.py::test_nothing_that_was_logged_is_secret_or_personal",
+    ),
+    Requirement(
+        "ASVS 16.5.2, 16.5.3",
+        "Without Redis, nothing that was revoked is accepted",
+        "tests/token_cache/test_torture.py::test_no_revoked_credential_is_ever_accepted_again",
+    ),
+    Requirement(
+        "ASVS 14.2.2",
+        "Cached values can be neither read nor forged in Redis",
+        "tests/token_cache/test_sealing.py::test_forged_entry_is_a_miss_counted_and_logged_once",
+    ),
+)
