@@ -1,8 +1,8 @@
 """Which cached rows a transaction changes, recorded in one place for every kind of write.
 
 Objects are recorded when the session flushes them. Conditional UPDATEs and DELETEs must use
-`update_where` and `delete_where`; the session rejects any other. The token cache reads the
-recorded changes just before COMMIT.
+`update_where`, `run_update` or `delete_where`; the session rejects any other. The token cache
+reads the recorded changes just before COMMIT.
 """
 
 from collections.abc import Mapping, Sequence
