@@ -42,9 +42,10 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 
 
 def send_every_mail(server: str, new_page: Callable[..., Page]) -> None:
-    """Trigger every email that has a screenshot, each from a separate browser context."""
+    """Trigger every email that has a screenshot, each from its own browser context and address."""
     for number, name in enumerate(name for name in STATES if name.startswith("mail-")):
-        STATES[name](Visit(new_page(), server, f"visitor{number}@example.org"))
+        page = new_page(extra_http_headers={"X-Forwarded-For": f"203.0.113.{number}"})
+        STATES[name](Visit(page, server, f"visitor{number}@example.org"))
 
 
 def links() -> Iterator[tuple[str, str, VerificationType | None]]:

@@ -5,19 +5,19 @@ from tests.journeys.states.visit import Visit, state
 
 @state("account")
 def open_account(visit: Visit) -> None:
-    visit.verify()
+    visit.has_verified()
     visit.sign_in()
 
 
 @state("delete_account")
 def open_account_deletion(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.open("/account/delete")
 
 
 @state("delete_account-refused")
 def delete_account_with_wrong_password(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.open("/account/delete")
     visit.fill(password="not the password")
     visit.press("Delete account")
@@ -49,13 +49,13 @@ def show_account_closing_email(visit: Visit) -> None:
 
 @state("download_data")
 def open_data_download(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.open("/account/data")
 
 
 @state("activity")
 def open_activity_with_failed_sign_in(visit: Visit) -> None:
-    visit.verify()
+    visit.has_verified()
     visit.sign_in("not the password of anybody")
     visit.sign_in()
     visit.open("/account/activity")

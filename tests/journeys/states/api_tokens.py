@@ -5,8 +5,7 @@ from tests.journeys.states.visit import Visit, state
 
 def _with_token(visit: Visit, name: str = "Nightly backup") -> None:
     """Sign in and create a token, which is shown."""
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.create_token(name)
 
 
@@ -18,22 +17,19 @@ def _with_listed_token(visit: Visit, link: str) -> None:
 
 @state("api_tokens-none")
 def list_no_tokens(visit: Visit) -> None:
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.open("/account/tokens")
 
 
 @state("api_tokens-new")
 def open_token_creation(visit: Visit) -> None:
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.open("/account/tokens/new")
 
 
 @state("api_tokens-new-refused")
 def create_token_with_past_expiry(visit: Visit) -> None:
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.open("/account/tokens/new")
     visit.page.get_by_label("On a date you choose").check()
     visit.fill(expires_at="2020-01-31")

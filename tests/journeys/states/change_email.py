@@ -7,15 +7,13 @@ from tests.journeys.states.visit import Visit, state
 
 @state("change_email")
 def open_email_change(visit: Visit) -> None:
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.open("/account/email")
 
 
 @state("change_email-refused")
 def change_email_to_current_address(visit: Visit) -> None:
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.open("/account/email")
     visit.fill(email=visit.email)
     visit.press("Send confirmation email")

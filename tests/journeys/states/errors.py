@@ -19,7 +19,7 @@ def send_form_without_cookies(visit: Visit) -> None:
 
 @state("dev_outbox")
 def open_development_outbox(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.open("/dev/outbox")
 
 

@@ -23,14 +23,14 @@ def request_reset(visit: Visit) -> None:
 
 @state("password_reset-link")
 def follow_reset_link(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.ask_for_reset()
     visit.follow_mail()
 
 
 @state("password_reset-link-refused")
 def reset_to_short_password(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.ask_for_reset()
     visit.follow_mail()
     visit.fill(new_password="short")
@@ -39,14 +39,14 @@ def reset_to_short_password(visit: Visit) -> None:
 
 @state("password_reset-done")
 def reset_password(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.ask_for_reset()
     visit.reset(NEW_PASSWORD)
 
 
 @state("password_reset-used")
 def reopen_completed_reset(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.ask_for_reset()
     visit.reset(NEW_PASSWORD)
     visit.open("/password/reset/new")
@@ -64,14 +64,14 @@ def open_reset_form_without_link(visit: Visit) -> None:
 
 @state("mail-password_reset")
 def show_reset_email(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.ask_for_reset()
     visit.show_mail()
 
 
 @state("mail-password_changed")
 def show_password_changed_email(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.ask_for_reset()
     visit.reset(NEW_PASSWORD)
     visit.show_mail()
@@ -79,23 +79,20 @@ def show_password_changed_email(visit: Visit) -> None:
 
 @state("change_password")
 def open_password_change(visit: Visit) -> None:
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.open("/password/change")
 
 
 @state("change_password-tokens")
 def open_password_change_with_tokens(visit: Visit) -> None:
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.create_token()
     visit.open("/password/change")
 
 
 @state("change_password-refused")
 def change_password_with_wrong_current_one(visit: Visit) -> None:
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.open("/password/change")
     visit.fill(current_password="not my password", new_password=NEW_PASSWORD)
     visit.press("Change password")
@@ -103,8 +100,7 @@ def change_password_with_wrong_current_one(visit: Visit) -> None:
 
 @state("change_password-done")
 def change_password(visit: Visit) -> None:
-    visit.verify()
-    visit.sign_in()
+    visit.has_entered()
     visit.open("/password/change")
     visit.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
     visit.press("Change password")

@@ -7,25 +7,25 @@ from tests.journeys.states.visit import Visit, state
 
 @state("verify_phone")
 def open_phone_verification(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.open("/verify/phone")
 
 
 @state("verify_phone-refused")
 def enter_unsupported_phone_number(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.ask_for_text("0900 123")
 
 
 @state("verify_phone-code")
 def request_phone_code(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.ask_for_text()
 
 
 @state("verify_phone-code-refused")
 def enter_malformed_phone_code(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.ask_for_text()
     visit.fill(code="12 34")
     visit.press("Confirm phone number")
@@ -33,7 +33,7 @@ def enter_malformed_phone_code(visit: Visit) -> None:
 
 @state("verify_phone-code-too-often")
 def enter_wrong_phone_code_too_often(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.ask_for_text()
     wrong = f"{(int(visit.texted_code()) + 1) % 1_000_000:06}"
     for _time in range(6):
@@ -43,14 +43,14 @@ def enter_wrong_phone_code_too_often(visit: Visit) -> None:
 
 @state("verify_phone-again")
 def request_phone_code_again(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.ask_for_text()
     visit.press("Send code again")
 
 
 @state("verify_phone-too-many")
 def request_codes_for_two_numbers(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.ask_for_text()
     visit.ask_for_text("+447400123457")
 

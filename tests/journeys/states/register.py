@@ -34,20 +34,20 @@ def register_an_account(visit: Visit) -> None:
 
 @state("verify_email-link")
 def follow_verification_link(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.follow_mail()
 
 
 @state("verify_email-elsewhere")
 def follow_verification_link_in_another_browser(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.page.context.clear_cookies()
     visit.follow_mail()
 
 
 @state("verify_email-elsewhere-refused")
 def enter_malformed_code_in_another_browser(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.page.context.clear_cookies()
     visit.follow_mail()
     visit.fill(code="nonsense")
@@ -68,7 +68,7 @@ def confirm_email_address(visit: Visit) -> None:
 
 @state("verify_email-used")
 def follow_used_verification_link(visit: Visit) -> None:
-    visit.verify()
+    visit.has_verified()
     visit.follow_mail()
 
 
@@ -92,5 +92,5 @@ def request_verification_emails_too_often(visit: Visit) -> None:
 
 @state("mail-verify_email")
 def show_verification_email(visit: Visit) -> None:
-    visit.register()
+    visit.has_registered()
     visit.show_mail()

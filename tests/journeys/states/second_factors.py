@@ -5,7 +5,7 @@ from tests.journeys.states.visit import Visit, state
 
 @state("second_factors")
 def open_second_factors(visit: Visit) -> None:
-    visit.enter_verified()
+    visit.has_entered()
     visit.open("/account/second-factors")
 
 
