@@ -26,6 +26,8 @@ flask: $(RUNTIME) ## Run a command on the data of `make run`, such as ARGS="keys
 	@test -f $(RUNNING) || { echo "There is no data yet: run \`make run\` first."; exit 1; }
 	@set -a; . $(abspath $(RUNNING)); exec $(BIN)/flask --app wsgi $(ARGS)
 
+# Tests start many processes, which would compile the code each time.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEVELOPMENT) $(BROWSER) $(PROXY) ## Run the tests on real servers (ARGS passes options to pytest)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
