@@ -182,6 +182,7 @@ class Brand:
     accent_color: str = setting("ACCENT_COLOR", pattern(r"#[0-9a-f]{6}", "a color such as #17594a"), "#17594a", "Color of buttons and links; all other colors derive from it. Must be dark enough to read on a light page.")
     logo_file: str = setting("LOGO_FILE", text, "", "SVG, PNG or WebP file of at most 16 KiB, shown in the header instead of the default logo.")
     support_address: str = setting("SUPPORT_ADDRESS", pattern(r"|https?://[!-~]+|[!-?A-~]+@[!-?A-~]+", "an email address or a URL"), "", "Support contact shown in pages and emails: an email address or a URL.")
+    security_contact: str = setting("SECURITY_CONTACT", pattern(r"|https?://[!-~]+|[!-?A-~]+@[!-?A-~]+", "an email address or a URL"), "", "Where to report a vulnerability, for /.well-known/security.txt: an email address or a URL.")
     terms_url: str = setting("TERMS_URL", url("https", "http"), "", "URL of the terms of use.")
     privacy_url: str = setting("PRIVACY_URL", url("https", "http"), "", "URL of the privacy policy.")
     template_folder: str = setting("TEMPLATE_FOLDER", text, "", "Folder with templates that override the built-in ones of the same name. They can extend a built-in template as `authapp/<name>`.")

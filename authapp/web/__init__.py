@@ -30,6 +30,7 @@ from authapp.web import (
     register,
     second_factors,
     sessions,
+    site_files,
     verify_email,
     verify_phone,
 )
@@ -52,6 +53,7 @@ def init_app(app: Application) -> None:
     )
     # No access rule: like static/, these files are the same for every visitor.
     app.register_blueprint(brand.blueprint)
+    app.register_blueprint(site_files.blueprint)
     for feature in (
         home,
         register,

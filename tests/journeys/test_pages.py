@@ -29,7 +29,7 @@ MEASURE: Final = """() => new Promise(done => {
 OVERFLOWS: Final = "() => document.documentElement.scrollWidth > innerWidth"
 
 FIELDS: Final = """() => [...document.querySelectorAll("main form")].map(form =>
-  [...form.elements].filter(e => e.matches("input:not([type=hidden]), select")).map(e => ({
+  [...form.querySelectorAll("input:not([type=hidden], [hidden]), select")].map(e => ({
     name: e.name,
     type: e.type,
     autocomplete: e.autocomplete,

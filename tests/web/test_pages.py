@@ -18,6 +18,7 @@ from tests.support.browsing import HOSTILE, csrf_token, post, sign_in
 OPEN_TO_PROGRAMS = {
     "static",
     "brand",
+    "site_files",
     "health",
     "metrics",
     "well_known",
