@@ -33,12 +33,17 @@ class Outage:
             log.error("database_unavailable", error=type(error).__name__)
 
     def watch(self, engine: Engine) -> None:
-        """Log that an outage is over when a statement succeeds; a new engine is not away yet."""
-        self._began = None
-        event.listen(engine, "after_cursor_execute", self._succeeded)
+        """Log that an outage is over when a connection survives its use.
 
-    def _succeeded(self, *_statement: Any) -> None:
-        if self._began is None:
+        A new engine is not away yet. This is an event of the pool: one of the engine would make
+        SQLAlchemy prepare events for each statement.
+        """
+        self._began = None
+        event.listen(engine, "checkin", self._returned)
+
+    def _returned(self, connection: Any, _record: Any) -> None:
+        # A connection that broke is returned as None.
+        if self._began is None or connection is None:
             return
         now = clock.now()
         with self._lock:
