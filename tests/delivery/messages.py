@@ -16,6 +16,7 @@ from authapp.models import OutboxMessage, db
 def add(
     lifetime: timedelta = outbox.LIFETIME,
     *,
+    subject: str = "Hello",
     body: str = "Hello.",
     html: str | None = "<p>Hello.</p>",
     **fields: Any,
@@ -24,7 +25,7 @@ def add(
     message = OutboxMessage(
         **{"channel": "mail", "recipient": "somebody@example.org", "message": "test", **fields}
     )
-    outbox.add(message, Content(subject="Hello", body=body, html=html), lifetime)
+    outbox.add(message, Content(subject=subject, body=body, html=html), lifetime)
     db.session.commit()
     return message
 

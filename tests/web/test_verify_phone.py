@@ -157,7 +157,11 @@ def test_a_resent_code_is_the_same_and_waits_half_a_minute(
         first, second = texts(app)
         assert first.body[:6] == second.body[:6]
         assert "It expires in 9 minutes." in second.body
-        assert abs(second.expires_at - first.expires_at) < timedelta(seconds=1)
+        with app.app_context():
+            ends = db.session.scalars(
+                db.select(OutboxMessage.expires_at).where(OutboxMessage.channel == "sms")
+            ).all()
+        assert abs(ends[0] - ends[1]) < timedelta(seconds=1)
         assert enter(signed_in, newest_code(app)).status_code == 303
 
 
