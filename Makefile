@@ -11,7 +11,7 @@ PROXY := $(VENV)/.proxy-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve flask test test-redis bench bench-cache drill torture check format browser proxy clean
+.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture check format browser proxy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ drill: $(DEVELOPMENT) ## Freeze, kill and restart servers under traffic (ARGS="-
 
 torture: $(DEVELOPMENT) ## Race processes for SECONDS on a Redis that is frozen and killed
 	SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -q tests/token_cache/torture.py $(ARGS)
+
+fuzz: $(DEVELOPMENT) ## Try the parsers of what strangers send for SECONDS each
+	FUZZ_SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -q -n $(WORKERS) tests/test_parsers.py $(ARGS)
 
 screenshots: $(DEVELOPMENT) $(BROWSER) ## Save screenshots of every page in every state to screenshots/
 	rm -rf screenshots
