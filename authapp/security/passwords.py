@@ -52,11 +52,8 @@ def weakness(password: str, *, least: int, context: Sequence[str]) -> str | None
 
 
 def score(password: str, *, context: Sequence[str]) -> int:
-    """Return how hard a password is to guess, from 0 to MAX_STRENGTH; rates only its beginning.
-
-    The password must not be longer than MAX_CHARACTERS.
-    """
-    if is_common(_normal(password)):
+    """Return how hard a password is to guess, from 0 to MAX_STRENGTH; rates only its beginning."""
+    if is_common(_normal(password[:MAX_CHARACTERS])):
         return 0
     beginning = _normal(password[:_ESTIMATED_CHARACTERS])[:_ESTIMATED_CHARACTERS]
     texts = [_normal(text[:_ESTIMATED_CHARACTERS]) for text in context]
