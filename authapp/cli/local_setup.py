@@ -5,6 +5,7 @@ It is not for production.
 
 import base64
 import errno
+import logging
 import os
 import secrets
 import shlex
@@ -26,6 +27,7 @@ from authapp.cli.embedded_valkey import embedded_valkey
 from authapp.config import DEVELOPMENT
 from authapp.config.loader import FILE_SUFFIX
 from authapp.errors import ConfigError
+from authapp.models import db
 from authapp.services import keys
 from authapp.token_cache import token_cache
 
@@ -133,8 +135,12 @@ def _write(file: Path, values: Mapping[str, str]) -> None:
 
 
 def _prepare(app: Flask) -> None:
+    # A line for each migration says nothing to someone who only tries authapp.
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     with app.app_context():
         try:
+            # Flask-Migrate would exit by itself.
+            db.engine.connect().close()
             flask_migrate.upgrade()
             keys.ensure_active()
             token_cache.warm_keys()
