@@ -61,9 +61,7 @@ _INPUT: Final = {
     ("phone", "verified_already"): _l("This is already your phone number. Enter a different one."),
     ("password", "too_short"): _l("Use at least %(least)s characters."),
     ("password", "too_long"): _l("Use at most %(most)s characters."),
-    ("password", "too_common"): _l(
-        "This password is on lists of common passwords, which attackers try first. Choose another."
-    ),
+    ("password", "too_common"): _l("This is a common password. Choose another one."),
     ("password", "breached"): _l(
         "This password has appeared in a data breach, so attackers know it. Choose another."
     ),

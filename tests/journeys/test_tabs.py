@@ -14,12 +14,12 @@ OTHER_PASSWORD = "another five words in a row"
 
 
 def two_tabs(server: str, new_page: Callable[..., Page]) -> tuple[Visit, Visit]:
-    """Return two registered visits that share a browser, each in its own tab."""
+    """Return two visits with accounts that share a browser, each in its own tab."""
     page = new_page()
     first = Visit(page, server, "first@example.org")
     second = Visit(page.context.new_page(), server, "second@example.org")
     for visit in (first, second):
-        visit.register()
+        visit.has_verified()
         visit.ask_for_reset()
     return first, second
 

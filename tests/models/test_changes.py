@@ -60,5 +60,13 @@ def test_a_savepoint_rollback_discards_its_tracked_changes(app: Flask, user: Use
 
 
 def add_user_like(user: User) -> None:
-    db.session.add(User(email=user.email, email_key=user.email_key, password_hash="x"))
+    """Add an account that owns the same address."""
+    db.session.add(
+        User(
+            email=user.email,
+            email_key=user.email_key,
+            email_verified_at=user.email_verified_at,
+            password_hash="x",
+        )
+    )
     db.session.flush()

@@ -1,6 +1,6 @@
 """Which requirements of the standards this deployment meets, and which test shows it."""
 
-from authapp.services.conformance.report import Finding, report
+from authapp.services.conformance.findings import Finding, report
 from authapp.services.conformance.requirements import REQUIREMENTS, Requirement
 
 __all__ = ["REQUIREMENTS", "Finding", "Requirement", "report"]
