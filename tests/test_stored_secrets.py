@@ -99,7 +99,6 @@ def register_and_verify(app: Flask, client: FlaskClient) -> None:
     assert post(client, "/register", email=ADDRESS, password=PASSWORD).status_code == 303
     page = "/verify/email"
     post(client, "/verify/email/code", page=page, code=code_to(app, ADDRESS))
-    sign_in(client, ADDRESS)
 
 
 def use_tokens(client: FlaskClient) -> None:

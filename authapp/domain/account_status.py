@@ -46,6 +46,11 @@ def require_active(user_id: UUID) -> User:
     return user
 
 
+def is_active(user: User) -> bool:
+    """Return whether a locked account may be used."""
+    return _refusal(user) is None
+
+
 def _refusal(user: User) -> NotAllowed | None:
     if user.disabled_at is not None:
         return AccountDisabled("an operator has disabled the account")

@@ -25,7 +25,7 @@ def begin(
     `device` is the client's device cookie (`known_devices`); the user gets an email if it is
     unknown. The caller holds the account's lock (`account_status.lock`).
     """
-    if not known_devices.knows(device, user.id) and not _is_first(user):
+    if not known_devices.knows(device, user.id) and not is_first(user):
         security_notices.send(user, "new_device", client=client)
     activity.note(user.id, Activity.SIGNED_IN, client)
     if instead_of is not None:
@@ -34,7 +34,7 @@ def begin(
     return sessions.begin(user.id, remember=remember, client=client, amr=amr)
 
 
-def _is_first(user: User) -> bool:
+def is_first(user: User) -> bool:
     """Return True if the account is new and no one has signed in to it yet.
 
     Old activity is deleted, so an old account without a recorded sign-in may have had one.

@@ -20,7 +20,7 @@ _MOST_DIGITS: Final = 100
 _MOST_PARAMETERS: Final = 100
 _SHOWN_CHARACTERS: Final = 100
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-# It also matches a string without an end: otherwise, each quote in it would be tried as a beginning.
+# Also a string without an end: otherwise, each quote in it would be tried as a beginning.
 _JSON_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 

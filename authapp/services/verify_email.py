@@ -10,27 +10,36 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.domain import (
+    account_status,
     activity,
     emailed_links,
     mail_limits,
     one_time_tokens,
     queued_requests,
     rate_limits,
+    sessions,
+    sign_ins,
+    signing_keys,
 )
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, find_owner, own_address
 from authapp.domain.emailed_links import Visitor
 from authapp.domain.rate_limits import Limit
-from authapp.errors import NotFound, TokenInvalid
+from authapp.domain.sessions import SignedIn
+from authapp.errors import NotAllowed, NotFound, TokenInvalid
 from authapp.models import Activity, User, VerificationRequest, VerificationType, db
 from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import digest
 from authapp.token_cache.records import VerificationTokenRecord
 
 PAUSE: Final = Limit("verify_email_pause", most=1, within=timedelta(seconds=30))
+
+_MAY_CONTINUE: Final = timedelta(hours=1)
+"""How long the browser that registered may sign in without the password."""
 
 TYPE: Final = VerificationType.EMAIL_VERIFICATION
 
@@ -72,28 +81,56 @@ def answer_requests() -> int:
     return answered
 
 
-def claim(value: str, visitor: Visitor, code: str, *, client: Client) -> UUID:
-    """Consume the link, give the account its address, and return its user's id.
+def claim(
+    value: str, visitor: Visitor, code: str, *, client: Client, device: str = ""
+) -> SignedIn | None:
+    """Consume the link, and give the account its address.
 
+    In the browser that registered, this also signs the user in, and returns the session's tokens.
     Raises Conflict if another account owns the address, and what `emailed_links.require` and
     `emailed_links.claim` raise.
     """
     link = emailed_links.require(value, TYPE, visitor, code)
-    with transaction():
-        _verify(link, client)
-    return link.user_id
+    return _verify(link, visitor, client, device)
 
 
-def claim_by_code(user_id: UUID, visitor: Visitor, code: str, *, client: Client) -> None:
+def claim_by_code(
+    user_id: UUID, visitor: Visitor, code: str, *, client: Client, device: str = ""
+) -> SignedIn | None:
     """Give an account its address by the code alone, in the browser that registered.
 
-    Raises Conflict if another account owns the address, and what `emailed_links.require_by_code`
-    and `emailed_links.claim` raise.
+    Returns the same as `claim`. Raises Conflict if another account owns the address, and what
+    `emailed_links.require_by_code` and `emailed_links.claim` raise.
     """
     asked = emailed_links.find_asked(user_id, TYPE, visitor)
     link = emailed_links.require_by_code(asked, visitor, code, sent_to=str(user_id))
+    return _verify(link, visitor, client, device)
+
+
+def is_confirmed_elsewhere(user_id: UUID) -> bool:
+    """Return whether the browser that registered may sign in, because another one confirmed.
+
+    It may for an hour after the registration, and only if no one has signed in yet.
+    """
+    user = db.session.get(User, user_id)
+    return user is not None and _may_continue(user)
+
+
+def sign_in_here(user_id: UUID, *, client: Client, device: str = "") -> SignedIn:
+    """Sign the user in, in the browser that registered, after another one confirmed the address.
+
+    The caller checks that the browser registered this account. Raises NotAllowed if
+    `is_confirmed_elsewhere` is no longer True.
+    """
+    signer = signing_keys.signer()
     with transaction():
-        _verify(link, client)
+        user = account_status.require_active(user_id)
+        if not _may_continue(user):
+            raise NotAllowed("someone has signed in, or too much time has passed")
+        session = sign_ins.begin(
+            user, remember=False, client=client, device=device, instead_of=None
+        )
+    return sessions.tokens_of(session, signer)
 
 
 def _answer(id: UUID) -> bool:
@@ -150,10 +187,25 @@ def _notify(owner: User, client: Client) -> None:
     )
 
 
-def _verify(link: VerificationTokenRecord, client: Client) -> None:
-    user = emailed_links.claim(link)
-    if user.email_key != email_key(link.target):
-        raise TokenInvalid("the account's address has changed")
-    own_address(user, user.email)
-    one_time_tokens.void(user.id, TYPE)
-    activity.note(user.id, Activity.EMAIL_VERIFIED, client)
+def _verify(
+    link: VerificationTokenRecord, visitor: Visitor, client: Client, device: str
+) -> SignedIn | None:
+    signer = signing_keys.signer()
+    with transaction():
+        user = emailed_links.claim(link)
+        if user.email_key != email_key(link.target):
+            raise TokenInvalid("the account's address has changed")
+        own_address(user, user.email)
+        one_time_tokens.void(user.id, TYPE)
+        activity.note(user.id, Activity.EMAIL_VERIFIED, client)
+        session = None
+        if emailed_links.is_recognized(link, visitor) and account_status.is_active(user):
+            session = sign_ins.begin(
+                user, remember=False, client=client, device=device, instead_of=None
+            )
+    return sessions.tokens_of(session, signer) if session else None
+
+
+def _may_continue(user: User) -> bool:
+    is_recent = user.created_at > clock.now() - _MAY_CONTINUE
+    return is_recent and user.email_verified_at is not None and sign_ins.is_first(user)

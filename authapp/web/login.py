@@ -1,5 +1,7 @@
 """Signing in and out."""
 
+from typing import Final
+
 from flask import Blueprint, flash, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -24,6 +26,9 @@ from authapp.web.forms import LoginForm, refused_for_now
 from authapp.web.navigation import next_page
 
 blueprint = Blueprint("login", __name__)
+
+CONTINUE_TO: Final = "continue_to"
+"""The key in the session cookie of the page that a visitor asked for before registering."""
 
 
 @blueprint.get("/login")
@@ -65,13 +70,16 @@ def ask_for_code(pending: str) -> ResponseReturnValue:
     return redirect(url_for("login_code.show", kind="code", flow=flow, next=_next()), 303)
 
 
-def finish(signed_in: SignedIn) -> ResponseReturnValue:
-    """Sign the browser in, and continue to the requested page."""
+def finish(signed_in: SignedIn, message: str = "") -> ResponseReturnValue:
+    """Sign the browser in, and continue to the requested page, which shows the message."""
+    target = _next()
     # Anyone who read the old CSRF secret must not know the next one.
     session.clear()
     authn.set_session_cookies(signed_in)
     authn.set_device_cookie(known_devices.learn(cookie(DEVICE), signed_in.identity.user_id))
-    return redirect(_next(), 303)
+    if message:
+        flash(message)
+    return redirect(target, 303)
 
 
 @blueprint.post("/logout")
@@ -102,6 +110,7 @@ def _render(form: LoginForm, *, is_paused: bool = False) -> str:
     return render_template(
         "login/show.html",
         form=form,
+        next=next_page("") or None,
         why_ended=messages.for_ending(ending) if ending else "",
         is_paused=is_paused,
     )
@@ -112,4 +121,4 @@ def _render_paused(form: LoginForm) -> str:
 
 
 def _next() -> str:
-    return next_page(url_for("account.show"))
+    return next_page(session.get(CONTINUE_TO) or url_for("account.show"))

@@ -1,15 +1,16 @@
 """The registration page."""
 
-from flask import Blueprint, g, redirect, render_template, url_for
+from flask import Blueprint, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
 from authapp.config import current_settings
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.http.client import client
 from authapp.services import register as service
-from authapp.web import verify_email
+from authapp.web import login, verify_email
 from authapp.web.browser import browser_secret
 from authapp.web.forms import RegisterForm, refused_for_now, show_refusal
+from authapp.web.navigation import next_page
 
 blueprint = Blueprint("register", __name__, url_prefix="/register")
 
@@ -38,10 +39,12 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, _render)
+    if asked_for := next_page(""):
+        session[login.CONTINUE_TO] = asked_for
     flow = verify_email.start_flow(user_id, form.email.data.strip())
     return redirect(url_for("verify_email.show", flow=flow), 303)
 
 
 def _render(form: RegisterForm) -> str:
     least = current_settings().accounts.password_min_length
-    return render_template("register/show.html", form=form, least=least)
+    return render_template("register/show.html", form=form, least=least, next=next_page("") or None)

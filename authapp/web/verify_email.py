@@ -6,18 +6,21 @@ from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from authapp.domain.sessions import SignedIn
 from authapp.errors import (
     Conflict,
     InputRefused,
+    NotAllowed,
     NotFound,
     TokenRefused,
     TokenUsed,
     TooManyAttempts,
 )
 from authapp.http.client import client
+from authapp.http.credentials import DEVICE, cookie
 from authapp.services import verify_email as service
 from authapp.services.open_link import open_link
-from authapp.web import flows, messages
+from authapp.web import flows, login, messages
 from authapp.web.browser import browser_secret, visitor
 from authapp.web.flows import Flow, PageOutOfDate
 from authapp.web.forms import CodeForm, show_refusal
@@ -35,7 +38,10 @@ def show() -> ResponseReturnValue:
     """Show a form for the code of this browser's registration."""
     if g.identity:
         return redirect(url_for("account.show"))
-    return _render_sent(CodeForm(), flows.opened(flows.REGISTERED))
+    flow = flows.opened(flows.REGISTERED)
+    if flow and service.is_confirmed_elsewhere(_user_id(flow)):
+        return render_template("verify_email/continue.html", flow=flow)
+    return _render_sent(CodeForm(), flow)
 
 
 @blueprint.post("")
@@ -57,16 +63,31 @@ def send_again() -> ResponseReturnValue:
 def claim_by_code() -> ResponseReturnValue:
     """Verify the address by the code, in the browser that registered."""
     form, flow = CodeForm(), _require_flow()
+    if service.is_confirmed_elsewhere(_user_id(flow)):
+        return redirect(url_for("verify_email.show", flow=flow.id), 303)
     if not form.validate():
         return _render_sent(form, flow), 422
     try:
-        service.claim_by_code(_user_id(flow), visitor(), form.code.data, client=client())
+        signed_in = service.claim_by_code(
+            _user_id(flow), visitor(), form.code.data, client=client(), device=cookie(DEVICE)
+        )
     except (TokenRefused, Conflict) as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render_sent(form, flow), 422
-    return render_template("verify_email/done.html")
+    return _done(signed_in)
+
+
+@blueprint.post("/continue")
+def sign_in() -> ResponseReturnValue:
+    """Sign in, in the browser that registered, after another one confirmed the address."""
+    flow = _require_flow()
+    try:
+        signed_in = service.sign_in_here(_user_id(flow), client=client(), device=cookie(DEVICE))
+    except (NotAllowed, NotFound):
+        return redirect(url_for("login.show"), 303)
+    return _done(signed_in)
 
 
 @blueprint.get("/<value>")
@@ -86,13 +107,22 @@ def claim(value: str) -> ResponseReturnValue:
     """Verify the address; each link works once."""
     form = CodeForm()
     try:
-        service.claim(value, visitor(), form.code.data or "", client=client())
+        signed_in = service.claim(
+            value, visitor(), form.code.data or "", client=client(), device=cookie(DEVICE)
+        )
     except (TokenRefused, Conflict) as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render_elsewhere(form), 422
-    return render_template("verify_email/done.html")
+    return _done(signed_in)
+
+
+def _done(signed_in: SignedIn | None) -> ResponseReturnValue:
+    """Continue signed in, or ask other browsers to sign in."""
+    if signed_in is None:
+        return render_template("verify_email/done.html")
+    return login.finish(signed_in, _("Your email address is confirmed."))
 
 
 def _require_flow() -> Flow:

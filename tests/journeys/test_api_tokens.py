@@ -25,7 +25,6 @@ def visit(live_server: str, new_page: Callable[..., Page]) -> Visit:
 
 def sign_in(visit: Visit) -> None:
     visit.verify()
-    visit.sign_in()
 
 
 def make(visit: Visit, name: str = "backup") -> str:

@@ -16,7 +16,6 @@ OLD, NEW = "old@example.org", "new@example.org"
 
 def ask(visit: Visit) -> None:
     visit.verify()
-    visit.sign_in()
     visit.page.get_by_role("link", name="Email address").click()
     visit.fill(email=NEW)
     visit.press("Send confirmation email")

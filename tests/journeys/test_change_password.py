@@ -18,7 +18,6 @@ def test_changed_password(live_server: str, new_page: Callable[..., Page], scree
     here = Visit(page, live_server, "new@example.org")
     there = Visit(other, live_server, "new@example.org")
     here.verify()
-    here.sign_in()
     there.sign_in()
 
     page.get_by_role("link", name="Password").click()
@@ -43,7 +42,6 @@ def test_keyboard_is_enough_and_going_back_is_harmless(
     page = new_page()
     visit = Visit(page, live_server, "new@example.org")
     visit.verify()
-    visit.sign_in()
     visit.open("/password/change")
 
     page.get_by_label("Current password").focus()

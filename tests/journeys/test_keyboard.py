@@ -39,14 +39,15 @@ def test_registering_verifying_signing_in_and_out(visit: Visit, keyboard: Keyboa
 
     visit.follow_mail()
     keyboard.press("Confirm email address")
-    keyboard.press("Sign in")
-    keyboard.fill("Email address", visit.email)
-    keyboard.fill("Password", PASSWORD)
-    keyboard.press("Sign in")
+    expect(visit.page.get_by_text("Your email address is confirmed.")).to_be_focused()
     heading(visit, "Your account")
 
     keyboard.press("Sign out")
     expect(visit.page.get_by_text("You have signed out.")).to_be_focused()
+    keyboard.fill("Email address", visit.email)
+    keyboard.fill("Password", PASSWORD)
+    keyboard.press("Sign in")
+    heading(visit, "Your account")
 
 
 def test_error_summary_takes_focus_and_links_to_the_field(visit: Visit, keyboard: Keyboard) -> None:
@@ -62,7 +63,7 @@ def test_error_summary_takes_focus_and_links_to_the_field(visit: Visit, keyboard
 
 
 def test_choosing_a_new_password(visit: Visit, keyboard: Keyboard) -> None:
-    visit.verify()
+    visit.has_verified()
     visit.open("/login")
     keyboard.press("Forgot your password?")
     keyboard.fill("Email address", visit.email)
@@ -75,7 +76,6 @@ def test_choosing_a_new_password(visit: Visit, keyboard: Keyboard) -> None:
 
 def test_managing_the_account(visit: Visit, keyboard: Keyboard) -> None:
     visit.verify()
-    visit.sign_in()
     keyboard.press("Password")
     keyboard.fill("Current password", PASSWORD)
     keyboard.fill("New password", NEW_PASSWORD)
@@ -95,7 +95,6 @@ def test_managing_the_account(visit: Visit, keyboard: Keyboard) -> None:
 
 def test_deleting_the_account_and_canceling_the_deletion(visit: Visit, keyboard: Keyboard) -> None:
     visit.verify()
-    visit.sign_in()
     keyboard.press("Delete your account")
     keyboard.fill("Password", PASSWORD)
     keyboard.press("Delete account")

@@ -43,10 +43,10 @@ def test_code_is_entered_in_the_registering_browser_by_keyboard_alone(
     page.keyboard.type(visit.newest_code())
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("heading", name="Your email address is confirmed")).to_be_visible()
-    page.go_back()
+    expect(page.get_by_text("Your email address is confirmed.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
     page.goto(f"{live_server}/verify/email")
-    expect(page.get_by_role("heading", name="Check your email")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
 
 
 def test_page_says_when_another_message_can_be_requested(
@@ -63,4 +63,4 @@ def test_page_says_when_another_message_can_be_requested(
 
     visit.follow_mail()
     visit.press("Confirm email address")
-    expect(page.get_by_role("heading", name="Your email address is confirmed")).to_be_visible()
+    expect(page.get_by_text("Your email address is confirmed.")).to_be_visible()

@@ -19,8 +19,8 @@ from authapp.services import verify_email as service
 from authapp.services.register import register as register_service
 from tests.support.accounts import HERE, PASSWORD
 from tests.support.applications import answer_requests
-from tests.support.browsing import HOSTILE, post, sign_in
-from tests.support.messages import newest_verification_link
+from tests.support.browsing import HOSTILE, hidden, is_signed_in, post, sign_in
+from tests.support.messages import code_to, newest_to, newest_verification_link
 
 EMAIL = "new@example.org"
 
@@ -33,8 +33,8 @@ def newest_code(app: Flask) -> str:
     return found[1]
 
 
-def register(client: FlaskClient) -> None:
-    assert post(client, "/register", email=EMAIL, password=PASSWORD).status_code == 303
+def register(client: FlaskClient, email: str = EMAIL) -> None:
+    assert post(client, "/register", email=email, password=PASSWORD).status_code == 303
 
 
 def is_verified(app: Flask) -> bool:
@@ -48,6 +48,12 @@ def openings(app: Flask) -> int:
         return len(db.session.scalars(db.select(ActivityEvent).where(elsewhere)).all())
 
 
+def continues(client: FlaskClient, page: str) -> bool:
+    """Return whether the browser of a page can sign in without the password."""
+    client.post("/verify/email/continue", data=hidden(page))
+    return is_signed_in(client)
+
+
 def test_opening_the_link_changes_nothing(app: Flask, client: FlaskClient) -> None:
     register(client)
     link = newest_verification_link(app)
@@ -56,15 +62,15 @@ def test_opening_the_link_changes_nothing(app: Flask, client: FlaskClient) -> No
         assert client.get(link).status_code == 200
         assert client.head(link).status_code == 200
 
-    assert post(client, link).status_code == 200
+    assert post(client, link).status_code == 303
 
 
 def test_a_used_link_is_refused(app: Flask, client: FlaskClient) -> None:
     register(client)
     link = newest_verification_link(app)
-    assert post(client, link).status_code == 200
+    assert post(client, link).status_code == 303
 
-    for answer in (client.get(link), post(client, link, page="/login")):
+    for answer in (client.get(link), post(client, link, page="/account")):
         assert answer.status_code == 410
         assert "already used" in answer.get_data(as_text=True)
 
@@ -90,7 +96,7 @@ def test_a_new_link_voids_the_previous_one(app: Flask, client: FlaskClient) -> N
     answer_requests(app)
 
     assert "a newer one" in client.get(first).get_data(as_text=True)
-    assert post(client, newest_verification_link(app)).status_code == 200
+    assert post(client, newest_verification_link(app)).status_code == 303
 
 
 def test_a_link_with_a_wrong_secret_is_refused(app: Flask, client: FlaskClient) -> None:
@@ -110,7 +116,7 @@ def test_without_redis_a_link_still_works_once(
 
     redis_server.kill()
 
-    assert post(client, link).status_code == 200
+    assert post(client, link).status_code == 303
     assert client.get(link).status_code == 410
 
 
@@ -128,7 +134,7 @@ def test_the_link_alone_does_not_verify_in_another_browser(app: Flask, client: F
     assert "six-digit code" in pressed.get_data(as_text=True)
     assert not is_verified(app)
     assert openings(app) == 1
-    assert post(client, link).status_code == 200
+    assert post(client, link).status_code == 303
     assert is_verified(app)
 
 
@@ -139,7 +145,6 @@ def test_a_browser_that_registered_another_address_is_another_browser(
     link, neighbour = newest_verification_link(app), app.test_client()
     post(neighbour, "/register", email="other@example.org", password=PASSWORD)
     post(neighbour, newest_verification_link(app))
-    sign_in(neighbour, "other@example.org")
 
     assert post(neighbour, link).status_code == 422
     assert not is_verified(app)
@@ -162,9 +167,65 @@ def test_the_code_verifies_in_the_browser_that_requested_it(
 
     answer = post(client, "/verify/email/code", "/verify/email", code=code)
 
-    assert answer.status_code == 200
+    assert answer.status_code == 303
     assert is_verified(app)
-    assert post(client, "/verify/email/code", "/login", code=code).status_code == 410
+    assert post(client, "/verify/email/code", "/account", code=code).status_code == 410
+
+
+def test_confirming_signs_in_the_browser_that_registered(app: Flask, client: FlaskClient) -> None:
+    post(client, "/register?next=/account/activity", email=EMAIL, password=PASSWORD)
+    answer_requests(app)
+
+    answer = post(client, newest_verification_link(app))
+
+    assert answer.headers["Location"] == "/account/activity"
+    page = client.get("/account/activity").get_data(as_text=True)
+    assert "Your email address is confirmed." in page
+
+
+def test_another_browser_that_confirms_is_not_signed_in(app: Flask, client: FlaskClient) -> None:
+    register(client)
+    elsewhere = app.test_client()
+
+    post(elsewhere, newest_verification_link(app), code=newest_code(app))
+
+    assert not is_signed_in(elsewhere)
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize("code", ["", "123456"])
+def test_the_browser_that_registered_continues_after_another_one_confirmed(
+    app: Flask, client: FlaskClient, code: str
+) -> None:
+    register(client)
+    page = client.get("/verify/email").get_data(as_text=True)
+    post(app.test_client(), newest_verification_link(app), code=newest_code(app))
+
+    answer = client.post("/verify/email/code", data={**hidden(page), "code": code})
+    shown = client.get(answer.headers["Location"]).get_data(as_text=True)
+    done = client.post("/verify/email/continue", data=hidden(shown))
+
+    assert "You confirmed it in another browser." in shown
+    assert done.headers["Location"] == "/account"
+    assert is_signed_in(client)
+
+
+def test_it_cannot_continue_later_or_twice_or_for_another_account(
+    app: Flask, client: FlaskClient, move_time: Callable[..., object]
+) -> None:
+    register(client)
+    page = client.get("/verify/email").get_data(as_text=True)
+    stranger = app.test_client()
+    register(stranger, "stranger@example.org")
+    strangers = stranger.get("/verify/email").get_data(as_text=True)
+    link = newest_to(app, EMAIL, r"http://[^/]+(/verify/email/\S+)")
+    post(app.test_client(), link, code=code_to(app, EMAIL))
+
+    assert not continues(stranger, strangers)
+    with move_time(minutes=61):
+        assert not continues(client, page)
+    sign_in(app.test_client(), EMAIL)
+    assert not continues(client, page)
 
 
 def test_the_code_alone_does_not_verify_in_another_browser(app: Flask, client: FlaskClient) -> None:
@@ -193,7 +254,7 @@ def test_guesses_are_limited_and_a_new_code_does_not_reset_the_limit(
     assert post(client, "/verify/email/code", "/verify/email", code=fresh).status_code == 429
 
     assert not is_verified(app)
-    assert post(client, newest_verification_link(app)).status_code == 200
+    assert post(client, newest_verification_link(app)).status_code == 303
 
 
 def test_registering_again_does_not_allow_endless_guesses(app: Flask, client: FlaskClient) -> None:
@@ -267,13 +328,13 @@ def test_the_first_of_two_registrations_to_be_confirmed_becomes_the_account(
     post(stranger, "/register", email=EMAIL, password=other)
     theirs = newest_verification_link(app)
 
-    assert post(client, mine).status_code == 200
+    assert post(client, mine).status_code == 303
     late = post(stranger, theirs)
 
     assert late.status_code == 409
     assert "already have an account" in late.get_data(as_text=True)
     assert post(stranger, "/login", email=EMAIL, password=other).status_code == 422
-    sign_in(client, EMAIL)
+    assert is_signed_in(client)
 
 
 def test_one_of_two_concurrent_confirmations_of_an_address_succeeds(app: Flask) -> None:

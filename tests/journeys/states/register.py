@@ -66,6 +66,28 @@ def confirm_email_address(visit: Visit) -> None:
     visit.verify()
 
 
+@state("verify_email-done-elsewhere")
+def confirm_email_address_elsewhere(visit: Visit) -> None:
+    visit.has_registered()
+    visit.page.context.clear_cookies()
+    visit.follow_mail()
+    visit.fill(code=visit.newest_code())
+    visit.press("Confirm email address")
+
+
+@state("verify_email-continue")
+def return_after_confirming_elsewhere(visit: Visit) -> None:
+    visit.register()
+    here = visit.page.context.cookies()
+    visit.page.context.clear_cookies()
+    visit.follow_mail()
+    visit.fill(code=visit.newest_code())
+    visit.press("Confirm email address")
+    visit.page.context.clear_cookies()
+    visit.page.context.add_cookies(here)
+    visit.open("/verify/email")
+
+
 @state("verify_email-used")
 def follow_used_verification_link(visit: Visit) -> None:
     visit.has_verified()
