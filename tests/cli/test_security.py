@@ -1,10 +1,12 @@
 """`flask security enumeration` measures a served application, and finds what it reveals."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import pbkdf2_hmac
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -126,9 +128,10 @@ def test_a_deployment_that_does_not_answer_is_not_measured(app: Flask, url: str)
 
 
 def test_a_deployment_with_another_database_is_not_measured(
-    app: Flask, make_app: Callable[..., Flask], sqlite_template: str
+    app: Flask, make_app: Callable[..., Flask], sqlite_template: Path, tmp_path: Path
 ) -> None:
-    other = make_app(DATABASE_URL=f"sqlite:///{sqlite_template}", REDIS_URL="")
+    copy = shutil.copy(sqlite_template, tmp_path / "other.db")
+    other = make_app(DATABASE_URL=f"sqlite:///{copy}", REDIS_URL="")
 
     with serving(other) as port:
         code, output = measure(app, f"http://127.0.0.1:{port}")
