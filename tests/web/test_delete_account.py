@@ -96,7 +96,6 @@ def test_the_data_is_a_download_that_is_not_cached(app: Flask, client: FlaskClie
     email = "new@example.org"
     post(client, "/register", email=email, password=PASSWORD)
     post(client, newest_verification_link(app))
-    sign_in(client, email)
 
     answer = post(client, "/account/data")
 
