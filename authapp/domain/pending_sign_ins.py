@@ -48,7 +48,7 @@ def require(value: str) -> PendingSignIn:
     """Return what a value stands for; raises TokenInvalid or TokenExpired."""
     try:
         user_id, remember, changed_at, expires_at = _serializer().loads(value)
-    except BadData as error:
+    except (BadData, UnicodeEncodeError) as error:
         raise TokenInvalid("not a pending sign-in") from error
     if datetime.fromtimestamp(expires_at, UTC) <= clock.now():
         raise TokenExpired("the password was entered too long ago")
