@@ -1,4 +1,4 @@
-"""`flask security`: measure what a deployment reveals, and recover from a bad day."""
+"""`flask security`: measure a deployment, and recover after a backup was restored."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from authapp.services.conformance import Finding
 from authapp.services.enumeration import REQUESTS, STATES, Comparison, NotMeasured
 
 security_group = OneLineGroup(
-    "security", help="Measure what a deployment reveals, and recover from a bad day."
+    "security", help="Measure a deployment, and recover after a backup was restored."
 )
 
 RISK: Final = 0.01

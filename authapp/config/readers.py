@@ -157,7 +157,7 @@ def region(raw: str) -> str:
 
 
 def regions(raw: str) -> list[str]:
-    """Read country codes; `*` stands for every country."""
+    """Read country codes; `*` means every country."""
     if raw == "*":
         return sorted(SUPPORTED_REGIONS)
     return [region(part.strip()) for part in raw.split(",") if part.strip()]

@@ -45,7 +45,7 @@ def enqueue(
 
 
 def compose(message: str, **context: Any) -> Draft:
-    """Render an email, whoever will receive it."""
+    """Render an email for any recipient."""
     folder, context = f"email/{message}", {"app_name": current_settings().brand.app_name, **context}
     subject = render_template(f"{folder}/subject.txt", **context)
     content = Content(

@@ -32,20 +32,17 @@ class PendingSignIn:
     password_changed_at: str
 
 
-def issue(user: User, *, remember: bool) -> str:
-    """Return the value that completes a sign-in together with a second factor."""
+def issue_if_enrolled(user: User, *, remember: bool) -> str | None:
+    """Return the value that a second factor turns into a session; None if the account has none."""
+    if not second_factors.is_enrolled(user.id):
+        return None
     expires_at = int((clock.now() + LIFETIME).timestamp())
     changed_at = user.password_changed_at.isoformat()
     return _serializer().dumps([str(user.id), remember, changed_at, expires_at])
 
 
-def issue_if_enrolled(user: User, *, remember: bool) -> str | None:
-    """Return the value if the account has a second factor, otherwise None."""
-    return issue(user, remember=remember) if second_factors.is_enrolled(user.id) else None
-
-
 def require(value: str) -> PendingSignIn:
-    """Return what a value stands for; raises TokenInvalid or TokenExpired."""
+    """Return the pending sign-in in a value; raises TokenInvalid or TokenExpired."""
     try:
         user_id, remember, changed_at, expires_at = _serializer().loads(value)
     except (BadData, UnicodeEncodeError) as error:

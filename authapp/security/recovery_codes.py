@@ -9,7 +9,7 @@ from argon2.low_level import Type, hash_secret_raw
 
 CHARACTERS: Final = 10
 
-# Crockford's base32 has no I, L, O or U; people who read 1 and 0 as letters are understood.
+# Crockford's base32 has no I, L, O or U, so the first three can be read as the digits 1, 1 and 0.
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CONFUSED: Final = str.maketrans("ilo", "110")
 _SEPARATORS: Final = re.compile(r"[\s.\-\u2010-\u2015]+")

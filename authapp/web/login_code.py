@@ -37,15 +37,13 @@ class RecoveryCodeForm(Form):
     )
 
 
-CODE: Final = "code"
-RECOVERY_CODE: Final = "recovery-code"
-
-_FIELDS: Final[dict[str, tuple[type[Form], str]]] = {
-    CODE: (CodeForm, "code"),
-    RECOVERY_CODE: (RecoveryCodeForm, "recovery_code"),
+# The form of each path, and the name of its field and its template.
+_FORMS: Final[dict[str, tuple[type[Form], str]]] = {
+    "code": (CodeForm, "code"),
+    "recovery-code": (RecoveryCodeForm, "recovery_code"),
 }
 
-_PATH: Final = f"/<any({CODE}, '{RECOVERY_CODE}'):kind>"
+_PATH: Final = "/<any(code, 'recovery-code'):kind>"
 
 
 @blueprint.get(_PATH)
@@ -54,7 +52,8 @@ def show(kind: str) -> ResponseReturnValue:
     if g.identity:
         return redirect(_next())
     pending = flows.opened(flows.SECOND_FACTOR)
-    return _render(kind, _FIELDS[kind][0](), pending) if pending else _begin_again()
+    make_form, name = _FORMS[kind]
+    return _render(name, make_form(), pending) if pending else _begin_again()
 
 
 @blueprint.post(_PATH)
@@ -63,9 +62,10 @@ def submit(kind: str) -> ResponseReturnValue:
     pending = flows.opened(flows.SECOND_FACTOR)
     if pending is None:
         return _begin_again()
-    form, name = _FIELDS[kind][0](), _FIELDS[kind][1]
+    make_form, name = _FORMS[kind]
+    form = make_form()
     if not form.validate():
-        return _render(kind, form, pending), 422
+        return _render(name, form, pending), 422
     try:
         signed_in = service.complete_sign_in(
             pending.subject,
@@ -77,18 +77,17 @@ def submit(kind: str) -> ResponseReturnValue:
     except TooManyAttempts as refusal:
         wait = messages.for_wait(refusal.retry_after)
         form[name].errors = [_("Too many incorrect codes.") + " " + wait]
-        return _render(kind, form, pending), *for_now(refusal)
+        return _render(name, form, pending), *for_now(refusal)
     except InputRefused as refusal:
         form[name].errors = [messages.for_input(refusal)]
-        return _render(kind, form, pending), 422
+        return _render(name, form, pending), 422
     except (TokenRefused, NotAllowed):
         # The sign-in page explains what happened to the account.
         return _begin_again()
     return login.finish(signed_in)
 
 
-def _render(kind: str, form: Form, pending: Flow) -> str:
-    name = "recovery_code" if kind == RECOVERY_CODE else "code"
+def _render(name: str, form: Form, pending: Flow) -> str:
     return render_template(f"login/{name}.html", form=form, flow=pending, next=_next())
 
 
@@ -97,5 +96,5 @@ def _next() -> str:
 
 
 def _begin_again() -> ResponseReturnValue:
-    flash(_("Enter your password again: too much time has passed."))
+    flash(_("Enter your password to continue."))
     return redirect(url_for("login.show", next=_next()), 303)

@@ -45,7 +45,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("verification_requests")
-    # Nobody can sign in to these, and only one account per address may remain.
+    # No one can sign in to these, and only one account per address may remain.
     op.execute("DELETE FROM users WHERE email_verified_at IS NULL")
     op.drop_index("uq_users_verified_email", "users")
     op.drop_index("ix_users_email_key", "users")

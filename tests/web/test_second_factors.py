@@ -1,6 +1,8 @@
 """Two-step sign-in: enrolling, signing in with a code, recovery codes, and attacks on each."""
 
+import base64
 import html
+import os
 import re
 from collections.abc import Callable
 
@@ -11,8 +13,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from authapp.delivery import outbox
+from authapp.domain import second_factors as factors
+from authapp.errors import InputRefused
 from authapp.models import Activity, ActivityEvent, AuthenticatorApp, RecoveryCode, User, db
-from authapp.services import password_reset, second_factors
+from authapp.models.transaction import transaction
+from authapp.services import keys, password_reset, second_factors
 from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
 from tests.support.messages import newest_to
@@ -325,3 +330,54 @@ def test_a_sealed_secret_does_not_open_for_another_account(app: Flask, user: Use
     address = enter_password(client, email="other@example.org")
 
     assert post(client, address, code="123456").status_code == 503
+
+
+def test_keeping_a_closed_account_needs_the_second_factor_too(
+    app: Flask, client: FlaskClient, user: User, secret: str
+) -> None:
+    post(client, enter_password(client), code=code_of(secret))
+    post(client, "/account/delete", password=PASSWORD)
+    offer = post(client, "/login", email=user.email, password=PASSWORD).headers["Location"]
+
+    answer = post(client, "/account/delete/keep", page=offer)
+
+    assert answer.headers["Location"].startswith("/login/code?flow=")
+    assert not is_signed_in(client)
+
+
+def test_two_requests_cannot_use_one_code(app: Flask, user: User) -> None:
+    with app.app_context():
+        secret, codes = enroll(user.id)
+        for code in (code_of(secret), codes[0]):
+            proofs = [factors.check(user.id, code) for _ in range(2)]
+            with transaction():
+                factors.claim(proofs[0])
+            with pytest.raises(InputRefused, match="used"), transaction():
+                factors.claim(proofs[1])
+
+
+def test_secrets_move_to_a_new_key(
+    make_app: Callable[..., Flask], app: Flask, user: User, secret: str, environ: dict[str, str]
+) -> None:
+    new = base64.urlsafe_b64encode(os.urandom(32)).decode()
+    with make_app(KEY_ENCRYPTION_KEYS=f"{new},{environ['KEY_ENCRYPTION_KEYS']}").app_context():
+        keys.rewrap(force=True)
+
+    with make_app(KEY_ENCRYPTION_KEYS=new).app_context():
+        assert factors.check(user.id, code_of(secret)).user_id == user.id
+
+
+def test_an_operator_removes_it_after_confirmation_and_the_owner_is_told(
+    app: Flask, client: FlaskClient, user: User, secret: str
+) -> None:
+    command = ["users", "remove-second-factor", user.email]
+    refused = app.test_cli_runner().invoke(args=command, input="n\n")
+    assert refused.exit_code == 1
+    enter_password(app.test_client())
+
+    removed = app.test_cli_runner().invoke(args=[*command, "--yes"])
+
+    assert removed.exit_code == 0
+    sign_in(client)
+    assert is_signed_in(client)
+    assert "second_factor_removed" in messages(app)
