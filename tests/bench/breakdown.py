@@ -60,9 +60,13 @@ def _over_http(deployment: Ours, server: AppServer, calls: int) -> float:
 
 
 def _cpu_seconds(server: AppServer) -> float:
-    """Return the CPU time of the server's processes so far; the parent process takes none."""
-    times = [each.cpu_times() for each in psutil.Process(server.process.pid).children()]
-    return sum(each.user + each.system for each in times)
+    """Return the CPU time of the server's processes so far; the parent process takes none.
+
+    Read from each process's CPU clock, because /proc counts in steps of 10 ms.
+    Source: clock_getcpuclockid(3); the id is that of MAKE_PROCESS_CPUCLOCK in the Linux kernel.
+    """
+    children = psutil.Process(server.process.pid).children()
+    return sum(time.clock_gettime(~each.pid << 3 | 2) for each in children)
 
 
 def _fastest(call: Callable[[], object], calls: int) -> float:
