@@ -16,7 +16,8 @@
         ├── Conflict            the current state does not allow this
         │   └── LimitReached    the maximum number already exists
         ├── TooManyAttempts     a limit was reached; try again later
-        │   └── SignInBlocked   only a password reset, or a known device, helps
+        │   ├── SignInBlocked   only a password reset, or a known device, helps
+        │   └── CodesBlocked    only the link in the email, or another factor, helps
         ├── TokenRefused        a token, link or code does not work
         │   ├── TokenInvalid    malformed, forged, unknown or of another type
         │   ├── SigningKeyRefused  its signing key is not trusted; renewing it helps
@@ -133,6 +134,10 @@ class TooManyAttempts(DomainError):
 
 class SignInBlocked(TooManyAttempts):
     """Too many wrong passwords in a row; waiting does not help, but a password reset does."""
+
+
+class CodesBlocked(TooManyAttempts):
+    """Too many wrong codes in a row; waiting does not help, but the link in the email does."""
 
 
 class TokenRefused(DomainError):

@@ -120,6 +120,18 @@ def remove_second_factor_command(who: str, yes: bool) -> None:
     click.echo(f"removed the second factor of {user_id}")
 
 
+@users_group.command("allow-codes")
+@_who
+def allow_codes_command(who: str) -> None:
+    """Forget the wrong codes that were entered for an account, so that its owner can try again.
+
+    Counts emailed and texted codes, codes of an authenticator app, and recovery codes.
+    """
+    user_id = users.find(who).id
+    users.allow_codes(user_id)
+    click.echo(f"forgot the wrong codes of {user_id}")
+
+
 @users_group.command("delete")
 @_who
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")

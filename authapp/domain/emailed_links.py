@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from authapp.config import current_settings
-from authapp.domain import account_status, one_time_tokens, rate_limits
-from authapp.domain.email_addresses import email_key
+from authapp.domain import account_status, code_guesses, one_time_tokens
+from authapp.domain.rate_limits import Count
 from authapp.errors import InputRefused
 from authapp.models import User, VerificationType
 from authapp.security.codes import is_code, make_code, read_code
@@ -43,8 +43,8 @@ def require(
     """Return a link that the visitor may claim.
 
     A browser that is not recognized needs the code as well. Raises InputRefused for a wrong code,
-    TooManyAttempts after five, and the errors of `one_time_tokens.require`. Call it before the
-    transaction.
+    TooManyAttempts after five, CodesBlocked after a hundred in a row, and the errors of
+    `one_time_tokens.require`. Call it before the transaction.
     """
     record = one_time_tokens.require(value, type)
     if not is_recognized(record, visitor):
@@ -59,7 +59,7 @@ def claim(record: VerificationTokenRecord) -> User:
     """
     user = account_status.lock(record.user_id)
     one_time_tokens.claim(record)
-    rate_limits.forgive(current_settings().limits.codes, _guesses_of(record))
+    code_guesses.forgive(_guesses_of(record))
     return user
 
 
@@ -82,10 +82,8 @@ def require_by_code(
     """
     require_digits(code)
     if record is None or not is_recognized(record, visitor):
-        rate_limits.spend(
-            current_settings().limits.codes,
-            f"nobody {visitor.user_id or visitor.browser} {sent_to}",
-        )
+        guesser = f"{visitor.user_id or visitor.browser} {sent_to}"
+        code_guesses.spend(code_guesses.at_unsent(guesser))
         raise InputRefused("code", "wrong")
     require_code(record, code)
     return record
@@ -105,10 +103,7 @@ def require_code(record: VerificationTokenRecord, typed: str) -> None:
     Call it before the transaction. Raises InputRefused or TooManyAttempts.
     """
     code = require_digits(typed)
-    rate_limits.spend(current_settings().limits.codes, _guesses_of(record))
-    rate_limits.spend(
-        current_settings().limits.codes_by_address, f"{record.type} {email_key(record.target)}"
-    )
+    code_guesses.spend(_guesses_of(record))
     if not is_code(_keys(), record.id, code):
         raise InputRefused("code", "wrong")
 
@@ -121,8 +116,8 @@ def require_digits(typed: str) -> str:
     return code
 
 
-def _guesses_of(record: VerificationTokenRecord) -> str:
-    return f"{record.type} {record.user_id}"
+def _guesses_of(record: VerificationTokenRecord) -> list[Count]:
+    return code_guesses.at_emailed(record.type, record.user_id, record.target)
 
 
 def _keys() -> list[bytes]:

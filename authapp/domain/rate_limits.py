@@ -43,6 +43,7 @@ __all__ = [
     "forget_spent",
     "forgive",
     "give_back",
+    "in_a_row",
     "is_used",
     "reopen",
     "spend",
@@ -53,6 +54,7 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_A_YEAR: Final = timedelta(days=365)
 _attempts = table_of(Attempt)
 
 
@@ -61,6 +63,14 @@ class Count(NamedTuple):
 
     limit: Limit
     subject: str
+
+
+def in_a_row(name: str, most: int) -> Limit:
+    """Return a limit on failures without a success in between, of which one a year is regained.
+
+    Attempts must be deleted some day, or trying random addresses would fill the database.
+    """
+    return Limit(name, most, within=most * _A_YEAR)
 
 
 def spend(limit: Limit, subject: str) -> None:

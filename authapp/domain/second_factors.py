@@ -6,7 +6,7 @@ make them, and a recovery code is accepted even when guesses at the app's codes 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -16,8 +16,7 @@ from sqlalchemy import delete, func, select, update
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import passwords, rate_limits
-from authapp.domain.rate_limits import Count, Limit
+from authapp.domain import code_guesses, passwords
 from authapp.errors import Conflict, InputRefused, Unavailable
 from authapp.models import AuthenticatorApp, RecoveryCode, db
 from authapp.security import recovery_codes, totp
@@ -26,13 +25,8 @@ from authapp.security.sealing import SealBroken, Sealer
 
 log = structlog.get_logger(__name__)
 
-RECOVERY_GUESSES: Final = Limit("recovery_code", most=10, within=timedelta(minutes=15))
-"""A recovery code cannot be guessed; this bounds the work."""
-
 RECOVERY_CODES: Final = 10
 
-
-_A_YEAR: Final = timedelta(days=365)
 _MOST_TYPED: Final = 100
 
 
@@ -76,7 +70,7 @@ def check(user_id: UUID, typed: str) -> Proof:
         has_letters = any(character.isalpha() for character in typed[:_MOST_TYPED])
         reason = "not_a_recovery_code" if has_letters else "not_a_code_from_app"
         raise InputRefused("code", reason)
-    rate_limits.spend_all(_guesses(user_id))
+    code_guesses.spend(code_guesses.at_app(user_id))
     return check_app(db.session.get(AuthenticatorApp, user_id), code, clock.now())
 
 
@@ -116,8 +110,7 @@ def claim(proof: Proof) -> None:
         )
     if db.session.scalar(claimed) is None:
         raise InputRefused("code", "used")
-    for limit, subject in [*_guesses(user_id), Count(RECOVERY_GUESSES, str(user_id))]:
-        rate_limits.forgive(limit, subject)
+    code_guesses.forgive([*code_guesses.at_app(user_id), *code_guesses.at_recovery_code(user_id)])
 
 
 def hash_codes(user_id: UUID, codes: Sequence[str]) -> list[bytes]:
@@ -182,16 +175,8 @@ def _reseal(app: AuthenticatorApp) -> None:
         ) from error
 
 
-def _guesses(user_id: UUID) -> list[Count]:
-    limits = current_settings().limits
-    most = limits.second_factor_in_a_row
-    # NIST SP 800-63B-4, section 3.2.2: only a correct code permits more.
-    in_a_row = Limit("second_factor_in_a_row", most, within=most * _A_YEAR)
-    return [Count(limit, str(user_id)) for limit in (limits.second_factor, in_a_row)]
-
-
 def _check_recovery_code(user_id: UUID, code: str) -> Proof:
-    rate_limits.spend(RECOVERY_GUESSES, str(user_id))
+    code_guesses.spend(code_guesses.at_recovery_code(user_id))
     digest = hash_codes(user_id, [code])[0]
     found = select(RecoveryCode).where(
         RecoveryCode.user_id == user_id, RecoveryCode.digest == digest

@@ -8,7 +8,7 @@ Source: ASVS 5.0, 6.3.1; NIST SP 800-63B-4, section 3.2.2.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -25,7 +25,6 @@ from authapp.security.derivation import derive_key
 from authapp.security.passwords import recognizable_part
 
 _IN_A_ROW: Final = "sign_in_in_a_row"
-_A_YEAR: Final = timedelta(days=365)
 _MANY: Final = 1000
 _NO_ACCOUNT: Final = UUID(int=0)
 
@@ -119,12 +118,7 @@ def tell_of_block(guess: Guess) -> None:
 
 
 def _in_a_row() -> Limit:
-    """Return the limit on failures without a success in between, of which one a year is regained.
-
-    Attempts must be deleted some day, or trying random addresses would fill the database.
-    """
-    most = current_settings().limits.sign_in_in_a_row
-    return Limit(_IN_A_ROW, most, within=most * _A_YEAR)
+    return rate_limits.in_a_row(_IN_A_ROW, current_settings().limits.sign_in_in_a_row)
 
 
 def _shared(guess: Guess) -> tuple[Count, ...]:

@@ -61,6 +61,12 @@ _DOMAIN: Final[dict[type[errors.DomainError], ProblemType]] = {
         "Sign-in is blocked after too many wrong passwords",
         "Ask the user to reset the password, or to sign in on a device that they used before.",
     ),
+    errors.CodesBlocked: ProblemType(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "codes-blocked",
+        "Codes are refused after too many wrong ones",
+        "Ask the user for another proof, such as a recovery code.",
+    ),
     errors.TooManyAttempts: ProblemType(
         HTTPStatus.TOO_MANY_REQUESTS,
         "too-many-attempts",

@@ -1,7 +1,6 @@
 """Confirming the password before a security change."""
 
-from datetime import timedelta
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from sqlalchemy import select
 
@@ -17,13 +16,11 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.client import Client
-from authapp.domain.rate_limits import Count, Limit
+from authapp.domain.rate_limits import Count
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import CredentialsRefused, NotFound, TokenRevoked, TooManyAttempts
 from authapp.models import Activity, EndReason, User, db
 from authapp.models.transaction import transaction
-
-_A_YEAR: Final = timedelta(days=365)
 
 
 def is_fresh(identity: Identity) -> bool:
@@ -81,7 +78,7 @@ def guesses_of(identity: Identity) -> Count:
     """Return what guesses in a session count against."""
     most = current_settings().limits.confirm_password
     # Longer than any session: only a correct password permits more guesses.
-    return Count(Limit("confirm_password", most, within=most * _A_YEAR), str(identity.session_id))
+    return Count(rate_limits.in_a_row("confirm_password", most), str(identity.session_id))
 
 
 def _spend(identity: Identity, client: Client) -> bool:

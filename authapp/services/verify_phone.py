@@ -15,7 +15,14 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import sms
-from authapp.domain import account_status, one_time_tokens, phone_codes, rate_limits, text_limits
+from authapp.domain import (
+    account_status,
+    code_guesses,
+    one_time_tokens,
+    phone_codes,
+    rate_limits,
+    text_limits,
+)
 from authapp.domain.client import Client
 from authapp.domain.phone_codes import LIFETIME, get_pending
 from authapp.domain.phone_numbers import parse_phone
@@ -83,23 +90,21 @@ def require_pending(user_id: UUID) -> VerificationTokenRecord:
 def claim(pending: VerificationTokenRecord, typed: str, *, client: Client) -> None:
     """Consume the code that `require_pending` returned, and set its number.
 
-    Raises InputRefused for a wrong code, TooManyAttempts after five, Conflict if another account
-    has the number, and what `one_time_tokens.claim` raises.
+    Raises InputRefused for a wrong code, TooManyAttempts after five, CodesBlocked after a hundred
+    in a row, Conflict if another account has the number, and what `one_time_tokens.claim` raises.
     """
-    subject = str(pending.user_id)
+    guesses = code_guesses.at_texted(pending.user_id, pending.target)
     code = read_code(typed)
     if code is None:
         raise InputRefused("code", "not_a_code")
-    rate_limits.spend(current_settings().limits.phone_codes, subject)
-    rate_limits.spend(current_settings().limits.phone_codes_by_number, pending.target)
+    code_guesses.spend(guesses)
     if not phone_codes.is_right(pending, code):
         raise InputRefused("code", "wrong")
     try:
         with transaction():
             user = account_status.require_active(pending.user_id)
             one_time_tokens.claim(pending)
-            rate_limits.forgive(current_settings().limits.phone_codes, subject)
-            rate_limits.forgive(current_settings().limits.phone_codes_by_number, pending.target)
+            code_guesses.forgive(guesses)
             # The code is consumed even if it proves the number of another account.
             is_taken = _has_other_owner(pending.target, user.id)
             if not is_taken:

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from authapp.errors import Conflict, InputRefused, TokenRefused, TokenUsed
+from authapp.errors import Conflict, InputRefused, TokenRefused, TokenUsed, TooManyAttempts
 from authapp.http.client import client
 from authapp.services import account
 from authapp.services import change_email as service
@@ -14,7 +14,7 @@ from authapp.web import flows, messages
 from authapp.web.browser import browser_secret, visitor
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
-from authapp.web.forms import CodeForm, Form, email_field, show_refusal
+from authapp.web.forms import CodeForm, Form, email_field, refuse_codes, show_refusal
 
 blueprint = Blueprint("change_email", __name__, url_prefix="/account/email")
 
@@ -63,6 +63,9 @@ def claim_by_code() -> ResponseReturnValue:
         return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
+    except TooManyAttempts as refusal:
+        limited = refuse_codes(form.code, refusal, messages.LINK_HERE)
+        return _render(ChangeEmailForm(formdata=None), form, pending), *limited
     return _render(ChangeEmailForm(formdata=None), form, pending), 422
 
 
@@ -89,6 +92,9 @@ def claim(value: str) -> ResponseReturnValue:
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return render_template("change_email/elsewhere.html", form=form), 422
+    except TooManyAttempts as refusal:
+        limited = refuse_codes(form.code, refusal, messages.LINK_WHERE_SIGNED_IN)
+        return render_template("change_email/elsewhere.html", form=form), *limited
     return render_template("change_email/done.html")
 
 

@@ -103,6 +103,14 @@ def show_refusal(form: Any, refusal: InputRefused) -> None:
     field.errors = [*field.errors, messages.for_input(refusal)]
 
 
+def refuse_codes(
+    field: Any, refusal: TooManyAttempts, instead: LazyString
+) -> tuple[int, dict[str, str]]:
+    """Show next to a code's field when to try again, or what to do instead; return as `for_now`."""
+    field.errors = [messages.for_too_many_codes(refusal, instead)]
+    return for_now(refusal)
+
+
 def refused_for_now(
     form: Any, refusal: TooManyAttempts, render: Callable[[Any], str]
 ) -> ResponseReturnValue:

@@ -15,7 +15,7 @@ from authapp.services import login_code as service
 from authapp.web import flows, login, messages
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
-from authapp.web.forms import CodeForm, Form, for_now
+from authapp.web.forms import CodeForm, Form, refuse_codes
 from authapp.web.navigation import next_page
 
 blueprint = Blueprint("login_code", __name__, url_prefix="/login")
@@ -41,6 +41,11 @@ class RecoveryCodeForm(Form):
 _FORMS: Final[dict[str, tuple[type[Form], str]]] = {
     "code": (CodeForm, "code"),
     "recovery-code": (RecoveryCodeForm, "recovery_code"),
+}
+
+_INSTEAD: Final = {
+    "code": messages.RECOVERY_CODE,
+    "recovery_code": messages.ASK_SUPPORT_TO_SIGN_IN,
 }
 
 _PATH: Final = "/<any(code, 'recovery-code'):kind>"
@@ -75,9 +80,8 @@ def submit(kind: str) -> ResponseReturnValue:
             instead_of=g.identity,
         )
     except TooManyAttempts as refusal:
-        wait = messages.for_wait(refusal.retry_after)
-        form[name].errors = [_("Too many incorrect codes.") + " " + wait]
-        return _render(name, form, pending), *for_now(refusal)
+        limited = refuse_codes(form[name], refusal, _INSTEAD[name])
+        return _render(name, form, pending), *limited
     except InputRefused as refusal:
         form[name].errors = [messages.for_input(refusal)]
         return _render(name, form, pending), 422

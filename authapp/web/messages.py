@@ -6,9 +6,11 @@ from typing import Any, Final, NamedTuple
 
 from flask_babel import format_timedelta
 from flask_babel import gettext as _
+from flask_babel.speaklater import LazyString
 
 from authapp.domain.devices import Device
 from authapp.errors import (
+    CodesBlocked,
     InputRefused,
     SignInBlocked,
     TokenExpired,
@@ -119,6 +121,13 @@ ADDRESS_CONFIRMED_BEFORE: Final = Explanation(
         "chose then, or reset your password."
     ),
 )
+
+LINK_HERE: Final = _l("Open the link in our latest email in this browser instead.")
+LINK_WHERE_REGISTERED: Final = _l("Open the link in the browser in which you registered instead.")
+LINK_WHERE_SIGNED_IN: Final = _l("Open the link in a browser in which you're signed in instead.")
+ASK_SUPPORT: Final = _l("Contact support to confirm your phone number.")
+RECOVERY_CODE: Final = _l("Enter a recovery code instead.")
+ASK_SUPPORT_TO_SIGN_IN: Final = _l("Enter a code from your app instead, or contact support.")
 
 RESET_LINK_VOID: Final = Explanation(
     _l("This link no longer works"),
@@ -247,6 +256,12 @@ def for_too_many(refusal: TooManyAttempts) -> str:
             )
         )
     return f"{_('Too many attempts.')} {for_wait(refusal.retry_after)}"
+
+
+def for_too_many_codes(refusal: TooManyAttempts, instead: LazyString) -> str:
+    """Return the message about wrong codes: what to do instead, if waiting does not help."""
+    advice = instead if isinstance(refusal, CodesBlocked) else for_wait(refusal.retry_after)
+    return f"{_('Too many incorrect codes.')} {advice}"
 
 
 def for_wait(wait: timedelta | None) -> str:

@@ -23,7 +23,7 @@ from authapp.services.open_link import open_link
 from authapp.web import flows, login, messages
 from authapp.web.browser import browser_secret, visitor
 from authapp.web.flows import Flow, PageOutOfDate
-from authapp.web.forms import CodeForm, show_refusal
+from authapp.web.forms import CodeForm, refuse_codes, show_refusal
 
 blueprint = Blueprint("verify_email", __name__, url_prefix="/verify/email")
 
@@ -76,6 +76,9 @@ def claim_by_code() -> ResponseReturnValue:
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render_sent(form, flow), 422
+    except TooManyAttempts as refusal:
+        limited = refuse_codes(form.code, refusal, messages.LINK_HERE)
+        return _render_sent(form, flow), *limited
     return _done(signed_in)
 
 
@@ -115,6 +118,9 @@ def claim(value: str) -> ResponseReturnValue:
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render_elsewhere(form), 422
+    except TooManyAttempts as refusal:
+        limited = refuse_codes(form.code, refusal, messages.LINK_WHERE_REGISTERED)
+        return _render_elsewhere(form), *limited
     return _done(signed_in)
 
 

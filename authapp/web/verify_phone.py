@@ -12,7 +12,7 @@ from authapp.services import verify_phone as service
 from authapp.token_cache.records import VerificationTokenRecord
 from authapp.web import flows, messages
 from authapp.web.flows import Flow
-from authapp.web.forms import CodeForm, for_now, show_refusal
+from authapp.web.forms import CodeForm, for_now, refuse_codes, show_refusal
 from authapp.web.phone_form import PhoneForm, refuse_more
 
 blueprint = Blueprint("verify_phone", __name__, url_prefix="/verify/phone")
@@ -68,10 +68,8 @@ def claim() -> ResponseReturnValue:
         show_refusal(form, refusal)
         return _render_code(form, pending, 422)
     except TooManyAttempts as refusal:
-        form.code.errors = [
-            _("Too many incorrect codes.") + " " + messages.for_wait(refusal.retry_after)
-        ]
-        return _render_code(form, pending, *for_now(refusal))
+        limited = refuse_codes(form.code, refusal, messages.ASK_SUPPORT)
+        return _render_code(form, pending, *limited)
     except TokenRefused:
         return _begin_again()
     except Conflict:

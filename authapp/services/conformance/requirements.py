@@ -44,7 +44,12 @@ def _has_brief_codes(settings: Settings) -> str:
 
 def _ends_guessing(settings: Settings) -> str:
     limits = settings.limits
-    most = max(limits.sign_in_in_a_row, limits.second_factor_in_a_row, limits.confirm_password)
+    most = max(
+        limits.sign_in_in_a_row,
+        limits.second_factor_in_a_row,
+        limits.codes_in_a_row,
+        limits.confirm_password,
+    )
     return "" if most <= _NIST_FAILURES else "more than 100 failures in a row are allowed"
 
 
@@ -115,6 +120,12 @@ REQUIREMENTS: Final = (
         "At most 100 failures in a row",
         "tests/domain/test_sign_in_limits.py"
         "::test_slow_guessing_ends_the_same_way_for_every_address",
+        _ends_guessing,
+    ),
+    Requirement(
+        "NIST 3.2.2",
+        "At most 100 wrong codes in a row, however many codes are sent",
+        "tests/domain/test_code_guesses.py::test_only_a_success_permits_more_guesses",
         _ends_guessing,
     ),
     Requirement(
