@@ -11,7 +11,7 @@ PROXY := $(VENV)/.proxy-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture check format browser proxy clean
+.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check format browser proxy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ check: $(DEVELOPMENT) ## Lint, check types, layers and templates
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/djlint --check --lint templates
+
+translations: $(DEVELOPMENT) ## Update and check authapp/translations (NEW=it adds a language)
+	$(BIN)/python -m tests.translations $(NEW)
 
 format: $(DEVELOPMENT) ## Format the code and the templates
 	$(BIN)/ruff check --fix-only .

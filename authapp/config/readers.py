@@ -161,3 +161,13 @@ def regions(raw: str) -> list[str]:
     if raw == "*":
         return sorted(SUPPORTED_REGIONS)
     return [region(part.strip()) for part in raw.split(",") if part.strip()]
+
+
+def languages(raw: str) -> list[str]:
+    """Read language codes, the first of which is listed first."""
+    codes = [part.strip() for part in raw.split(",") if part.strip()]
+    if not codes or not all(
+        re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", c) for c in codes
+    ):
+        raise Refused("must be language codes such as en,de,pt-BR")
+    return codes

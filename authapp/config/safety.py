@@ -32,6 +32,8 @@ def faults(settings: Settings) -> Iterator[str]:
 def _contradictions(settings: Settings) -> Iterator[str]:
     if settings.sessions.idle_lifetime > settings.sessions.absolute_lifetime:
         yield "SESSION_IDLE_LIFETIME must not exceed SESSION_ABSOLUTE_LIFETIME"
+    if settings.languages.default not in settings.languages.offered:
+        yield "DEFAULT_LANGUAGE must be one of LANGUAGES"
     for name in _SMS_NEEDS[settings.sms.sender]:
         if not getattr(settings.sms, name):
             yield f"SMS_{name.upper()} is missing: SMS_SENDER={settings.sms.sender} requires it"

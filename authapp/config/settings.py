@@ -15,6 +15,7 @@ from authapp.config.readers import (
     choice,
     database,
     duration,
+    languages,
     origin,
     pattern,
     region,
@@ -190,6 +191,14 @@ class Brand:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Languages:
+    """The languages of pages, emails and text messages."""
+
+    offered: list[str] = setting("LANGUAGES", languages, "en", "Languages that users can choose from, comma-separated.")
+    default: str = setting("DEFAULT_LANGUAGE", text, "en", "Language for visitors whose browser accepts none of LANGUAGES, and for accounts without a language. Must be one of LANGUAGES.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mail:
     """The SMTP server."""
 
@@ -235,6 +244,7 @@ class Settings:
     accounts: Accounts
     limits: Limits
     brand: Brand
+    languages: Languages
     mail: Mail
     sms: Sms
 # fmt: on

@@ -14,6 +14,7 @@ from authapp.config import current_settings
 from authapp.delivery import outbox
 from authapp.delivery.deliver import Send
 from authapp.delivery.failures import Refused
+from authapp.delivery.languages import of_account
 from authapp.delivery.sealing import Content, OpenMessage
 from authapp.delivery.smtp import Mailer
 from authapp.models import Channel, OutboxMessage
@@ -41,18 +42,20 @@ def enqueue(
 
     After `lifetime` it is no longer useful and is not sent: pass the lifetime of its link.
     """
-    enqueue_draft(compose(message, **context), to=to, user_id=user_id, lifetime=lifetime)
+    draft = compose(message, user_id=user_id, **context)
+    enqueue_draft(draft, to=to, user_id=user_id, lifetime=lifetime)
 
 
-def compose(message: str, **context: Any) -> Draft:
-    """Render an email for any recipient."""
+def compose(message: str, *, user_id: UUID | None, **context: Any) -> Draft:
+    """Render an email for any recipient, in the language of an account."""
     folder, context = f"email/{message}", {"app_name": current_settings().brand.app_name, **context}
-    subject = render_template(f"{folder}/subject.txt", **context)
-    content = Content(
-        subject=" ".join(subject.split()),
-        body=render_template("email/layout.txt", folder=folder, **context),
-        html=render_template(f"{folder}/body.html", **context),
-    )
+    with of_account(user_id):
+        subject = render_template(f"{folder}/subject.txt", **context)
+        content = Content(
+            subject=" ".join(subject.split()),
+            body=render_template("email/layout.txt", folder=folder, **context),
+            html=render_template(f"{folder}/body.html", **context),
+        )
     return Draft(message, content)
 
 

@@ -16,7 +16,8 @@ class User(Base):
     can sign in, once the address is verified; only one account can verify it. A missing phone
     number is NULL, and only one account can verify a number. Operators disable an account. Its
     owner freezes it, and unfreezes it by choosing a new password. At `delete_at` the owner loses
-    access, and the rows are deleted a little later.
+    access, and the rows are deleted a little later. `language` is the tag of the language in which
+    the owner gets messages, such as `de-AT`; NULL means DEFAULT_LANGUAGE.
     """
 
     __tablename__ = "users"
@@ -48,5 +49,6 @@ class User(Base):
     disabled_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
     delete_at: Mapped[datetime | None] = mapped_column(index=True)
+    language: Mapped[str | None] = mapped_column(String(11))
     granted_scopes: Mapped[str] = mapped_column(String(255), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -22,6 +22,7 @@ class Account:
     phone: str | None
     phone_verified_at: datetime | None
     created_at: datetime
+    language: str | None
 
 
 _users: Final = table_of(User).c

@@ -113,9 +113,10 @@ def _mail(user: User, address: str, value: str) -> None:
     """
     owner, settings = find_owner(address), current_settings()
     lifetime = settings.accounts.email_verification_lifetime
-    warning = mail.compose("address_wanted")
+    warning = mail.compose("address_wanted", user_id=owner.id if owner else user.id)
     offer = mail.compose(
         "change_email",
+        user_id=user.id,
         email=address,
         link=f"{settings.deployment.public_url}/account/email/{value}",
         code=emailed_links.code_of(value),

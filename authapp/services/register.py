@@ -12,10 +12,18 @@ from authapp.models.transaction import transaction
 from authapp.services import verify_email
 
 
-def register(email: str, password: str, *, client: Client, browser: str | None = None) -> UUID:
+def register(
+    email: str,
+    password: str,
+    *,
+    client: Client,
+    browser: str | None = None,
+    language: str | None = None,
+) -> UUID:
     """Add an account that owns its address once the address is verified, and return its id.
 
-    `browser` is the secret of the browser that registers; there the link needs no code. This
+    `browser` is the secret of the browser that registers; there the link needs no code. `language`
+    is the tag of the language in which the user gets messages, such as `de-AT`. This
     function does not look for an account at the address, so neither the response nor its time
     depends on there being one (ASVS 6.3.8): a worker decides which email to send. Raises
     InputRefused for an unacceptable address or password, and TooManyAttempts for a client that
@@ -26,7 +34,13 @@ def register(email: str, password: str, *, client: Client, browser: str | None =
     password_hash = hash_new_password(password, field="password", context=[address])
     id = uuid4()
     with transaction():
-        user = User(id=id, email=address, email_key=email_key(address), password_hash=password_hash)
+        user = User(
+            id=id,
+            email=address,
+            email_key=email_key(address),
+            password_hash=password_hash,
+            language=language,
+        )
         db.session.add(user)
         db.session.flush()
         activity.note(id, Activity.REGISTERED, client)

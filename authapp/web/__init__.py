@@ -22,6 +22,7 @@ from authapp.web import (
     headers,
     home,
     i18n,
+    language,
     login,
     login_code,
     password_reset,
@@ -56,6 +57,7 @@ def init_app(app: Application) -> None:
     app.register_blueprint(site_files.blueprint)
     for feature in (
         home,
+        language,
         register,
         verify_email,
         passwords,

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from authapp.services import account as service
 from authapp.services import verify_phone
+from authapp.web import i18n
 from authapp.web.catalogue import lazy_gettext as _l
 
 
@@ -90,8 +91,10 @@ blueprint = Blueprint("account", __name__, url_prefix="/account")
 @blueprint.get("")
 def show() -> ResponseReturnValue:
     """Show the signed-in user's account."""
+    account = service.get_account(g.identity.user_id)
+    i18n.follow(account.language)
     return render_template(
         "account/show.html",
-        account=service.get_account(g.identity.user_id),
+        account=account,
         can_verify_phone=verify_phone.is_available(),
     )

@@ -18,10 +18,10 @@ from authapp.errors import (
 )
 from authapp.http.client import client
 from authapp.http.credentials import DEVICE, cookie
-from authapp.services import delete_account
+from authapp.services import delete_account, language
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
-from authapp.web import authn, flows, messages
+from authapp.web import authn, flows, i18n, messages
 from authapp.web.forms import LoginForm, refused_for_now
 from authapp.web.navigation import next_page
 
@@ -76,6 +76,9 @@ def finish(signed_in: SignedIn, message: str = "") -> ResponseReturnValue:
     # Anyone who read the old CSRF secret must not know the next one.
     session.clear()
     authn.set_session_cookies(signed_in)
+    # The account's language also applies in browsers where none or another one was chosen.
+    if chosen := language.get_language(signed_in.identity.user_id):
+        i18n.remember(chosen)
     authn.set_device_cookie(known_devices.learn(cookie(DEVICE), signed_in.identity.user_id))
     if message:
         flash(message)

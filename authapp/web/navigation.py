@@ -35,6 +35,11 @@ def next_page(fallback: str) -> str:
     return local_path(request.args.get("next"), fallback)
 
 
+def page_without_secret() -> str | None:
+    """Return the current page's path and query, unless its path could have a link's secret."""
+    return None if request.view_args else current_page()
+
+
 def current_page() -> str | None:
     """Return the current request's path and query if a GET can open them, else None."""
     adapter = current_app.create_url_adapter(request)

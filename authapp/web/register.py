@@ -2,10 +2,12 @@
 
 from flask import Blueprint, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 
 from authapp.config import current_settings
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.http.client import client
+from authapp.language import tag_of
 from authapp.services import register as service
 from authapp.web import login, verify_email
 from authapp.web.browser import browser_secret
@@ -31,7 +33,11 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     try:
         user_id = service.register(
-            form.email.data, form.password.data, client=client(), browser=browser_secret()
+            form.email.data,
+            form.password.data,
+            client=client(),
+            browser=browser_secret(),
+            language=tag_of(get_locale()),
         )
     except InputRefused:
         for refusal in service.refusals(form.email.data, form.password.data):

@@ -9,6 +9,7 @@ from flask import Flask, current_app, render_template
 
 from authapp.config import DEVELOPMENT, Settings, current_settings
 from authapp.delivery import outbox
+from authapp.delivery.languages import of_account
 from authapp.delivery.sealing import Content, OpenMessage
 from authapp.delivery.sms.twilio import Twilio
 from authapp.delivery.sms.webhook import Webhook
@@ -48,9 +49,9 @@ def enqueue(
 
     After `lifetime` it is no longer useful and is not sent.
     """
-    text = render_template(
-        f"sms/{message}.txt", app_name=current_settings().brand.app_name, **context
-    )
+    app_name = current_settings().brand.app_name
+    with of_account(user_id):
+        text = render_template(f"sms/{message}.txt", app_name=app_name, **context)
     waiting = OutboxMessage(user_id=user_id, channel=Channel.SMS, recipient=to, message=message)
     outbox.add(waiting, Content(body=text.strip()), lifetime)
 

@@ -1,0 +1,1 @@
+"""The catalogs of translations: `make translations` updates them, and a test checks them."""
