@@ -99,12 +99,12 @@ def test_sign_in_and_the_account_page_continue_in_the_language_of_the_account(
 ) -> None:
     set_language(app, user, "en-GB")
     sign_in(client)
-    at_sign_in = language_of(client, "/")
+    at_sign_in = language_of(client, "/language")
     set_language(app, user, "en-AU")
 
     on_account = language_of(client, "/account")
 
-    assert (at_sign_in, on_account, language_of(client, "/")) == ("en-GB", "en-AU", "en-AU")
+    assert (at_sign_in, on_account, language_of(client, "/language")) == ("en-GB", "en-AU", "en-AU")
 
 
 def test_registration_sets_the_language_of_the_account(app: Flask, client: FlaskClient) -> None:
