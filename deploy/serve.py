@@ -152,7 +152,7 @@ def server(serving: Serving, target: str) -> MPServer:
         interface=Interfaces.RSGI,
         http=HTTPModes.http1,
         websockets=False,
-        loop=Loops.asyncio,
+        loop=Loops.uvloop,
         workers=serving.workers,
         backlog=_BACKLOG,
         # Maximum number of open connections per worker; others wait in the backlog.

@@ -10,8 +10,9 @@ import asyncio
 import io
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
+
+from deploy.request_threads import RequestThreads
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -41,7 +42,7 @@ _HUNG_UP: Final = (400, [_TEXT, ("connection", "close")], b"The request was cut 
 
 
 class WSGIOverRSGI:
-    """An RSGI application that answers from a WSGI application in a pool of threads."""
+    """An RSGI application that answers from a WSGI application in threads."""
 
     def __init__(
         self,
@@ -56,10 +57,10 @@ class WSGIOverRSGI:
         self._on_stop = on_stop
         self._body_limit = body_limit
         self._body_seconds = body_seconds
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._threads = RequestThreads(self._call, threads)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._pool.shutdown()
+        self._threads.stop()
         self._on_stop()
 
     async def __rsgi__(self, scope: "Scope", protocol: "RSGIHTTPProtocol") -> None:
@@ -74,10 +75,7 @@ class WSGIOverRSGI:
                 return protocol.response_bytes(*_TOO_SLOW)
             except Exception:
                 return protocol.response_bytes(*_HUNG_UP)
-        answer = await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._call, _environ(scope, body)
-        )
-        return protocol.response_bytes(*answer)
+        return protocol.response_bytes(*await self._threads.answer(_environ(scope, body)))
 
     async def _read(self, protocol: "RSGIHTTPProtocol") -> bytes:
         """Return the body, or just enough of it for the application to refuse it as too large."""
