@@ -5,7 +5,7 @@
     └── DomainError             a use case was refused
         ├── InputRefused        the input of one field is not acceptable
         ├── CredentialsRefused  the email address or the password is wrong
-        ├── ProofTooOld         the password was entered too long ago for this
+        ├── ProofTooOld         the user signed in too long ago for this
         ├── NotFound            does not exist, or belongs to another user
         ├── NotAllowed          authenticated, but not allowed to do this
         │   ├── AccountDisabled by an operator
@@ -64,10 +64,10 @@ class CredentialsRefused(DomainError):
 
 
 class ProofTooOld(DomainError):
-    """The user is signed in, but must have entered the password within `max_age`."""
+    """The user is signed in, but must have confirmed who they are within `max_age`."""
 
     def __init__(self, max_age: timedelta) -> None:
-        super().__init__(f"the password must have been entered within the last {max_age}")
+        super().__init__(f"the user must have confirmed who they are within the last {max_age}")
         self.max_age = max_age
 
 

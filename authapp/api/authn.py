@@ -10,15 +10,15 @@ from authapp.http.client import client_address
 from authapp.http.credentials import bearer
 from authapp.models import Scope
 from authapp.services import introspection
-from authapp.services.confirm_password import is_fresh
+from authapp.services.step_up import is_fresh
 
 
 def require_caller(scope: Scope | None = None, *, fresh: bool = False) -> Principal:
     """Return the principal of the token in the `Authorization` header.
 
     Raises Unauthorized if no token was sent, TokenRefused if it is not valid, ScopeMissing for an
-    API token without the scope, and, if `fresh`, ProofTooOld for a session whose password was
-    entered too long ago.
+    API token without the scope, and, if `fresh`, ProofTooOld for a session whose user
+    signed in or confirmed too long ago (RFC 9470).
     """
     value = bearer()
     if value is None:

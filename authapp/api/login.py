@@ -113,7 +113,7 @@ def refresh(json: Renewal) -> Grant:
     If a response was lost, repeat the call: within REFRESH_OVERLAP it returns the same refresh
     token. Using an older refresh token ends the session, because one of the copies was stolen.
     """
-    return _grant(refresh_service.renew(json.refresh_token, client=client()))
+    return grant(refresh_service.renew(json.refresh_token, client=client()))
 
 
 @blueprint.post("/logout")
@@ -131,10 +131,11 @@ def log_out(caller: Principal) -> Response:
 
 def _sign_in_grant(signed_in: SignedIn, device: str) -> SignInGrant:
     learned = known_devices.learn(device, signed_in.identity.user_id)
-    return SignInGrant(**msgspec.structs.asdict(_grant(signed_in)), device=learned)
+    return SignInGrant(**msgspec.structs.asdict(grant(signed_in)), device=learned)
 
 
-def _grant(signed_in: SignedIn) -> Grant:
+def grant(signed_in: SignedIn) -> Grant:
+    """Return a session's tokens as a program gets them."""
     expires_in = int((signed_in.access_expires_at - clock.now()).total_seconds())
     return Grant(
         access_token=signed_in.access_token,

@@ -125,7 +125,7 @@ def operation(
     """Make a view an operation of the API.
 
     The view gets `caller`, unless `is_open`, and `json`, the body, if its signature has it. `fresh`
-    requires that a session's password was entered within PASSWORD_FRESHNESS.
+    requires that a session's user signed in or confirmed within PASSWORD_FRESHNESS.
     """
 
     def decorate(view: View) -> View:

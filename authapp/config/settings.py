@@ -139,7 +139,7 @@ class Accounts:
 
     password_min_length: int = setting("PASSWORD_MIN_LENGTH", whole(8, 64), "15", "Minimum password length. NIST SP 800-63B-4 requires 15 where the password is the only factor.", unit="characters")
     pwned_passwords_url: str = setting("PWNED_PASSWORDS_URL", url("https", "http"), "", "URL of a service that lists passwords from data breaches, such as `https://api.pwnedpasswords.com/range`. It learns five digits of a digest of each new password. If it does not answer, the password is accepted.")
-    password_freshness: timedelta = setting("PASSWORD_FRESHNESS", duration(60, 86_400, SECOND), "900", "How long after entering the password a user can make security changes without entering it again.", unit="seconds")
+    password_freshness: timedelta = setting("PASSWORD_FRESHNESS", duration(60, 86_400, SECOND), "900", "How long after signing in or confirming with the password or a code a user can make security changes without confirming again.", unit="seconds")
     email_verification_lifetime: timedelta = setting("EMAIL_VERIFICATION_LIFETIME", duration(60, 604_800, SECOND), "1800", "How long an email verification link is valid.", unit="seconds")
     password_reset_lifetime: timedelta = setting("PASSWORD_RESET_LIFETIME", duration(60, 86_400, SECOND), "1800", "How long a password reset link is valid.", unit="seconds")
     invitation_lifetime: timedelta = setting("INVITATION_LIFETIME", duration(3600, 2_592_000, SECOND), "259200", "How long an invitation link is valid. An invitation is sent when an operator creates an account.", unit="seconds")
@@ -165,7 +165,7 @@ class Limits:
     reset_by_mailbox: Limit = setting("LIMIT_RESET_BY_MAILBOX", limit("reset_by_mailbox"), "3/1h", "Password reset links to one mailbox. Any more are silently dropped.")
     second_factor: Limit = setting("LIMIT_SECOND_FACTOR", limit("second_factor"), "5/15m", "Wrong codes of an authenticator app for one account, after the right password.")
     second_factor_in_a_row: int = setting("LIMIT_SECOND_FACTOR_IN_A_ROW", whole(3, 100), "100", "The same, without a correct code in between. Then only a recovery code works. Recovery codes have the same limit.", unit="codes")
-    confirm_password: int = setting("LIMIT_CONFIRM_PASSWORD", whole(3, 100), "10", "Wrong passwords entered in one session, without a correct one in between. Then the session ends.", unit="passwords")
+    confirm_password: int = setting("LIMIT_CONFIRM_PASSWORD", whole(3, 100), "10", "Wrong passwords and codes entered in one session, without a correct one in between. Then the session ends.", unit="passwords")
     codes: Limit = setting("LIMIT_CODES", limit("code"), "5/5h", "Guesses at emailed codes of one kind for one account, over all its codes. NIST SP 800-63B-4 requires that a new code does not reset them.")
     codes_in_a_row: int = setting("LIMIT_CODES_IN_A_ROW", whole(3, 100), "100", "Wrong codes from emails, or from text messages, for one account, and over all accounts for one address or number, without a correct one in between. Then only the link in the email works.", unit="codes")
     codes_by_address: Limit = setting("LIMIT_CODES_BY_ADDRESS", limit("code_by_target"), "20/1d", "Guesses at emailed codes of one kind for one address, over all accounts.")

@@ -53,6 +53,11 @@ class Proof:
 
 def is_enrolled(user_id: UUID) -> bool:
     """Return whether sign-in asks for a second factor."""
+    return has_app(user_id)
+
+
+def has_app(user_id: UUID) -> bool:
+    """Return whether an authenticator app of the account can confirm who it is."""
     app = db.session.get(AuthenticatorApp, user_id)
     return app is not None and app.confirmed_at is not None
 
@@ -65,13 +70,24 @@ def check(user_id: UUID, typed: str) -> Proof:
     recovery_code = recovery_codes.read(typed)
     if recovery_code is not None:
         return _check_recovery_code(user_id, recovery_code)
+    if any(character.isalpha() for character in typed[:_MOST_TYPED]):
+        raise InputRefused("code", "not_a_recovery_code")
+    return check_app_code(user_id, read_app_code(typed))
+
+
+def read_app_code(typed: str) -> str:
+    """Return the code that a user typed; raises InputRefused for any other text."""
     code = read_code(typed)
     if code is None:
-        has_letters = any(character.isalpha() for character in typed[:_MOST_TYPED])
-        reason = "not_a_recovery_code" if has_letters else "not_a_code_from_app"
-        raise InputRefused("code", reason)
+        raise InputRefused("code", "not_a_code_from_app")
+    return code
+
+
+def check_app_code(user_id: UUID, code: str) -> Proof:
+    """Count a guess at an app's code, and check it; raises InputRefused and TooManyAttempts."""
     code_guesses.spend(code_guesses.at_app(user_id))
-    return check_app(db.session.get(AuthenticatorApp, user_id), code, clock.now())
+    app = db.session.get(AuthenticatorApp, user_id)
+    return check_app(app if has_app(user_id) else None, code, clock.now())
 
 
 def check_app(app: AuthenticatorApp | None, code: str, now: datetime) -> Proof:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import session_limit, signing_keys
+from authapp.domain import authentication_methods, session_limit, signing_keys
 from authapp.domain.client import Client
 from authapp.domain.principal import Principal, TokenKind
 from authapp.errors import (
@@ -189,13 +189,14 @@ def refusal(session: RefreshTokenRecord) -> TokenRefused:
     return TokenInvalid("not a current token of the session")
 
 
-def prove_again(session_id: UUID, *, client: Client) -> RefreshTokenRecord:
-    """Record that the password was entered again, in the caller's transaction.
+def prove_again(session_id: UUID, method: str, *, client: Client) -> RefreshTokenRecord:
+    """Record by which method the user confirmed who they are, in the caller's transaction.
 
-    Returns the session with a new generation. Raises TokenRevoked or TokenExpired if it has ended.
+    Returns the session with a new generation. The caller holds the account's lock. Raises
+    TokenRevoked or TokenExpired if the session has ended.
     Source: ASVS 7.2.4, new tokens after every authentication.
     """
-    now = clock.now()
+    now, before = clock.now(), read_committed(session_id)
     proven = update_where(
         RefreshToken,
         RefreshToken.id == session_id,
@@ -206,6 +207,7 @@ def prove_again(session_id: UUID, *, client: Client) -> RefreshTokenRecord:
         last_used_at=now,
         last_used_address=client.address,
         auth_time=now,
+        amr=authentication_methods.add(before.amr, method),
     )
     session = read_committed(session_id)
     if not proven:

@@ -125,8 +125,9 @@ _DOMAIN: Final[dict[type[errors.DomainError], ProblemType]] = {
     errors.ProofTooOld: ProblemType(
         HTTPStatus.UNAUTHORIZED,
         "proof-too-old",
-        "The password was entered too long ago",
-        "Sign in again, and use the new access token.",
+        "The user signed in too long ago",
+        "Ask for the password or a code, send it to /api/v1/confirm/password or "
+        "/api/v1/confirm/code, and use the new access token.",
     ),
     errors.TokenExpired: ProblemType(
         HTTPStatus.UNAUTHORIZED,

@@ -24,6 +24,8 @@ class Activity(StrEnum):
     SIGN_IN_BLOCKED = "sign_in_blocked"
     PASSWORD_CONFIRMED = "password_confirmed"
     PASSWORD_REFUSED = "password_refused"
+    CODE_CONFIRMED = "code_confirmed"
+    CODE_REFUSED = "code_refused"
     SIGNED_OUT_FOR_GUESSING = "signed_out_for_guessing"
     SIGNED_OUT = "signed_out"
     SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere"

@@ -39,7 +39,7 @@ class RefreshToken(CachedRow, Base):
 
     `generation` counts rotations, and `rotated_at` is the time of the latest one. `expires_at` is
     the earlier of the idle and the absolute limit. `amr` lists the authentication methods of the
-    sign-in (RFC 8176), separated by spaces.
+    session (RFC 8176), separated by spaces.
     """
 
     __tablename__ = "refresh_tokens"

@@ -8,11 +8,10 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.domain import account_status, activity, second_factors, security_notices
 from authapp.domain.client import Client
-from authapp.errors import Conflict, InputRefused, NotFound
+from authapp.errors import Conflict, NotFound
 from authapp.models import Activity, AuthenticatorApp, User, db
 from authapp.models.transaction import transaction
 from authapp.security import recovery_codes, totp
-from authapp.security.codes import read_code
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,7 @@ def confirm(user_id: UUID, typed: str, *, client: Client) -> list[str]:
     From now on, sign-in asks for a second factor. Raises InputRefused for a wrong code, NotFound
     if no enrollment was begun, and Conflict if it was confirmed already.
     """
-    code = read_code(typed)
-    if code is None:
-        raise InputRefused("code", "not_a_code_from_app")
+    code = second_factors.read_app_code(typed)
     entered_at = clock.now()
     second_factors.check_app(_begun(user_id), code, entered_at)
     codes, digests = _new_codes(user_id)

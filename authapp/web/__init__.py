@@ -12,7 +12,6 @@ from authapp.web import (
     brand,
     change_email,
     change_password,
-    confirm_password,
     csrf,
     delete_account,
     dev_outbox,
@@ -32,6 +31,7 @@ from authapp.web import (
     second_factors,
     sessions,
     site_files,
+    step_up,
     verify_email,
     verify_phone,
 )
@@ -69,7 +69,7 @@ def init_app(app: Application) -> None:
         allow(app, feature.blueprint, Access.EVERYBODY)
     by_link = {"confirm": Access.EVERYBODY, "claim": Access.EVERYBODY}
     allow(app, change_email.blueprint, Access.FRESH, claim_by_code=Access.SIGNED_IN, **by_link)
-    for feature in (account, activity, change_password, confirm_password, verify_phone):
+    for feature in (account, activity, change_password, step_up, verify_phone):
         allow(app, feature.blueprint, Access.SIGNED_IN)
     # Users who decide to keep a closed account are not signed in.
     signed_in = {"show": Access.SIGNED_IN, "close": Access.SIGNED_IN}

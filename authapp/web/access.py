@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, current_app, request
 
 
 class Access(Flag):
-    """Who may see a page; FRESH users have entered their password within PASSWORD_FRESHNESS."""
+    """Who may see a page; FRESH users have confirmed who they are within PASSWORD_FRESHNESS."""
 
     EVERYBODY = 0
     SIGNED_IN = 1

@@ -35,8 +35,12 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
         "Sign-in on new devices blocked after too many incorrect passwords"
     ),
     Activity.PASSWORD_REFUSED: _l("Incorrect password entered on a signed-in device"),
-    Activity.SIGNED_OUT_FOR_GUESSING: _l("Device signed out after too many incorrect passwords"),
+    Activity.SIGNED_OUT_FOR_GUESSING: _l(
+        "Device signed out after too many incorrect passwords or codes"
+    ),
     Activity.PASSWORD_CONFIRMED: _l("Password confirmed"),
+    Activity.CODE_REFUSED: _l("Incorrect code entered on a signed-in device"),
+    Activity.CODE_CONFIRMED: _l("Confirmed with a code from the authenticator app"),
     Activity.SIGNED_OUT: _l("Signed out"),
     Activity.SIGNED_OUT_ELSEWHERE: _l("Another device was signed out"),
     Activity.SIGNED_OUT_BY_OPERATOR: _l("All devices signed out by an administrator"),

@@ -23,7 +23,7 @@ from authapp.http.client import client
 from authapp.http.credentials import ACCESS, DEVICE, REFRESH, bearer, cookie, cookie_name, is_secure
 from authapp.http.request import SAFE_METHODS
 from authapp.services import refresh
-from authapp.services.confirm_password import is_fresh
+from authapp.services.step_up import is_fresh
 from authapp.web.access import Access, rule
 from authapp.web.navigation import current_page
 
@@ -77,7 +77,7 @@ def login_required() -> BaseResponse | None:
     if g.identity is None:
         return redirect(url_for("login.show", next=current_page()), 303)
     if Access.FRESH in needed and not is_fresh(g.identity):
-        return redirect(url_for("confirm_password.show", next=current_page()), 303)
+        return redirect(url_for("step_up.show", next=current_page()), 303)
     return None
 
 

@@ -50,6 +50,7 @@ _INPUT: Final = {
     ("code", "wrong_recovery_code"): _l("Incorrect recovery code. Check each character."),
     ("code", "used"): _l("This code was already used. Wait for the next one in your app."),
     ("code", "wrong"): _l("Incorrect code. Use the code from the latest message."),
+    ("password", "wrong"): _l("Incorrect password."),
     ("password", "unchanged"): _l("Choose a password that is different from your current one."),
     ("phone", "not_a_number"): _l("Enter a phone number, such as %(example)s."),
     ("phone", "impossible"): _l(
@@ -127,6 +128,7 @@ LINK_WHERE_REGISTERED: Final = _l("Open the link in the browser in which you reg
 LINK_WHERE_SIGNED_IN: Final = _l("Open the link in a browser in which you're signed in instead.")
 ASK_SUPPORT: Final = _l("Contact support to confirm your phone number.")
 RECOVERY_CODE: Final = _l("Enter a recovery code instead.")
+PASSWORD: Final = _l("Enter your password instead.")
 ASK_SUPPORT_TO_SIGN_IN: Final = _l("Enter a code from your app instead, or contact support.")
 
 RESET_LINK_VOID: Final = Explanation(
@@ -150,8 +152,8 @@ _ENDING: Final[dict[str, Any]] = {
         "someone may have copied it. We've emailed you the details."
     ),
     EndReason.PASSWORD_GUESSED: _l(
-        "To protect your account, we signed you out: an incorrect password was entered too many "
-        "times. We've emailed you the details."
+        "To protect your account, we signed you out: an incorrect password or code was entered "
+        "too many times. We've emailed you the details."
     ),
     EndReason.FROZEN: _l("You were signed out because your account was frozen."),
     EndReason.ACCOUNT_CLOSED: _l("You were signed out because your account will be deleted."),

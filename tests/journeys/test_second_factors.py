@@ -4,10 +4,14 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
+from time_machine import travel
 
+from authapp import clock
 from tests.journeys.states import Visit
+from tests.journeys.states.visit import STALE
+from tests.support.accounts import PASSWORD
 from tests.support.screens import SCREENS
-from tests.support.second_factors import code_of
+from tests.support.second_factors import code_of, wrong_code
 
 pytestmark = pytest.mark.browser
 
@@ -36,6 +40,31 @@ def test_two_step_sign_in(live_server: str, new_page: Callable[..., Page], scree
     page.context.clear_cookies()
     visit.sign_in()
     expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_code_or_the_password_confirms_before_a_sensitive_page(
+    live_server: str, new_page: Callable[..., Page], screen: str
+) -> None:
+    page = new_page(**SCREENS[screen])
+    visit = Visit(page, live_server, "new@example.org")
+    secret, _ = visit.turn_on_second_factor()
+
+    with travel(clock.now() + STALE):
+        visit.open("/account/sessions")
+        expect(page.get_by_role("heading", name="Confirm that it's you")).to_be_visible()
+        visit.fill(code=wrong_code(secret))
+        visit.press("Continue with a code")
+        expect(page.get_by_role("alert")).to_contain_text("Incorrect code")
+        visit.fill(code=code_of(secret))
+        visit.press("Continue with a code")
+        expect(page.get_by_role("heading", name="Where you are signed in")).to_be_visible()
+
+    with travel(clock.now() + 2 * STALE):
+        visit.open("/account/second-factors/remove")
+        visit.fill(password=PASSWORD)
+        visit.press("Continue")
+        expect(page.get_by_role("heading", name="Turn off two-step sign-in")).to_be_visible()
 
 
 def test_recovery_codes_can_be_downloaded(live_server: str, new_page: Callable[..., Page]) -> None:

@@ -19,8 +19,8 @@ from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked
 from authapp.models import Activity, EndReason, RefreshToken, User, db
 from authapp.models.changes import update_where
 from authapp.services import activity
-from authapp.services.confirm_password import confirm_password
 from authapp.services.refresh import renew
+from authapp.services.step_up import confirm_password
 from tests.support.accounts import HERE, PASSWORD, start_session
 from tests.support.servers import RedisServer
 

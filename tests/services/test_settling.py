@@ -22,7 +22,7 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.emailed_links import Visitor
-from authapp.errors import CredentialsRefused, SecondFactorRequired, TokenRevoked
+from authapp.errors import InputRefused, SecondFactorRequired, TokenRevoked
 from authapp.models import (
     Attempt,
     EndReason,
@@ -39,7 +39,6 @@ from authapp.services import (
     api_tokens,
     change_email,
     change_password,
-    confirm_password,
     delete_account,
     download_data,
     freeze_account,
@@ -55,6 +54,7 @@ from authapp.services import (
     revocation,
     second_factors,
     sign_out,
+    step_up,
     users,
     verify_email,
     verify_phone,
@@ -185,8 +185,13 @@ def _purge(who: Person) -> None:
 
 def _guess_in_session(who: Person) -> None:
     for _ in range(10):
-        with contextlib.suppress(CredentialsRefused, TokenRevoked):
-            confirm_password.confirm_password(who.identity, "wrong", client=HERE)
+        with contextlib.suppress(InputRefused, TokenRevoked):
+            step_up.confirm_password(who.identity, "wrong", client=HERE)
+
+
+def _confirm_with_a_code(who: Person) -> None:
+    secret, _ = enroll(who.id)
+    step_up.confirm_code(who.identity, code_of(secret), client=HERE)
 
 
 def _sign_in_again(who: Person) -> None:
@@ -219,9 +224,10 @@ WALKS: dict[str, Callable[[Person], Any]] = {
         who.identity, PASSWORD, NEW_PASSWORD, end_others=True, revoke_tokens=True, client=HERE
     ),
     "guess the password in a session": _guess_in_session,
-    "confirm the password": lambda who: confirm_password.confirm_password(
+    "confirm the password": lambda who: step_up.confirm_password(
         who.identity, PASSWORD, client=HERE
     ),
+    "confirm with a code": _confirm_with_a_code,
     "close the account": _closed,
     "keep the account": _keep,
     "delete the account": lambda who: delete_account.delete(who.id),

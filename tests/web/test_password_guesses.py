@@ -14,7 +14,7 @@ from authapp import ROOT
 from authapp.delivery import outbox
 from authapp.domain import rate_limits, sessions
 from authapp.models import Activity, User
-from authapp.services import activity, confirm_password
+from authapp.services import activity, session_guesses
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
 
@@ -66,7 +66,7 @@ def test_after_ten_wrong_passwords_the_session_ends(
 
     assert answer.status_code == 303
     page = thief.get(answer.headers["Location"]).get_data(as_text=True)
-    assert "an incorrect password was entered too many times" in page
+    assert "an incorrect password or code was entered too many times" in page
     assert not is_signed_in(thief)
     assert is_signed_in(owner)
 
@@ -117,7 +117,7 @@ def test_a_session_without_guesses_left_ends_at_the_next_one(
     with app.test_request_context():
         identity = sessions.authenticate(cookie(thief, "access_token"))
         for _ in range(MOST):
-            rate_limits.spend(*confirm_password.guesses_of(identity))
+            rate_limits.spend(*session_guesses.count_of(identity))
 
     assert on_delete_page(thief, PASSWORD).status_code == 303
     assert not is_signed_in(thief)

@@ -135,12 +135,12 @@ def show_session_reused_email(visit: Visit) -> None:
     visit.show_mail()
 
 
-@state("confirm_password")
+@state("step_up")
 def open_page_that_asks_for_password(visit: Visit) -> None:
     visit.open_stale("/account/sessions")
 
 
-@state("confirm_password-refused")
+@state("step_up-refused")
 def confirm_wrong_password(visit: Visit) -> None:
     visit.open_stale("/account/sessions")
     with travel(clock.now() + STALE):

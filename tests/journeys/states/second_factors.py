@@ -1,6 +1,9 @@
 """Two-step sign-in."""
 
-from tests.journeys.states.visit import Visit, state
+from time_machine import travel
+
+from authapp import clock
+from tests.journeys.states.visit import STALE, Visit, state
 
 
 @state("second_factors")
@@ -100,3 +103,19 @@ def show_second_factor_refused_email(visit: Visit) -> None:
         visit.fill(code="000 000")
         visit.press("Sign in")
     visit.show_mail()
+
+
+@state("step_up-code")
+def open_page_that_asks_for_password_or_code(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+    with travel(clock.now() + STALE):
+        visit.open("/account/sessions")
+
+
+@state("step_up-code-refused")
+def confirm_with_malformed_code(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+    with travel(clock.now() + STALE):
+        visit.open("/account/sessions")
+        visit.fill(code="12 34")
+        visit.press("Continue with a code")

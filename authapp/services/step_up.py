@@ -1,0 +1,83 @@
+"""Confirming that the user of a session is still its owner, before changes to their security.
+
+Each way is one function, and all of them count their guesses together (`session_guesses`).
+Recovery codes are none: they are for a lost phone, and a user who is signed in has the password.
+"""
+
+from enum import StrEnum
+from uuid import UUID
+
+from authapp import clock
+from authapp.config import current_settings
+from authapp.domain import (
+    account_status,
+    activity,
+    authentication_methods,
+    second_factors,
+    sessions,
+    signing_keys,
+)
+from authapp.domain.client import Client
+from authapp.domain.sessions import Identity, SignedIn
+from authapp.errors import CredentialsRefused, InputRefused
+from authapp.models import Activity
+from authapp.models.transaction import transaction
+from authapp.services import session_guesses
+from authapp.services.confirm_password import require_password, require_unchanged
+
+
+class Way(StrEnum):
+    """What a user can confirm with; also the name of its field."""
+
+    PASSWORD = "password"
+    CODE = "code"
+
+
+def is_fresh(identity: Identity) -> bool:
+    """Return whether the user confirmed or signed in within PASSWORD_FRESHNESS (ASVS 7.5.1)."""
+    return clock.now() - identity.auth_time < current_settings().accounts.password_freshness
+
+
+def ways(user_id: UUID) -> list[Way]:
+    """Return the ways that are open to an account."""
+    return [Way.PASSWORD, *([Way.CODE] if second_factors.has_app(user_id) else [])]
+
+
+def confirm_password(identity: Identity, password: str, *, client: Client) -> SignedIn:
+    """Check the user's password, and return their session's next tokens.
+
+    Raises InputRefused for a wrong one, TokenRevoked if the session has ended, and Overloaded.
+    """
+    try:
+        password_hash = require_password(identity, password, client=client)
+        signer = signing_keys.signer()
+        with transaction():
+            require_unchanged(identity, password_hash)
+            activity.note(identity.user_id, Activity.PASSWORD_CONFIRMED, client)
+            session = sessions.prove_again(
+                identity.session_id, authentication_methods.PASSWORD, client=client
+            )
+    except CredentialsRefused as refusal:
+        raise InputRefused("password", "wrong") from refusal
+    return sessions.tokens_of(session, signer)
+
+
+def confirm_code(identity: Identity, typed: str, *, client: Client) -> SignedIn:
+    """Check a code of the user's authenticator app, and return their session's next tokens.
+
+    The code also counts against the limits of sign-in. Raises InputRefused for a wrong or used
+    code, TooManyAttempts, and TokenRevoked if the session has ended.
+    """
+    code = second_factors.read_app_code(typed)
+    with session_guesses.counted(identity, Activity.CODE_REFUSED, client=client):
+        proof = second_factors.check_app_code(identity.user_id, code)
+    signer = signing_keys.signer()
+    with transaction():
+        account_status.require_active(identity.user_id)
+        second_factors.claim(proof)
+        session_guesses.forgive(identity)
+        activity.note(identity.user_id, Activity.CODE_CONFIRMED, client)
+        session = sessions.prove_again(
+            identity.session_id, authentication_methods.ONE_TIME_PASSWORD, client=client
+        )
+    return sessions.tokens_of(session, signer)

@@ -1,0 +1,73 @@
+"""Asks a signed-in user to confirm who they are before sensitive pages."""
+
+from typing import Any, Final
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from authapp.errors import InputRefused, TooManyAttempts
+from authapp.http.client import client
+from authapp.services import account
+from authapp.services import step_up as service
+from authapp.services.step_up import Way
+from authapp.web import authn, messages
+from authapp.web.forms import CodeForm, Form, password_field, refuse_codes, show_refusal
+from authapp.web.navigation import next_page
+
+blueprint = Blueprint("step_up", __name__, url_prefix="/account/confirm")
+
+
+class PasswordForm(Form):
+    """The signed-in user's password."""
+
+    password = password_field("current-password")
+
+
+# Each form has one field, which is named after its way.
+_FORMS: Final[dict[Way, type[Form]]] = {Way.PASSWORD: PasswordForm, Way.CODE: CodeForm}
+_SERVICES: Final = {Way.PASSWORD: service.confirm_password, Way.CODE: service.confirm_code}
+
+
+@blueprint.get("")
+def show() -> ResponseReturnValue:
+    """Show a form for each way that the account can use."""
+    if service.is_fresh(g.identity):
+        return redirect(_next())
+    return _render(_forms())
+
+
+@blueprint.post("")
+def submit() -> ResponseReturnValue:
+    """Check what the user entered, and continue to the requested page."""
+    forms = _forms()
+    way = next((each for each in forms if each in request.form), Way.PASSWORD)
+    form = forms[way]
+    if not form.validate():
+        return _render(forms, way), 422
+    try:
+        confirmed = _SERVICES[way](g.identity, form[way].data, client=client())
+    except TooManyAttempts as refusal:
+        limited = refuse_codes(form[way], refusal, messages.PASSWORD)
+        return _render(forms, way), *limited
+    except InputRefused as refusal:
+        show_refusal(form, refusal)
+        return _render(forms, way), 422
+    authn.set_session_cookies(confirmed)
+    return redirect(_next(), 303)
+
+
+def _forms() -> dict[Way, Any]:
+    return {way: _FORMS[way]() for way in service.ways(g.identity.user_id)}
+
+
+def _render(forms: dict[Way, Any], refused: Way = Way.PASSWORD) -> str:
+    return render_template(
+        "step_up/show.html",
+        forms=forms,
+        refused=forms[refused],
+        account=account.get_account(g.identity.user_id),
+    )
+
+
+def _next() -> str:
+    return next_page(url_for("account.show"))
