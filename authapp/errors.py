@@ -25,7 +25,8 @@
         │   ├── TokenUsed       already used
         │   └── TokenRevoked    revoked, with the reason
         └── Unavailable         neither the cache nor the database can answer
-            └── Overloaded      too many requests are doing this work; try again in a second
+            ├── Overloaded      too many requests are doing this work; try again in a second
+            └── Misconfigured   a fault that only an operator can fix
 
 Services raise these; `web`, `api` and `cli` each turn them into a response in one place.
 """
@@ -190,3 +191,10 @@ class Overloaded(Unavailable):
 
     def __init__(self) -> None:
         super().__init__(timedelta(seconds=1))
+
+
+class Misconfigured(Unavailable):
+    """A fault in the settings, or a step that an operator left out; it is in the log."""
+
+    def __init__(self) -> None:
+        super().__init__(timedelta(minutes=1))

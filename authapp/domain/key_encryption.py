@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import select
 
 from authapp.config import current_settings
-from authapp.errors import Conflict, Unavailable
+from authapp.errors import Conflict, Misconfigured, Unavailable
 from authapp.models import JWTKey, db
 from authapp.security.keyring import KeyPair
 from authapp.security.sealing import SealBroken, Sealer
@@ -22,8 +22,8 @@ def seal(pair: KeyPair) -> bytes:
 def private_half(kid: str) -> bytes:
     """Return the private half of a key, which each process reads and decrypts once.
 
-    Only signing needs it, so it is never cached in Redis. Raises Unavailable if it does not
-    exist, or if none of the configured keys decrypts it.
+    Only signing needs it, so it is never cached in Redis. Raises Unavailable if it no longer
+    exists, and Misconfigured if none of the configured keys decrypts it.
     """
     return _opened(kid, tuple(current_settings().secrets.key_encryption_keys))
 
@@ -38,7 +38,7 @@ def _opened(kid: str, key_encryption_keys: tuple[bytes, ...]) -> bytes:
         return Sealer(key_encryption_keys).open(sealed, bound_to=kid.encode())
     except SealBroken as error:
         log.critical("signing_key_not_decrypted", kid=kid)
-        raise Unavailable from error
+        raise Misconfigured from error
 
 
 def reseal(key: JWTKey) -> bool:

@@ -30,7 +30,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from authapp import clock, metrics
 from authapp.config import current_settings
 from authapp.config.limits import Limit
-from authapp.errors import Overloaded, TooManyAttempts
+from authapp.errors import TooManyAttempts, Unavailable
 from authapp.models import Attempt, db
 from authapp.models.base import table_of
 from authapp.models.transaction import release_connection
@@ -48,7 +48,7 @@ __all__ = [
     "reopen",
     "spend",
     "spend_all",
-    "unless_overloaded",
+    "unless_unavailable",
 ]
 
 log = structlog.get_logger(__name__)
@@ -117,11 +117,11 @@ def give_back(counts: Sequence[Count]) -> None:
 
 
 @contextmanager
-def unless_overloaded(counts: Sequence[Count]) -> Iterator[None]:
-    """Give the attempt back if the server was too busy to check it."""
+def unless_unavailable(counts: Sequence[Count]) -> Iterator[None]:
+    """Give the attempt back if the server could not check it, for example because it was busy."""
     try:
         yield
-    except Overloaded:
+    except Unavailable:
         give_back(counts)
         raise
 

@@ -16,8 +16,8 @@ from sqlalchemy import delete, func, select, update
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import code_guesses, passwords
-from authapp.errors import Conflict, InputRefused, Unavailable
+from authapp.domain import code_guesses, passwords, rate_limits
+from authapp.errors import Conflict, InputRefused, Misconfigured
 from authapp.models import AuthenticatorApp, RecoveryCode, db
 from authapp.security import recovery_codes, totp
 from authapp.security.codes import read_code
@@ -65,7 +65,8 @@ def has_app(user_id: UUID) -> bool:
 def check(user_id: UUID, typed: str) -> Proof:
     """Check a code before the transaction that claims it; hashing a recovery code is slow.
 
-    Raises InputRefused for a wrong or used code, TooManyAttempts, and Overloaded.
+    Raises InputRefused for a wrong or used code, and TooManyAttempts; and Overloaded and
+    Misconfigured, which do not count as guesses.
     """
     recovery_code = recovery_codes.read(typed)
     if recovery_code is not None:
@@ -84,10 +85,15 @@ def read_app_code(typed: str) -> str:
 
 
 def check_app_code(user_id: UUID, code: str) -> Proof:
-    """Count a guess at an app's code, and check it; raises InputRefused and TooManyAttempts."""
-    code_guesses.spend(code_guesses.at_app(user_id))
-    app = db.session.get(AuthenticatorApp, user_id)
-    return check_app(app if has_app(user_id) else None, code, clock.now())
+    """Count a guess at an app's code, and check it.
+
+    Raises InputRefused, TooManyAttempts, and Misconfigured, which is not counted.
+    """
+    guesses = code_guesses.at_app(user_id)
+    code_guesses.spend(guesses)
+    with rate_limits.unless_unavailable(guesses):
+        app = db.session.get(AuthenticatorApp, user_id)
+        return check_app(app if has_app(user_id) else None, code, clock.now())
 
 
 def check_app(app: AuthenticatorApp | None, code: str, now: datetime) -> Proof:
@@ -163,12 +169,12 @@ def seal_secret(user_id: UUID, secret: bytes) -> bytes:
 
 
 def open_secret(app: AuthenticatorApp) -> bytes:
-    """Return an app's secret; raises Unavailable if none of KEY_ENCRYPTION_KEYS decrypts it."""
+    """Return an app's secret; raises Misconfigured if no key of KEY_ENCRYPTION_KEYS decrypts it."""
     try:
         return _open(app)
     except SealBroken as error:
         log.critical("authenticator_app_not_decrypted", user_id=app.user_id)
-        raise Unavailable from error
+        raise Misconfigured from error
 
 
 def reseal_all() -> None:
@@ -192,8 +198,10 @@ def _reseal(app: AuthenticatorApp) -> None:
 
 
 def _check_recovery_code(user_id: UUID, code: str) -> Proof:
-    code_guesses.spend(code_guesses.at_recovery_code(user_id))
-    digest = hash_codes(user_id, [code])[0]
+    guesses = code_guesses.at_recovery_code(user_id)
+    code_guesses.spend(guesses)
+    with rate_limits.unless_unavailable(guesses):
+        digest = hash_codes(user_id, [code])[0]
     found = select(RecoveryCode).where(
         RecoveryCode.user_id == user_id, RecoveryCode.digest == digest
     )

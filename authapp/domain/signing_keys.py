@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+import structlog
+
 from authapp.config import current_settings
 from authapp.domain import key_encryption
-from authapp.errors import Unavailable
+from authapp.errors import Misconfigured
 from authapp.models import KeyState
 from authapp.security import jwt, keyring
 from authapp.token_cache import token_cache
 from authapp.token_cache.records import JWTKeyRecord, is_active
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,25 @@ class Signer:
 
 
 def signer() -> Signer:
-    """Return the active key, ready to sign; raises Unavailable if there is none."""
-    active = [key for key in published() if key.state == KeyState.ACTIVE]
-    if not active:
-        raise Unavailable
-    key = active[0]
+    """Return the active key, ready to sign.
+
+    Get it before a guess at a password or a code is counted. Raises Misconfigured if there is none,
+    or if it cannot be decrypted, and Unavailable.
+    """
+    key = _active()
+    if key is None:
+        log.critical("no_signing_key")
+        raise Misconfigured
     return Signer(key.kid, key.algorithm, key_encryption.private_half(key.kid))
 
 
+def exist() -> bool:
+    """Return whether a key signs."""
+    return _active() is not None
+
+
 def require_usable() -> None:
-    """Raise Unavailable unless this process can sign with the active key, and with the next one."""
+    """Raise Misconfigured unless this process can sign with the active key, and the next one."""
     signer()
     for key in published():
         if key.state == KeyState.NEXT:
@@ -56,3 +69,7 @@ def published() -> list[JWTKeyRecord]:
 def verifies(key: JWTKeyRecord) -> bool:
     """Return whether tokens that this key signed are accepted."""
     return is_active(key) and key.state in (KeyState.ACTIVE, KeyState.RETIRED)
+
+
+def _active() -> JWTKeyRecord | None:
+    return next((key for key in published() if key.state == KeyState.ACTIVE), None)

@@ -49,6 +49,12 @@ _DOMAIN: Final[dict[type[errors.DomainError], ProblemType]] = {
         "Too many people are signing in at the moment",
         "Send the request again after the number of seconds in Retry-After.",
     ),
+    errors.Misconfigured: ProblemType(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "misconfigured",
+        "The server cannot do this because of a fault in its configuration",
+        "Tell the operator, whose log names the fault. Until it is fixed, the answer is the same.",
+    ),
     errors.Unavailable: ProblemType(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",

@@ -30,8 +30,8 @@ def change_password(
     email = account.get_account(identity.user_id).email
     # An unacceptable new password is refused before the current one counts as a guess.
     hashed = passwords.hash_new_password(new, field="new_password", context=[email])
-    password_hash = require_password(identity, current, client=client)
     signer = signing_keys.signer()
+    password_hash = require_password(identity, current, client=client)
     with transaction():
         user = require_unchanged(identity, password_hash)
         passwords.replace(

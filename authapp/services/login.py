@@ -48,9 +48,10 @@ def sign_in(
     unknown. Raises CredentialsRefused for a wrong password, an unknown address and a disabled
     account alike, after the same time (ASVS 6.3.8); AccountFrozen and AccountClosing only if the
     password is correct; SecondFactorRequired, with what `login_code.complete_sign_in` needs;
-    TooManyAttempts; and Overloaded, which does not count as an attempt.
+    TooManyAttempts; and Overloaded and Misconfigured, which do not count as attempts.
     """
     passwords.require_room()
+    signer = signing_keys.signer()
     found = _credentials(email)
     guess = Guess(
         email=email,
@@ -63,7 +64,6 @@ def sign_in(
     attempt = sign_in_limits.spend(guess)
     try:
         new_hash = _verify(found, password, attempt)
-        signer = signing_keys.signer()
         with transaction():
             user = _require_unchanged(found)
             user.password_hash = new_hash
@@ -94,7 +94,7 @@ def _credentials(email: str) -> _Credentials:
 
 def _verify(found: _Credentials, password: str, attempt: Attempt) -> str:
     """Return the hash to store from now on; raises CredentialsRefused for a wrong password."""
-    with rate_limits.unless_overloaded([*attempt.own, *attempt.shared]):
+    with rate_limits.unless_unavailable([*attempt.own, *attempt.shared]):
         is_correct = passwords.verify_password(found.password_hash, password)
         if not is_correct or found.password_hash is None:
             raise CredentialsRefused("the address or the password is wrong")

@@ -43,12 +43,12 @@ def complete_sign_in(
     what `require_active` raises.
     """
     pending = pending_sign_ins.require(value)
+    signer = signing_keys.signer()
     try:
         proof = second_factors.check(pending.user_id, code)
     except (InputRefused, TooManyAttempts) as refusal:
         _note_refusal(pending.user_id, client, ran_out=isinstance(refusal, TooManyAttempts))
         raise
-    signer = signing_keys.signer()
     with transaction():
         user = require_active(pending.user_id)
         pending_sign_ins.require_same_password(pending, user)

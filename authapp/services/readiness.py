@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from authapp import clock
 from authapp.domain import signing_keys
-from authapp.errors import Unavailable
+from authapp.errors import Misconfigured, Unavailable
 from authapp.models import CacheState, db
 from authapp.models.base import OUTAGES, table_of
 from authapp.token_cache import token_cache
@@ -27,6 +27,7 @@ UNREACHABLE: Final = "unreachable"
 REFUSES_WRITES: Final = "refuses writes"
 UNKNOWN: Final = "unknown"
 UNUSABLE: Final = "cannot be decrypted"
+MISSING: Final = "missing"
 
 CHECK_AFTER: Final = timedelta(seconds=5)
 """How long a result is returned again, because a check writes to the database."""
@@ -135,9 +136,11 @@ def _redis() -> str:
 def _signing_keys() -> str:
     """Return whether this process can sign with the active key and with the next one."""
     try:
+        if not signing_keys.exist():
+            return MISSING
         signing_keys.require_usable()
-    except Unavailable:
+    except Misconfigured:
         return UNUSABLE
-    except OUTAGES:
+    except (Unavailable, *OUTAGES):
         return UNKNOWN
     return OK

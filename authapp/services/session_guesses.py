@@ -14,9 +14,9 @@ from authapp.domain.sessions import Identity
 from authapp.errors import (
     CredentialsRefused,
     InputRefused,
-    Overloaded,
     TokenRevoked,
     TooManyAttempts,
+    Unavailable,
 )
 from authapp.models import Activity, EndReason, User, db
 from authapp.models.transaction import transaction
@@ -38,7 +38,7 @@ def counted(identity: Identity, refused: Activity, *, client: Client) -> Iterato
         raise TokenRevoked(EndReason.PASSWORD_GUESSED) from error
     try:
         yield
-    except (Overloaded, TooManyAttempts):
+    except (Unavailable, TooManyAttempts):
         # It was not checked.
         rate_limits.give_back([count])
         raise

@@ -49,8 +49,8 @@ def confirm_password(identity: Identity, password: str, *, client: Client) -> Si
     Raises InputRefused for a wrong one, TokenRevoked if the session has ended, and Overloaded.
     """
     try:
-        password_hash = require_password(identity, password, client=client)
         signer = signing_keys.signer()
+        password_hash = require_password(identity, password, client=client)
         with transaction():
             require_unchanged(identity, password_hash)
             activity.note(identity.user_id, Activity.PASSWORD_CONFIRMED, client)
@@ -68,10 +68,9 @@ def confirm_code(identity: Identity, typed: str, *, client: Client) -> SignedIn:
     The code also counts against the limits of sign-in. Raises InputRefused for a wrong or used
     code, TooManyAttempts, and TokenRevoked if the session has ended.
     """
-    code = second_factors.read_app_code(typed)
+    code, signer = second_factors.read_app_code(typed), signing_keys.signer()
     with session_guesses.counted(identity, Activity.CODE_REFUSED, client=client):
         proof = second_factors.check_app_code(identity.user_id, code)
-    signer = signing_keys.signer()
     with transaction():
         account_status.require_active(identity.user_id)
         second_factors.claim(proof)

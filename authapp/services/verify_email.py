@@ -30,6 +30,7 @@ from authapp.domain.email_addresses import email_key, find_owner, own_address
 from authapp.domain.emailed_links import Visitor
 from authapp.domain.rate_limits import Limit
 from authapp.domain.sessions import SignedIn
+from authapp.domain.signing_keys import Signer
 from authapp.errors import NotAllowed, NotFound, TokenInvalid
 from authapp.models import Activity, User, VerificationRequest, VerificationType, db
 from authapp.models.transaction import transaction
@@ -90,8 +91,9 @@ def claim(
     Raises Conflict if another account owns the address, and what `emailed_links.require` and
     `emailed_links.claim` raise.
     """
+    signer = signing_keys.signer()
     link = emailed_links.require(value, TYPE, visitor, code)
-    return _verify(link, visitor, client, device)
+    return _verify(link, visitor, client, device, signer)
 
 
 def claim_by_code(
@@ -102,9 +104,10 @@ def claim_by_code(
     Returns the same as `claim`. Raises Conflict if another account owns the address, and what
     `emailed_links.require_by_code` and `emailed_links.claim` raise.
     """
+    signer = signing_keys.signer()
     asked = emailed_links.find_asked(user_id, TYPE, visitor)
     link = emailed_links.require_by_code(asked, visitor, code, sent_to=str(user_id))
-    return _verify(link, visitor, client, device)
+    return _verify(link, visitor, client, device, signer)
 
 
 def is_confirmed_elsewhere(user_id: UUID) -> bool:
@@ -188,9 +191,8 @@ def _notify(owner: User, client: Client) -> None:
 
 
 def _verify(
-    link: VerificationTokenRecord, visitor: Visitor, client: Client, device: str
+    link: VerificationTokenRecord, visitor: Visitor, client: Client, device: str, signer: Signer
 ) -> SignedIn | None:
-    signer = signing_keys.signer()
     with transaction():
         user = emailed_links.claim(link)
         if user.email_key != email_key(link.target):

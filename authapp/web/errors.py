@@ -18,7 +18,7 @@ from flask import (
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from authapp.errors import DomainError, TokenRevoked, TooManyAttempts, Unavailable
+from authapp.errors import DomainError, Misconfigured, TokenRevoked, TooManyAttempts, Unavailable
 from authapp.http import problem_types, problems
 from authapp.http.request_id import request_id
 from authapp.models import db
@@ -90,7 +90,8 @@ def _domain_error(error: DomainError) -> Response:
         # The sign-in page explains why the session has ended.
         return make_response(redirect(url_for("login.show", next=current_page()), 303))
     if not problems.is_for_program():
-        return _answer(problem_types.of_error(error).status, wait=wait)
+        text = messages.MISCONFIGURED if isinstance(error, Misconfigured) else None
+        return _answer(problem_types.of_error(error).status, wait=wait, text=text)
     response = problems.for_refusal(error)
     if wait is not None:
         response.headers["Retry-After"] = problems.retry_after(wait)
@@ -112,11 +113,16 @@ def _unexpected(error: Exception) -> Response:
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _answer(status: HTTPStatus, *, wait: timedelta | None = None) -> Response:
+def _answer(
+    status: HTTPStatus,
+    *,
+    wait: timedelta | None = None,
+    text: messages.Explanation | None = None,
+) -> Response:
     again = current_page() if status in _PASSING else None
-    text = messages.for_status(status)
     reference = request_id() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
-    response = _page(status, text, wait=wait, reference=reference, again=again)
+    shown = text or messages.for_status(status)
+    response = _page(status, shown, wait=wait, reference=reference, again=again)
     if wait is not None:
         response.headers["Retry-After"] = problems.retry_after(wait)
     return response

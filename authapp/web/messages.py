@@ -218,6 +218,14 @@ _STATUS: Final = {
     ),
 }
 
+MISCONFIGURED: Final = Explanation(
+    _l("This doesn't work at the moment"),
+    _l(
+        "There is a fault in our configuration, and it has been logged. Trying again won't help "
+        "until we've fixed it. If you were signed in, you still are."
+    ),
+)
+
 _OTHER: Final = Explanation(_l("We couldn't process your request"), _l("Go back and try again."))
 
 
