@@ -51,10 +51,11 @@ def compose(message: str, *, user_id: UUID | None, **context: Any) -> Draft:
     folder, context = f"email/{message}", {"app_name": current_settings().brand.app_name, **context}
     with of_account(user_id):
         subject = render_template(f"{folder}/subject.txt", **context)
+        body = render_template("email/layout.txt", folder=folder, **context)
         content = Content(
             subject=" ".join(subject.split()),
-            body=render_template("email/layout.txt", folder=folder, **context),
-            html=render_template(f"{folder}/body.html", **context),
+            body=body,
+            html=render_template(f"{folder}/body.html", preheader=_first_lines(body), **context),
         )
     return Draft(message, content)
 
@@ -85,6 +86,11 @@ def open_sender() -> Iterator[Send]:
             return True
 
         yield send
+
+
+def _first_lines(body: str) -> str:
+    """Return what lists of emails show below the subject: the first paragraph."""
+    return " ".join(body.strip().partition("\n\n")[0].split())
 
 
 def _as_mail(message: OpenMessage) -> Message:

@@ -124,6 +124,7 @@ def replace(
         client=client,
         had_tokens=had_tokens,
         revoked_tokens=revoke_tokens,
+        tokens_link=f"{current_settings().deployment.public_url}/account/tokens",
     )
 
 

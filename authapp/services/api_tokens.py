@@ -202,5 +202,11 @@ def _issue(owner: User, token: Token, client: Client) -> NewToken:
     value = make_api_token(current_settings().tokens.api_token_prefix, token.id, secret)
     token.user_id, token.digest, token.last_four = owner.id, digest(secret), value[-4:]
     db.session.add(token)
-    security_notices.send(owner, "api_token_made", client=client, name=token.name)
+    security_notices.send(
+        owner,
+        "api_token_made",
+        client=client,
+        name=token.name,
+        tokens_link=f"{current_settings().deployment.public_url}/account/tokens",
+    )
     return NewToken(token.id, value)

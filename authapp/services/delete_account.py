@@ -60,7 +60,13 @@ def close(identity: Identity, password: str, *, client: Client) -> datetime:
         revoke_all(user.id, EndReason.ACCOUNT_CLOSED)
         activity.note(user.id, Activity.ACCOUNT_CLOSED, client)
         if grace:
-            security_notices.send(user, "account_closing", client=client, delete_at=delete_at)
+            security_notices.send(
+                user,
+                "account_closing",
+                client=client,
+                delete_at=delete_at,
+                sign_in_link=f"{current_settings().deployment.public_url}/login",
+            )
         else:
             mail.enqueue("account_deleted", to=user.email, user_id=user.id, email=user.email)
     return delete_at
