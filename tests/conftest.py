@@ -15,7 +15,6 @@ import time_machine
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
@@ -35,11 +34,19 @@ from tests.support.applications import (
 from tests.support.databases import ReusableDatabase
 from tests.support.faults import add_faults
 from tests.support.mail import MailServer, mail_settings
-from tests.support.routes import share_routes
 from tests.support.servers import PostgresServer, RedisServer
+from tests.support.sharing import (
+    SharedTemplates,
+    keep_what_is_imported,
+    share_redis_version,
+    share_routes,
+    share_statements,
+)
 
 _CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _CHEAP_HASH = _CHEAP_HASHER.hash("the password of no account")
+
+_TEMPLATES = SharedTemplates()
 
 PATIENCE_MS = 20_000
 """How long a page may take to show an element on an overloaded machine."""
@@ -58,6 +65,12 @@ _QUIET = [
 ]
 
 share_routes()
+share_statements()
+share_redis_version()
+
+
+def pytest_collection_finish() -> None:
+    keep_what_is_imported()
 
 
 @pytest.fixture(scope="session")
@@ -153,15 +166,9 @@ def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(passwords, "_dummy_hash", _CHEAP_HASH)
 
 
-@pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
-    """Templates compiled by one application and shared by all others."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 @pytest.fixture
 def make_app(
-    request: pytest.FixtureRequest, environ: dict[str, str], compiled_templates: BytecodeCache
+    request: pytest.FixtureRequest, environ: dict[str, str]
 ) -> Iterator[Callable[..., Flask]]:
     """Create applications on the same servers; each represents a process.
 
@@ -171,7 +178,7 @@ def make_app(
 
     def make(**changes: str) -> Flask:
         made.append(create_app({**environ, **changes}))
-        made[-1].jinja_env.bytecode_cache = compiled_templates
+        made[-1].jinja_env.bytecode_cache = _TEMPLATES
         return made[-1]
 
     yield make
@@ -223,12 +230,12 @@ def user(app: Flask) -> User:
 
 
 @pytest.fixture
-def live_server(environ: dict[str, str], compiled_templates: BytecodeCache) -> Iterator[str]:
+def live_server(environ: dict[str, str]) -> Iterator[str]:
     """The application served in this process, so that a moved clock moves it too."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = create_app({**environ, "PUBLIC_URL": url})
-        app.jinja_env.bytecode_cache = compiled_templates
+        app.jinja_env.bytecode_cache = _TEMPLATES
         introduce_redis(app)
         work_before_each_request(app)
         add_faults(app)
