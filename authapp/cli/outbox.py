@@ -44,6 +44,7 @@ class Worker(threading.Thread):
             with self._app.app_context():
                 for task in (
                     token_cache.replay_journal,
+                    token_cache.mark_database,
                     verify_email.answer_requests,
                     password_reset.answer_requests,
                     sign_in_blocks.answer_blocks,
@@ -89,6 +90,7 @@ def start_background_worker(app: Flask) -> Worker:
 def run_command(once: bool) -> None:
     """Deliver messages until SIGINT or SIGTERM."""
     if once:
+        token_cache.mark_database()
         verify_email.answer_requests()
         password_reset.answer_requests()
         sign_in_blocks.answer_blocks()

@@ -110,12 +110,21 @@ def conformance_command(context: click.Context, as_json: bool) -> None:
 
 @security_group.command("database-restored")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-def database_restored_command(yes: bool) -> None:
+@click.option(
+    "--only-cache",
+    is_flag=True,
+    help="Only empty the cache: after a failover that lost seconds, in which nothing was revoked.",
+)
+def database_restored_command(yes: bool, only_cache: bool) -> None:
     """End everything that a restored database backup has brought back to life.
 
     A backup does not know what was revoked after it was taken. This replaces all signing keys, ends
     every session, API token and link, and empties the cache. Run it before the servers start again.
     """
+    if only_cache:
+        database_restored.empty_cache()
+        click.echo("the cache is empty, and the database is trusted as it is")
+        return
     if not yes:
         click.confirm("End every session, API token and link?", abort=True)
     ended = list(with_progress(database_restored.end_everything(), "batches"))

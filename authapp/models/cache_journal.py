@@ -40,7 +40,8 @@ class CacheTombstone(Base):
 class CacheState(Base):
     """The cache's current epoch and the Redis servers that it belongs to; a single row.
 
-    `servers` is the servers' fingerprint; a different fingerprint raises the epoch.
+    `servers` is the servers' fingerprint; a different fingerprint raises the epoch. `mark` is the
+    latest one that a worker has written (`token_cache.coherence.marks`).
     """
 
     __tablename__ = "cache_state"
@@ -48,6 +49,7 @@ class CacheState(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     epoch: Mapped[int] = mapped_column(BigInteger)
     servers: Mapped[str] = mapped_column(Text)
+    mark: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class CacheCounter(Base):

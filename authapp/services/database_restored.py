@@ -15,12 +15,18 @@ from authapp.services.users import SignedOut
 from authapp.token_cache import token_cache
 
 
+def empty_cache() -> None:
+    """Trust the database as it is, and empty the cache; raises RedisUnavailable."""
+    token_cache.accept_database()
+    token_cache.flush()
+
+
 def end_everything() -> Iterator[SignedOut]:
     """Replace all signing keys, and end every session, API token and link; yield what ended.
 
-    Users keep their passwords and second factors, and "This wasn't me" links keep working. Run it
-    while no server runs. It may be repeated. Raises RedisUnavailable if entries of the cache could
-    not be removed; they are unreadable even so.
+    Users keep their passwords and second factors, and "This wasn't me" links keep working. It may
+    be repeated. Until it ends, servers that run do not trust the cache. Raises RedisUnavailable if
+    entries of the cache could not be removed; they are unreadable even so.
     """
     keys.replace_all()
     with transaction():
@@ -32,4 +38,4 @@ def end_everything() -> Iterator[SignedOut]:
             revoked_at=clock.now(),
         )
     yield from users.sign_out_everyone(tokens=True)
-    token_cache.flush()
+    empty_cache()

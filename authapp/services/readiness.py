@@ -22,6 +22,7 @@ OK: Final = "ok"
 UNAVAILABLE: Final = "unavailable"
 READ_ONLY: Final = "read-only"
 FULL: Final = "full"
+OLDER: Final = "older than Redis"
 NOT_CONFIGURED: Final = "not configured"
 UNREACHABLE: Final = "unreachable"
 REFUSES_WRITES: Final = "refuses writes"
@@ -102,9 +103,9 @@ def _database() -> str:
     try:
         with db.engine.begin() as connection:
             connection.execute(update(_state).values(epoch=_state.c.epoch))
+        return OLDER if token_cache.database_went_back() else OK
     except SQLAlchemyError as error:
         return _REASONS.get(_code(error), UNAVAILABLE)
-    return OK
 
 
 def _free_bytes() -> float:

@@ -259,6 +259,16 @@ class PostgresServer:
         self._execute(f"ALTER DATABASE {name} RENAME TO {renamed}")
         return renamed
 
+    def copy(self, name: str, to: str) -> None:
+        """Replace a database with a copy of another, as restoring a backup does."""
+        self.drop(to)
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+                (name,),
+            )
+            connection.execute(f"CREATE DATABASE {to} TEMPLATE {name}")
+
     def drop(self, name: str) -> None:
         self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 

@@ -1,8 +1,11 @@
 """Operators' tasks on the cache, and those that the worker runs by itself."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.token_cache import keys
 from authapp.token_cache.admin import backup, statistics, warm
@@ -67,6 +70,29 @@ class Maintenance(Operations):
     def restore(self, file: Path) -> Iterator[tuple[int, int]]:
         """Fill the entries of a file that match the database."""
         return backup.restore(self._backend(), file)
+
+    def mark_database(self) -> None:
+        """Write a later mark every ten seconds; run by the worker."""
+        trust = self.assembly.backend.trust
+        if trust.marks is None or trust.breaker.is_open:
+            return
+        # Without this mark, what the database loses is noticed by the next one.
+        with suppress(RedisUnavailable, SQLAlchemyError), trust.watch():
+            trust.marks.advance_if_due()
+
+    def database_went_back(self) -> bool:
+        """Return whether the database is older than Redis; False if Redis cannot tell."""
+        marks = self.assembly.backend.trust.marks
+        with suppress(RedisUnavailable):
+            return marks is not None and bool(marks.behind())
+        return False
+
+    def accept_database(self) -> None:
+        """Trust a database that went back, in a new epoch, in which no existing entry opens."""
+        trust = self.assembly.backend.trust
+        if trust.marks is not None:
+            trust.marks.accept()
+            trust.resume()
 
     def replay_journal(self) -> int:
         """Replay the journal if Redis is available, and return how many keys; run by the worker."""

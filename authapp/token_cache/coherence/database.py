@@ -48,6 +48,7 @@ class State(NamedTuple):
 
     epoch: int
     servers: str
+    mark: int
     journal_waits: bool
 
 
@@ -94,11 +95,28 @@ class CacheDatabase:
             return list(connection.scalars(ordered))
 
     def state(self) -> State:
-        """Return the epoch, the servers that it belongs to, and whether the journal has entries."""
+        """Return the epoch, its servers, the mark, and whether the journal has entries."""
         waits = exists(select(_journal.c.id)).label("journal_waits")
+        found = select(_state.c.epoch, _state.c.servers, _state.c.mark, waits)
         with self.housekeeping.connect() as connection:
-            row = connection.execute(select(_state.c.epoch, _state.c.servers, waits)).one()
-            return State(row.epoch, row.servers, bool(row.journal_waits))
+            row = connection.execute(found).one()
+            return State(row.epoch, row.servers, row.mark, bool(row.journal_waits))
+
+    def advance_mark(self, seen: int, mark: int) -> bool:
+        """Set a later mark, unless another worker has since `seen`; return whether it is set."""
+        changing = update(_state).where(_state.c.mark == seen).values(mark=mark)
+        with self.housekeeping.begin() as connection:
+            return bool(connection.execute(changing).rowcount)
+
+    def accept(self, seen: State, mark: int) -> bool:
+        """Begin a new epoch with a later mark, unless the state has changed; return whether it did.
+
+        The mark says that this database is the current one, even if Redis knew a newer one.
+        """
+        is_unchanged = (_state.c.epoch == seen.epoch, _state.c.mark == seen.mark)
+        changing = update(_state).where(*is_unchanged).values(epoch=_next(seen.epoch), mark=mark)
+        with self.housekeeping.begin() as connection:
+            return bool(connection.execute(changing).rowcount)
 
     def raise_epoch(self, seen: int, servers: str | None = None) -> None:
         """Begin a new epoch, unless another process has begun one since epoch `seen`.
@@ -106,8 +124,7 @@ class CacheDatabase:
         Epochs are seconds since 1970, or more if they are raised faster: after an older database
         was restored, a new epoch is later than all that the newer one ever had.
         """
-        epoch = max(seen + 1, int(clock.now().timestamp()))
-        values: dict[str, Any] = {"epoch": epoch}
+        values: dict[str, Any] = {"epoch": _next(seen)}
         if servers is not None:
             values["servers"] = servers
         with self.housekeeping.begin() as connection:
@@ -184,6 +201,10 @@ def write_tombstones(session: Any, ended: Mapping[str, timedelta]) -> None:
         for key, duration in ended.items()
     ]
     session.execute(insert(_tombstones), rows)
+
+
+def _next(epoch: int) -> int:
+    return max(epoch + 1, int(clock.now().timestamp()))
 
 
 def _owned_ids(kind: Kind[Any], owner: Sequence[Any]) -> Select[tuple[UUID]]:

@@ -20,6 +20,7 @@ from authapp.config import Settings
 from authapp.security.sealing import SealBroken, Sealer
 from authapp.token_cache import keys
 from authapp.token_cache.coherence.database import CacheDatabase
+from authapp.token_cache.coherence.marks import Marks
 from authapp.token_cache.coherence.trust import Ticket, Trust
 from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.entries import E, Entry, RowEntry
@@ -84,9 +85,11 @@ class CoherentRedisCache(RedisCache):
         self.client = client
         self.counters = counters
         self.database = database
-        self.envelope = Envelope(Sealer(settings.secrets.cache_sealing_keys))
+        sealer = Sealer(settings.secrets.cache_sealing_keys)
+        self.envelope = Envelope(sealer)
         self.local_trust_seconds = settings.cache.local_trust.total_seconds()
-        self.trust = Trust(client, database, counters, settings)
+        marks = Marks(client, database, sealer) if client else None
+        self.trust = Trust(client, database, counters, settings, marks)
         self._broken_seal_was_logged = False
 
     def enter(self) -> Ticket:

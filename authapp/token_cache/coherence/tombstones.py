@@ -77,6 +77,13 @@ class Tombstones:
         with self._lock:
             self._expiries = {}
 
+    def restart(self) -> None:
+        """Read all ids again: in a new epoch, the database may be an older one, with lower ids."""
+        with self._lock:
+            self._seen = set()
+            self._heights.clear()
+            self.settled = self.highest = 0
+
     def take_news(self) -> Iterator[str]:
         """Yield each key that was added since the last call."""
         while self._news:

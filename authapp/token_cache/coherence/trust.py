@@ -20,6 +20,7 @@ from authapp.models.outage import database_outage
 from authapp.token_cache import keys
 from authapp.token_cache.coherence import tombstones
 from authapp.token_cache.coherence.database import CacheDatabase, State
+from authapp.token_cache.coherence.marks import Marks, lag
 from authapp.token_cache.coherence.tombstones import Tombstones
 from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.redis import scripts
@@ -44,6 +45,13 @@ _PATIENCE_AFTER_OUTAGE_SECONDS: Final = 0.02
 
 _FINGERPRINT_ATTEMPTS: Final = 2
 
+_PAUSE_SECONDS: Final = 1.0
+"""How long a process does not check again after it noticed that the database went back."""
+
+DATABASE_WENT_BACK: Final = (
+    "the database is older than Redis: after restoring a backup, run"
+    " `flask security database-restored`"
+)
 _MISSED_CHANGES_UNKNOWN: Final = "the changes it missed cannot be read from the database"
 
 
@@ -68,10 +76,12 @@ class Trust:
         database: CacheDatabase,
         counters: Counters,
         settings: Settings,
+        marks: Marks | None,
     ) -> None:
         self.trust_seconds = settings.cache.trust.total_seconds()
         self.breaker = Breaker(self._probe)
         self.tombstones = Tombstones()
+        self.marks = marks
         self._redis = client
         self._database = database
         self._counters = counters
@@ -82,7 +92,9 @@ class Trust:
         self._servers = ""
         self._new_servers, self._new_servers_since = "", 0.0
         self._checked_at = self._trusted_until = 0.0
+        self._paused_until = 0.0
         self._database_was_away = False
+        self._database_went_back = False
         self._refuses_writes = False
         self.doubt = "it has not been checked yet" if client else "REDIS_URL is not set"
         """Why Redis is not trusted, if it is not."""
@@ -97,6 +109,8 @@ class Trust:
         if self._redis is None or self.breaker.is_open:
             return None
         entered, left = time.monotonic(), self._seconds_left()
+        if entered < self._paused_until:
+            return None
         if left < self.trust_seconds / 2:
             # In the second half of the time, one request checks ahead; after it, all requests wait.
             self._check_in_turn(wait=left <= 0)
@@ -145,6 +159,10 @@ class Trust:
         """Require a check before Redis is trusted again."""
         self._trusted_until = 0.0
 
+    def resume(self) -> None:
+        """Check at the next use, although the database went back: an operator has accepted it."""
+        self._trusted_until = self._paused_until = 0.0
+
     def close(self) -> None:
         """Stop probing, and wait for a database query that is running."""
         self.breaker.stop()
@@ -158,7 +176,11 @@ class Trust:
         """
         began = time.monotonic()
         was_trusted, epoch = self._trusted_until > 0, self._ticket.epoch
-        state = self._ask_database()
+        # Before the mark in the database: a worker may be writing both.
+        marked = self.marks.in_redis() if self.marks else 0
+        state = self._ask_in_epoch(epoch)
+        if state is not None:
+            self._require_not_older(state, marked)
         servers, connections = self._find_servers(state.servers if state else self._servers)
         if state is None and not (was_trusted and servers == self._servers):
             raise NotTrusted(_MISSED_CHANGES_UNKNOWN)
@@ -264,6 +286,18 @@ class Trust:
             state = self._database.state()
         return state.epoch
 
+    def _require_not_older(self, state: State, marked: int) -> None:
+        """Raise NotTrusted if the database went back: Redis may hold what it no longer has."""
+        behind = lag(marked, state.mark)
+        if not behind:
+            self._database_went_back = False
+            return
+        if not self._database_went_back:
+            self._database_went_back = True
+            log.critical("database_went_back", seconds=round(behind.total_seconds()))
+        self._trusted_until, self._paused_until = 0.0, time.monotonic() + _PAUSE_SECONDS
+        raise NotTrusted(DATABASE_WENT_BACK)
+
     def _require_noticed(self, servers: str) -> None:
         """Raise NotTrusted until every process has noticed that the servers have changed.
 
@@ -277,6 +311,17 @@ class Trust:
             self._new_servers, self._new_servers_since = servers, time.monotonic()
         if time.monotonic() < self._new_servers_since + self.trust_seconds:
             raise NotTrusted("its servers changed, and other processes may not have noticed yet")
+
+    def _ask_in_epoch(self, epoch: int) -> State | None:
+        """Return the state; in another epoch than this one, read the tombstones from the start."""
+        state = self._ask_database()
+        if state is None or epoch in (0, state.epoch):
+            return state
+        self.tombstones.restart()
+        state = self._ask_database()
+        if state is None:
+            raise NotTrusted(_MISSED_CHANGES_UNKNOWN)
+        return state
 
     def _ask_database(self) -> State | None:
         """Return the state, or None if the database does not respond soon.
