@@ -181,8 +181,12 @@ class Brand:
     """Names, colors and links on the pages."""
 
     app_name: str = setting("APP_NAME", pattern(r"[^\x00-\x1f\x7f<>]{1,60}", "1 to 60 printable characters"), "authapp", "Product name, shown in pages and emails.")
-    accent_color: str = setting("ACCENT_COLOR", pattern(r"#[0-9a-f]{6}", "a color such as #17594a"), "#17594a", "Color of buttons and links; all other colors derive from it. Must be dark enough to read on a light page.")
-    logo_file: str = setting("LOGO_FILE", text, "", "SVG, PNG or WebP file of at most 16 KiB, shown in the header instead of the default logo.")
+    accent_color: str = setting("ACCENT_COLOR", pattern(r"#[0-9a-f]{6}", "a color such as #1f5fbf"), "#1f5fbf", "Color of buttons and links. Must be dark enough to read on a light page; dark pages use a lighter shade.")
+    header_color: str = setting("HEADER_COLOR", pattern(r"|#[0-9a-f]{6}", "a color such as #1f5fbf"), "", "Background of the header. Leave empty for that of the page.")
+    logo_file: str = setting("LOGO_FILE", text, "", "SVG, PNG or WebP file of at most 16 KiB, shown in the header instead of the product name.")
+    icon_file: str = setting("ICON_FILE", text, "", "SVG or PNG file of at most 16 KiB, shown in browser tabs instead of the default icon.")
+    font_family: str = setting("FONT_FAMILY", pattern(r'|("[A-Za-z0-9 -]+"|[A-Za-z][A-Za-z -]*)(, ?("[A-Za-z0-9 -]+"|[A-Za-z][A-Za-z -]*))*', "font names as in CSS, separated by commas"), "", "Fonts of the pages, as in CSS, that devices may have installed. Leave empty for the system's own.")
+    font_file: str = setting("FONT_FILE", text, "", "WOFF2 file of at most 100 KiB with the font of the pages. If a device is slow to load it, the page keeps FONT_FAMILY.")
     support_address: str = setting("SUPPORT_ADDRESS", pattern(r"|https?://[!-~]+|[!-?A-~]+@[!-?A-~]+", "an email address or a URL"), "", "Support contact shown in pages and emails: an email address or a URL.")
     security_contact: str = setting("SECURITY_CONTACT", pattern(r"|https?://[!-~]+|[!-?A-~]+@[!-?A-~]+", "an email address or a URL"), "", "Where to report a vulnerability, for /.well-known/security.txt: an email address or a URL.")
     terms_url: str = setting("TERMS_URL", url("https", "http"), "", "URL of the terms of use.")

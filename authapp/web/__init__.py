@@ -79,7 +79,7 @@ def init_app(app: Application) -> None:
     allow(app, second_factors.blueprint, Access.FRESH)
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
     allow(app, phone.blueprint, Access.FRESH)
-    app.jinja_env.globals.update(sections=account.SECTIONS, trail_to_here=account.trail_to_here)
+    app.jinja_env.globals.update(sections=account.SECTIONS, account_menu=account.menu)
     is_development = settings.deployment.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development
     if is_development:

@@ -1,8 +1,9 @@
-"""The account page, and the list of the pages that it links to."""
+"""The account page, and the sections of the account that its menu lists."""
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from authapp.services import account as service
@@ -11,16 +12,22 @@ from authapp.web import i18n
 from authapp.web.catalogue import lazy_gettext as _l
 
 
-class Section(NamedTuple):
-    """A page of the account, as the account page and the breadcrumbs show it.
+def _always() -> bool:
+    return True
 
-    `is_leaving` lists it apart, because its effect cannot be undone.
+
+class Section(NamedTuple):
+    """A section of the account: an entry of the menu, and a row of the account page.
+
+    Pages with an address below that of `endpoint` belong to the section. `action` is the link in
+    the row; a section without one is in the menu only.
     """
 
     endpoint: str
     name: Any
-    about: Any
-    is_leaving: bool = False
+    about: Any = ""
+    action: Any = ""
+    is_offered: Callable[[], bool] = _always
 
     @property
     def feature(self) -> str:
@@ -28,61 +35,91 @@ class Section(NamedTuple):
         return self.endpoint.partition(".")[0]
 
 
-# In the order in which the account page lists them.
+class Entry(NamedTuple):
+    """An entry of the menu; `current` is its `aria-current`, or None elsewhere."""
+
+    url: str
+    name: Any
+    current: str | None
+
+
+# In the order of the menu.
 SECTIONS: Final = (
-    Section(
-        "change_email.show", _l("Email address"), _l("Change the email address of your account.")
-    ),
+    Section("account.show", _l("Overview")),
+    Section("change_email.show", _l("Email address")),
+    Section("phone.show", _l("Phone number"), is_offered=verify_phone.is_available),
     Section(
         "change_password.show",
         _l("Password"),
-        _l("Change your password and sign out your other devices."),
+        _l("You can sign out your other devices when you change it."),
+        _l("Change"),
     ),
     Section(
         "second_factors.show",
         _l("Two-step sign-in"),
         _l("Ask for a code from your phone when someone signs in with your password."),
+        _l("Manage"),
     ),
     Section(
         "sessions.show",
         _l("Where you are signed in"),
         _l("See your devices and sign out those you don't use."),
+        _l("Review"),
     ),
     Section(
         "activity.show",
         _l("Recent activity"),
         _l("Sign-ins and changes to your account: when, where and on which device."),
+        _l("View"),
     ),
-    Section("api_tokens.show", _l("API tokens"), _l("Let programs act on your behalf.")),
+    Section(
+        "api_tokens.show",
+        _l("API tokens"),
+        _l("Let programs act on your behalf."),
+        _l("Manage"),
+    ),
     Section(
         "download_data.show",
         _l("Download your data"),
         _l("Get a copy of all data we store about you."),
+        _l("Download"),
     ),
     Section(
         "delete_account.show",
         _l("Delete your account"),
         _l("Permanently delete your account and data."),
-        is_leaving=True,
+        _l("Delete"),
     ),
 )
 
-_TOP: Final = Section("account.show", _l("Your account"), "")
-_BELOW: Final = "/account/"
+_TOP: Final = "/account"
 
-# Account pages with an address outside /account/.
-_ELSEWHERE: Final = ("verify_phone",)
+# The sections of account pages with an address that is not below that of their section.
+_ELSEWHERE: Final = {"verify_phone": "phone"}
+
+# Account pages that ask one question before the user continues.
+_WITHOUT_MENU: Final = ("step_up",)
 
 
-def trail_to_here() -> list[Section]:
-    """Return the pages that lead to the current page, if it is an account page."""
-    if g.identity is None:
+def menu() -> list[Entry]:
+    """Return the entries of the menu if the current page is one of the account's."""
+    here, feature = request.path, request.blueprint or ""
+    is_below = here == _TOP or here.startswith(f"{_TOP}/")
+    sections = {section.feature for section in SECTIONS}
+    if g.identity is None or feature in _WITHOUT_MENU:
         return []
-    above = [section for section in SECTIONS if section.feature == request.blueprint]
-    is_below = request.path.startswith(_BELOW) or request.blueprint in _ELSEWHERE
-    if not above and not is_below:
+    if not is_below and feature not in _ELSEWHERE and feature not in sections:
         return []
-    return [_TOP, *(section for section in above if section.endpoint != request.endpoint)]
+    return [_entry(section, here, feature) for section in SECTIONS if section.is_offered()]
+
+
+def _entry(section: Section, here: str, feature: str) -> Entry:
+    url = url_for(section.endpoint)
+    if here == url:
+        return Entry(url, section.name, "page")
+    is_below = url != _TOP and here.startswith(f"{url}/")
+    is_current = is_below or _ELSEWHERE.get(feature, feature) == section.feature
+    return Entry(url, section.name, "true" if is_current else None)
 
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")

@@ -1,4 +1,4 @@
-"""The operator's brand: name, colors, logo and links from the configuration; custom templates."""
+"""The operator's brand: name, colors, font and links from the configuration; custom templates."""
 
 import base64
 from dataclasses import dataclass
@@ -9,26 +9,25 @@ from typing import Final
 
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
+from markupsafe import Markup
 
 from authapp.config import Settings
+from authapp.config.settings import Brand as BrandSettings
 from authapp.errors import ConfigError
-from authapp.web import logo, palette
+from authapp.web import brand_files, palette
+from authapp.web.brand_files import File
 from authapp.web.palette import Palette
 
 blueprint = Blueprint("brand", __name__)
 
-_LOGO_TYPES: Final = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
-_LARGEST_LOGO_BYTES: Final = 16 * 1024
-"""A first visit loads the logo in addition to the page, its stylesheet and its script."""
 _SECONDS_KEPT: Final = 3600
 
-
-@dataclass(frozen=True)
-class Logo:
-    """An image that the header shows instead of the generated mark."""
-
-    content: bytes
-    type: str
+_FONT: Final = "brand-font"
+# "optional": a font that arrives late does not move text that the user already reads.
+_FONT_FACE: Final = (
+    f"@font-face{{font-family:{_FONT};src:url(/font.woff2);"
+    "font-weight:100 900;font-display:optional}"
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,11 @@ class Brand:
     name: str
     light: Palette
     dark: Palette
-    logo: Logo | None
+    logo: File | None
+    icon: File | None
+    font: File | None
+    font_family: str
+    has_home: bool
     support: str
     terms_url: str
     privacy_url: str
@@ -48,12 +51,8 @@ class Brand:
         return self.name[0].upper()
 
     @cached_property
-    def tile(self) -> str:
-        return logo.tile(self.name)
-
-    @cached_property
-    def blade(self) -> str:
-        return logo.blade(self.name)
+    def icon_type(self) -> str:
+        return self.icon.type if self.icon else "image/svg+xml"
 
     @cached_property
     def support_url(self) -> str:
@@ -62,10 +61,17 @@ class Brand:
         return self.support if is_page else f"mailto:{self.support}"
 
     @cached_property
-    def style(self) -> str:
-        """The colors as a stylesheet, the only inline one that the policy allows."""
+    def style(self) -> Markup:
+        """The colors and the font as a stylesheet, the only inline one that the policy allows."""
         dark = f"@media (prefers-color-scheme:dark){{:root{{{self.dark.style()}}}}}"
-        return f":root{{{self.light.style()}}}{dark}"
+        colors = f":root{{{self.light.style()}{self._font_style}}}{dark}"
+        # The settings allow no character that ends the element.
+        return Markup(_FONT_FACE * (self.font is not None) + colors)  # noqa: S704
+
+    @property
+    def _font_style(self) -> str:
+        families = [_FONT] * (self.font is not None) + [self.font_family] * bool(self.font_family)
+        return f"--font:{','.join([*families, 'system-ui', 'sans-serif'])};" if families else ""
 
     @cached_property
     def style_source(self) -> str:
@@ -76,34 +82,63 @@ class Brand:
 def init_app(app: Flask) -> None:
     """Add the brand to templates; raises ConfigError if one of its files or colors is unusable."""
     settings: Settings = app.extensions["settings"]
-    chosen = Brand(
-        name=settings.brand.app_name,
-        light=palette.light(settings.brand.accent_color),
-        dark=palette.dark(settings.brand.accent_color),
-        logo=_read_logo(settings.brand.logo_file),
-        support=settings.brand.support_address,
-        terms_url=settings.brand.terms_url,
-        privacy_url=settings.brand.privacy_url,
-    )
+    chosen = _brand(settings.brand)
     app.extensions["brand"] = chosen
     app.jinja_env.globals.update(app_name=chosen.name, brand=chosen)
     if settings.brand.template_folder:
         _override_templates(app, Path(settings.brand.template_folder))
 
 
+def _brand(chosen: BrandSettings) -> Brand:
+    accent, header = chosen.accent_color, chosen.header_color
+    return Brand(
+        name=chosen.app_name,
+        light=palette.light(accent, header),
+        dark=palette.dark(accent, header),
+        logo=brand_files.read("LOGO_FILE", chosen.logo_file),
+        icon=brand_files.read("ICON_FILE", chosen.icon_file),
+        font=brand_files.read("FONT_FILE", chosen.font_file),
+        font_family=chosen.font_family,
+        has_home=bool(chosen.template_folder)
+        and (Path(chosen.template_folder) / "home" / "show.html").is_file(),
+        support=chosen.support_address,
+        terms_url=chosen.terms_url,
+        privacy_url=chosen.privacy_url,
+    )
+
+
 @blueprint.get("/icon.svg")
 def icon() -> Response:
-    """Return the mark as an icon for browser tabs."""
-    return _kept(Response(render_template("brand/icon.svg"), mimetype="image/svg+xml"))
+    """Return the icon for browser tabs; a configured PNG keeps this address."""
+    chosen = _current().icon
+    return _served(chosen) if chosen else _kept(_default_icon())
 
 
-@blueprint.get("/logo", endpoint="logo")
-def logo_file() -> Response:
+@blueprint.get("/logo")
+def logo() -> Response:
     """Return the configured logo."""
+    return _served(_current().logo)
+
+
+@blueprint.get("/font.woff2")
+def font() -> Response:
+    """Return the configured font."""
+    return _served(_current().font)
+
+
+def _current() -> Brand:
     chosen: Brand = current_app.extensions["brand"]
-    if chosen.logo is None:
+    return chosen
+
+
+def _default_icon() -> Response:
+    return Response(render_template("brand/icon.svg"), mimetype="image/svg+xml")
+
+
+def _served(file: File | None) -> Response:
+    if file is None:
         abort(404)
-    return _kept(Response(chosen.logo.content, mimetype=chosen.logo.type))
+    return _kept(Response(file.content, mimetype=file.type))
 
 
 def _kept(response: Response) -> Response:
@@ -112,23 +147,6 @@ def _kept(response: Response) -> Response:
     response.add_etag()
     response.make_conditional(request)
     return response
-
-
-def _read_logo(file: str) -> Logo | None:
-    if not file:
-        return None
-    path = Path(file)
-    if path.suffix not in _LOGO_TYPES:
-        raise ConfigError(f"LOGO_FILE must be one of: {', '.join(_LOGO_TYPES)}")
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError):
-        raise ConfigError(f"LOGO_FILE {file} cannot be read") from None
-    if len(content) > _LARGEST_LOGO_BYTES:
-        raise ConfigError(
-            f"LOGO_FILE has {len(content)} bytes; the maximum is {_LARGEST_LOGO_BYTES}"
-        )
-    return Logo(content, _LOGO_TYPES[path.suffix])
 
 
 def _override_templates(app: Flask, folder: Path) -> None:

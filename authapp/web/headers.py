@@ -12,6 +12,7 @@ _POLICY: Final = "; ".join(
         "style-src 'self' {style}",
         "script-src 'self'",
         "img-src 'self'",
+        "font-src 'self'",
         "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",

@@ -1,6 +1,6 @@
 """The start page."""
 
-from flask import Blueprint, g, redirect, render_template, url_for
+from flask import Blueprint, current_app, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 blueprint = Blueprint("home", __name__)
@@ -8,7 +8,9 @@ blueprint = Blueprint("home", __name__)
 
 @blueprint.get("/")
 def show() -> ResponseReturnValue:
-    """Show the start page; redirect signed-in users to their account."""
+    """Redirect to the account or to sign-in; visitors see a page if TEMPLATE_FOLDER has one."""
     if g.identity:
         return redirect(url_for("account.show"))
-    return render_template("home/show.html")
+    if current_app.extensions["brand"].has_home:
+        return render_template("home/show.html")
+    return redirect(url_for("login.show"))

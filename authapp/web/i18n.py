@@ -50,6 +50,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         dateformat=_date,
         datetimeformat=_datetime,
+        machinetime=_machine_time,
         ago=_ago,
         period=_period,
         minutes=_minutes,
@@ -166,6 +167,11 @@ def _datetime(value: datetime, width: str) -> str:
     date = locale.date_formats[width].pattern
     both: str = locale.datetime_formats[width]
     return str(format_datetime(value, both.replace("{0}", time).replace("{1}", date)))
+
+
+def _machine_time(value: datetime) -> str:
+    """Return a time for `<time datetime>`, in which HTML allows at most three decimals."""
+    return value.isoformat(timespec="seconds")
 
 
 def _phone(value: str) -> str:

@@ -93,7 +93,7 @@ def sign_out() -> ResponseReturnValue:
     authn.clear_session_cookies()
     session.clear()
     flash(_("You have signed out."))
-    return redirect(url_for("login.show"), 303)
+    return redirect(url_for("login.show", next=next_page("") or None), 303)
 
 
 def _after_right_password(refusal: NotAllowed) -> ResponseReturnValue:

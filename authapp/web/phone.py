@@ -12,7 +12,7 @@ from authapp.services import account, verify_phone
 from authapp.services import phone as service
 from authapp.web import flows
 from authapp.web.flows import Flow
-from authapp.web.forms import for_now, show_refusal
+from authapp.web.forms import Form, for_now, show_refusal
 from authapp.web.phone_form import PhoneForm, refuse_more
 
 blueprint = Blueprint("phone", __name__, url_prefix="/account/phone")
@@ -43,6 +43,15 @@ def change() -> ResponseReturnValue:
     return redirect(url_for("verify_phone.enter"), 303)
 
 
+@blueprint.get("/remove")
+def ask_to_remove() -> ResponseReturnValue:
+    """Ask the user to confirm that the number should be removed."""
+    number = account.get_account(g.identity.user_id).phone
+    if number is None:
+        return redirect(url_for("verify_phone.show"))
+    return render_template("phone/remove.html", form=Form(), phone=number, flow=_flow(number))
+
+
 @blueprint.post("/remove")
 def remove() -> ResponseReturnValue:
     """Remove the number."""
@@ -71,6 +80,5 @@ def _render(
         form=form,
         phone=number,
         can_change=verify_phone.is_available(),
-        flow=_flow(number),
     )
     return page, status, headers or {}

@@ -12,6 +12,7 @@ _FOCUSED: Final = """() => {
   const e = document.activeElement;
   return e.labels?.[0]?.textContent.trim() ?? e.getAttribute("aria-label") ?? e.textContent.trim();
 }"""
+_IS_FIELD: Final = "Boolean(document.activeElement.labels?.length)"
 _IS_SEEN: Final = """() => {
   const e = document.activeElement, style = getComputedStyle(e), box = e.getBoundingClientRect();
   return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
@@ -25,20 +26,21 @@ class Keyboard:
 
     page: Page
 
-    def go_to(self, name: str) -> None:
-        """Press Tab until the element with this name has the focus."""
-        passed = []
-        for _ in range(_MOST_PRESSES):
-            self.page.keyboard.press("Tab")
+    def go_to(self, name: str, *, field: bool = False) -> None:
+        """Press Tab until the element with this name has the focus, if it does not have it yet."""
+        passed: list[str] = []
+        for press in range(_MOST_PRESSES):
+            if press:
+                self.page.keyboard.press("Tab")
             passed.append(self.page.evaluate(_FOCUSED))
             if self.page.evaluate("document.activeElement !== document.body"):
                 assert self.page.evaluate(_IS_SEEN), f"the focus on {passed[-1]!r} is not seen"
-            if passed[-1] == name:
+            if passed[-1] == name and (not field or self.page.evaluate(_IS_FIELD)):
                 return
         raise AssertionError(f"Tab does not reach {name!r}, only {passed}")
 
     def fill(self, label: str, text: str) -> None:
-        self.go_to(label)
+        self.go_to(label, field=True)
         self.page.keyboard.type(text)
 
     def press(self, name: str) -> None:

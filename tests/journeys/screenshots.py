@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from authapp import ROOT
 from tests.journeys.states import STATES, Visit
+from tests.support.screens import LOOKS, WIDTHS
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -19,9 +20,9 @@ def test_take(live_server: str, new_page: Callable[..., Page], name: str) -> Non
     page = new_page(viewport={"width": 360, "height": 740})
     STATES[name](Visit(page, live_server, "visitor@example.org"))
 
-    for width in (360, 1280):
+    for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 740})
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            picture = ROOT / "screenshots" / f"{name}-{width}-{scheme}.png"
+        for look, media in LOOKS.items():
+            page.emulate_media(**media)
+            picture = ROOT / "screenshots" / f"{name}-{width}-{look}.png"
             page.screenshot(path=picture, full_page=True, animations="disabled")

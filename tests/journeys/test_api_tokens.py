@@ -30,7 +30,7 @@ def sign_in(visit: Visit) -> None:
 def make(visit: Visit, name: str = "backup") -> str:
     """Create a token, starting at the account page, and return its value."""
     visit.open("/account")
-    visit.page.get_by_role("link", name="API tokens").click()
+    visit.open_section("API tokens")
     visit.page.get_by_role("link", name="Create a token").click()
     visit.fill(name=name)
     visit.page.get_by_label("View your account").check()

@@ -16,7 +16,7 @@ OLD, NEW = "old@example.org", "new@example.org"
 
 def ask(visit: Visit) -> None:
     visit.verify()
-    visit.page.get_by_role("link", name="Email address").click()
+    visit.open_section("Email address")
     visit.fill(email=NEW)
     visit.press("Send confirmation email")
     expect(visit.page.get_by_role("heading", name="Check your email")).to_be_visible()

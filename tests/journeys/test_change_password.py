@@ -20,7 +20,7 @@ def test_changed_password(live_server: str, new_page: Callable[..., Page], scree
     here.verify()
     there.sign_in()
 
-    page.get_by_role("link", name="Password").click()
+    here.open_section("Password")
     here.fill(current_password="not my password", new_password=NEW_PASSWORD)
     here.press("Change password")
     expect(page.get_by_text("Current password is incorrect.").first).to_be_visible()

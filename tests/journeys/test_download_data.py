@@ -19,7 +19,7 @@ pytestmark = [
 def test_file_is_downloaded(live_server: str, new_page: Callable[..., Page], script: bool) -> None:
     visit = Visit(new_page(java_script_enabled=script), live_server, "visitor@example.org")
     visit.verify()
-    visit.page.get_by_role("link", name="Download your data").click()
+    visit.open_section("Download your data")
 
     with visit.page.expect_download() as download:
         visit.page.get_by_role("button", name="Download data").click()

@@ -31,7 +31,7 @@ def test_two_step_sign_in(live_server: str, new_page: Callable[..., Page], scree
     visit.follow("Use a recovery code")
     visit.fill(recovery_code=codes[3])
     visit.press("Sign in")
-    page.get_by_role("link", name="Two-step sign-in").click()
+    visit.open_section("Two-step sign-in")
     expect(page.get_by_text("9 left")).to_be_visible()
     visit.follow("Turn off")
     visit.press("Turn off two-step sign-in")

@@ -1,5 +1,6 @@
 """The configurable brand: what pages and mails show, and which settings are refused."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,16 +15,25 @@ from tests.support.browsing import post
 MakeApp = Callable[..., Flask]
 
 
-@pytest.mark.parametrize("accent", ["#17594a", "#0b3d91", "#8a1c1c", "#5b21b6", "#000000"])
+@pytest.mark.parametrize(
+    "accent", ["#1f5fbf", "#17594a", "#0b3d91", "#8a1c1c", "#5b21b6", "#000000"]
+)
 def test_derived_colors_have_readable_contrast(accent: str) -> None:
     light, dark = palette.light(accent), palette.dark(accent)
 
     for text, ground in [
-        (light.accent, "#f2f0e9"), (light.accent_strong, "#f2f0e9"), ("#ffffff", light.accent),
-        ("#f6f4ed", light.band), (dark.accent, "#1a221f"), (dark.on_accent, dark.accent),
-        (dark.accent_strong, "#1a221f"), ("#e8ede9", dark.band),
+        (light.accent, "#f6f7f9"), (light.accent_strong, "#f6f7f9"), ("#ffffff", light.accent),
+        (light.on_band, light.band), (dark.accent, "#171b20"), (dark.on_accent, dark.accent),
+        (dark.accent_strong, "#171b20"), (dark.on_band, dark.band),
     ]:  # fmt: skip
         assert Color(text).contrast(ground) >= palette.TEXT_CONTRAST
+
+
+@pytest.mark.parametrize("header", ["#000000", "#808080", "#ffcc00", "#0b3d91", "#ffffff"])
+def test_text_on_a_colored_header_is_readable(header: str) -> None:
+    for scheme in (palette.light("#0b3d91", header), palette.dark("#0b3d91", header)):
+        assert scheme.band == header
+        assert Color(scheme.on_band).contrast(header) >= palette.TEXT_CONTRAST
 
 
 def test_an_accent_with_too_little_contrast_prevents_startup(make_app: MakeApp) -> None:
@@ -62,39 +72,83 @@ def test_a_logo_is_served_and_shown(make_app: MakeApp, tmp_path: Path) -> None:
 
     answer = client.get("/logo")
 
-    assert 'src="/logo"' in client.get("/").get_data(as_text=True)
+    assert 'src="/logo"' in client.get("/login").get_data(as_text=True)
     assert answer.data == file.read_bytes()
     assert answer.mimetype == "image/svg+xml"
     assert client.get("/logo", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
-def test_the_logo_page_does_not_exist_without_a_logo(make_app: MakeApp) -> None:
-    assert make_app().test_client().get("/logo").status_code == 404
+def test_an_icon_and_a_font_are_served_and_used(make_app: MakeApp, tmp_path: Path) -> None:
+    (tmp_path / "icon.png").write_bytes(b"\x89PNG")
+    (tmp_path / "font.woff2").write_bytes(b"wOF2")
+    client = make_app(
+        ICON_FILE=str(tmp_path / "icon.png"),
+        FONT_FILE=str(tmp_path / "font.woff2"),
+        FONT_FAMILY='"Source Sans 3", Inter',
+    ).test_client()
+
+    icon, font = client.get("/icon.svg"), client.get("/font.woff2")
+    page = client.get("/login").get_data(as_text=True)
+
+    assert (icon.data, icon.mimetype) == (b"\x89PNG", "image/png")
+    assert (font.data, font.mimetype) == (b"wOF2", "font/woff2")
+    assert re.search(r'href="/icon.svg"\s+type="image/png"', page)
+    assert '--font:brand-font,"Source Sans 3", Inter,system-ui,sans-serif;' in page
+    assert "src:url(/font.woff2)" in page
 
 
-@pytest.mark.parametrize("name", ["logo.exe", "missing.svg", "large.png"])
-def test_an_unusable_logo_prevents_startup(make_app: MakeApp, tmp_path: Path, name: str) -> None:
+def test_files_that_are_not_configured_do_not_exist(make_app: MakeApp) -> None:
+    client = make_app().test_client()
+
+    assert client.get("/logo").status_code == 404
+    assert client.get("/font.woff2").status_code == 404
+    assert "--font:" not in client.get("/login").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("LOGO_FILE", "file.exe"),
+        ("LOGO_FILE", "missing.svg"),
+        ("LOGO_FILE", "large.png"),
+        ("ICON_FILE", "file.webp"),
+        ("FONT_FILE", "file.ttf"),
+        ("FONT_FILE", "large.woff2"),
+    ],
+)
+def test_an_unusable_file_prevents_startup(
+    make_app: MakeApp, tmp_path: Path, setting: str, name: str
+) -> None:
     (tmp_path / "large.png").write_bytes(bytes(17 * 1024))
-    (tmp_path / "logo.exe").write_bytes(b"MZ")
+    (tmp_path / "large.woff2").write_bytes(bytes(101 * 1024))
+    for suffix in ("exe", "webp", "ttf"):
+        (tmp_path / f"file.{suffix}").write_bytes(b"MZ")
 
-    with pytest.raises(ConfigError, match=r"^LOGO_FILE"):
-        make_app(LOGO_FILE=str(tmp_path / name))
+    with pytest.raises(ConfigError, match=f"^{setting}"):
+        make_app(**{setting: str(tmp_path / name)})
+
+
+def test_visitors_begin_at_sign_in(make_app: MakeApp) -> None:
+    assert make_app().test_client().get("/").headers["Location"] == "/login"
 
 
 def test_custom_templates_override_and_can_extend_the_originals(
     make_app: MakeApp, tmp_path: Path
 ) -> None:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "show.html").write_text(
-        '{% extends "authapp/home/show.html" %}{% block main %}Hello.{{ super() }}{% endblock %}'
-    )
+    for name, text in (("home", "Welcome."), ("login", "Hello.{{ super() }}")):
+        (tmp_path / name).mkdir()
+        parent = "base.html" if name == "home" else "authapp/login/show.html"
+        (tmp_path / name / "show.html").write_text(
+            f'{{% extends "{parent}" %}}{{% block main %}}{text}{{% endblock %}}'
+        )
     client = make_app(TEMPLATE_FOLDER=str(tmp_path)).test_client()
 
-    home = client.get("/").get_data(as_text=True)
+    login = client.get("/login").get_data(as_text=True)
 
-    assert "Hello." in home
-    assert "One account" in home
-    assert client.get("/login").status_code == 200
+    assert "Hello." in login
+    assert "Forgot your password?" in login
+    assert "Welcome." in client.get("/").get_data(as_text=True)
+    assert client.get("/register").status_code == 200
 
 
 def test_a_missing_template_folder_prevents_startup(make_app: MakeApp, tmp_path: Path) -> None:

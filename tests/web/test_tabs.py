@@ -240,7 +240,7 @@ def test_a_number_is_removed_from_the_page_that_shows_it(
     sign_in(client)
     code_page = ask_for_text(client, PHONES[0])
     send(client, "/verify/phone/code", code_page, code=code_to(app, PHONES[0]))
-    tab = open_tab(client, "/account/phone")
+    tab = open_tab(client, "/account/phone/remove")
     with move_time(seconds=31):
         code_page = ask_for_text(client, PHONES[1], "/account/phone")
         send(client, "/verify/phone/code", code_page, code=code_to(app, PHONES[1]))
@@ -249,7 +249,7 @@ def test_a_number_is_removed_from_the_page_that_shows_it(
 
         assert is_out_of_date(answer)
         assert account(app, user.email).phone == PHONES[1]
-        send(client, "/account/phone/remove", open_tab(client, "/account/phone"))
+        send(client, "/account/phone/remove", open_tab(client, "/account/phone/remove"))
         assert account(app, user.email).phone is None
 
 

@@ -299,7 +299,7 @@ def test_the_former_number_is_kept_until_the_code_is_entered_then_notified(
 def test_a_removal_notifies_the_number_and_the_mailbox(app: Flask, signed_in: FlaskClient) -> None:
     verify(app, signed_in)
 
-    post(signed_in, "/account/phone/remove", page="/account/phone")
+    post(signed_in, "/account/phone/remove")
 
     assert phone_of(app) is None
     assert texts(app)[-1].message == "phone_removed"
@@ -390,7 +390,7 @@ def test_without_a_text_service_a_number_can_be_removed_but_not_added(
 
     page = silent.get("/account/phone").get_data(as_text=True)
     assert "Change your phone number" not in page
-    post(silent, "/account/phone/remove", page="/account/phone")
+    post(silent, "/account/phone/remove")
 
     assert phone_of(app) is None
     page = silent.get("/verify/phone").get_data(as_text=True)

@@ -78,3 +78,9 @@ def open_verified_phone(visit: Visit) -> None:
 def show_phone_added_email(visit: Visit) -> None:
     visit.verify_phone()
     visit.show_mail()
+
+
+@state("phone-remove")
+def ask_to_remove_phone(visit: Visit) -> None:
+    visit.verify_phone()
+    visit.open("/account/phone/remove")

@@ -3,11 +3,6 @@
 from tests.journeys.states.visit import Visit, state
 
 
-@state("home")
-def open_home_page(visit: Visit) -> None:
-    visit.open("/")
-
-
 @state("register")
 def open_registration(visit: Visit) -> None:
     visit.open("/register")

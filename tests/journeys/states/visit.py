@@ -135,6 +135,13 @@ class Visit:
         self.fill(code=self.texted_code())
         self.press("Confirm phone number")
 
+    def open_section(self, name: str) -> None:
+        """Open a section of the account by its menu, which is folded up on narrow screens."""
+        menu = self.page.get_by_role("navigation", name="Account settings")
+        if menu.get_by_text("Account menu").is_visible():
+            menu.get_by_text("Account menu").click()
+        self.leave_by(menu.get_by_role("link", name=name, exact=True))
+
     def follow(self, link: str) -> None:
         self.leave_by(self.page.get_by_role("main").get_by_role("link", name=link, exact=True))
 
