@@ -1,8 +1,12 @@
 """The translations are complete, and those that authapp reads are those that people edited."""
 
+import re
+
 import pytest
 from babel.messages import Catalog
+from flask import Flask, render_template_string
 
+from authapp import ROOT
 from tests.translations import catalogs
 
 LANGUAGES = catalogs.languages()
@@ -66,3 +70,38 @@ def test_form_for_one_needs_no_number() -> None:
     catalog.add(("%(num)s code", "%(num)s codes"), ("Ein Code", "%(num)s Codes"))
 
     assert list(catalogs.faults(catalog)) == []
+
+
+# A text that only makes sense together with the link after it, or a link with the rest after it.
+GLUED = re.compile(
+    r"""_\("[^"]*[?:,.]"\)\ }}\s*<a\s   # "New here?" <a>
+    |\)\ }}</a>[.,]                      # {{ _("register again") }}</a>.
+    |_\("[^"]*,"\)""",  # "If not,"
+    re.VERBOSE,
+)
+
+
+def test_no_sentence_is_glued_from_pieces() -> None:
+    """Other languages put a link elsewhere: write `_("... <a>...</a>") | linked(url)`."""
+    pages = [path for path in (ROOT / "templates").rglob("*.html") if "email" not in path.parts]
+
+    glued = {
+        f"{page.relative_to(ROOT)}: {found[0]}"
+        for page in pages
+        for found in GLUED.finditer(page.read_text())
+    }
+
+    assert len(pages) > 50
+    assert glued == set()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_values_in_a_sentence_with_links_are_escaped(app: Flask) -> None:
+    sentence = '{{ _("%(name)s, <a>go</a> or <a>stay</a>", name=name) | linked(url, "/stay") }}'
+
+    with app.test_request_context():
+        html = render_template_string(sentence, name="<a>x</a>", url='/?a=1&b="')
+
+    assert html == (
+        '&lt;a&gt;x&lt;/a&gt;, <a href="/?a=1&amp;b=&#34;">go</a> or <a href="/stay">stay</a>'
+    )

@@ -176,7 +176,9 @@ def _machine_time(value: datetime) -> str:
 
 def _phone(value: str) -> str:
     """Return a number in international format, with spaces that do not break across lines."""
-    return show_phone(value).replace(" ", "\u00a0")
+    shown = show_phone(value).replace(" ", "\u00a0")
+    # Between words that are read from right to left, its groups would change places.
+    return shown if get_locale().text_direction == "ltr" else f"\u2066{shown}\u2069"
 
 
 def _linked(text: Markup, *urls: str) -> Markup:

@@ -256,7 +256,7 @@ def test_a_block_says_what_to_do(strict: Flask, email: str) -> None:
     answer = client.post("/api/v1/login", json={"email": email, "password": PASSWORD})
 
     assert "Sign-in on this device is blocked after too many incorrect passwords." in html
-    assert 'href="/password/reset">Reset your password to sign in here' in html
+    assert 'href="/password/reset">Reset your password</a> to sign in here' in html
     assert answer.json["type"] == "urn:authapp:problem:sign-in-blocked"
 
 
