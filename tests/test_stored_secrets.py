@@ -6,18 +6,22 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from flask import Flask, Response
 from flask.testing import FlaskClient
 from itsdangerous import BadSignature
 
 from authapp.delivery import outbox
-from authapp.models import VerificationType, db
+from authapp.domain import lost_factors
+from authapp.models import User, VerificationType, db
+from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import parse_api_token
 from authapp.services import password_reset, users
-from tests.support.accounts import PASSWORD
+from tests.support.accounts import HERE, PASSWORD
 from tests.support.browsing import post, sign_in
 from tests.support.messages import code_to, newest_to
 from tests.support.second_factors import enroll
@@ -90,9 +94,16 @@ def go_through_every_flow(app: Flask, secrets: Secrets) -> None:
         invited = users.create(INVITED)
         secret, codes = enroll(invited)
         secrets.long |= {secret, secret.lower(), *codes}
+    lose_the_factor(app, invited)
     freeze = newest_to(app, NEW_ADDRESS, r"http://[^/]+(/not-me/\S+)")
     post(elsewhere, freeze, email=NEW_ADDRESS)
     secrets.note_messages()
+
+
+def lose_the_factor(app: Flask, user_id: UUID) -> None:
+    with app.test_request_context(), transaction():
+        row = lost_factors.add(user_id, timedelta(days=3), HERE)
+        lost_factors.warn(db.session.get_one(User, user_id), row, "lost_factor_started")
 
 
 def register_and_verify(app: Flask, client: FlaskClient) -> None:

@@ -19,7 +19,13 @@ from authapp.delivery.sender import open_senders
 from authapp.models import OutboxMessage, db
 from authapp.models.base import OUTAGES
 from authapp.models.outage import database_outage
-from authapp.services import delete_account, password_reset, sign_in_blocks, verify_email
+from authapp.services import (
+    delete_account,
+    lost_factor,
+    password_reset,
+    sign_in_blocks,
+    verify_email,
+)
 from authapp.token_cache import token_cache
 
 log = structlog.get_logger(__name__)
@@ -48,6 +54,7 @@ class Worker(threading.Thread):
                     verify_email.answer_requests,
                     password_reset.answer_requests,
                     sign_in_blocks.answer_blocks,
+                    lost_factor.remind_due,
                     self._deliver,
                     delete_account.delete_due,
                 ):
@@ -94,6 +101,7 @@ def run_command(once: bool) -> None:
         verify_email.answer_requests()
         password_reset.answer_requests()
         sign_in_blocks.answer_blocks()
+        lost_factor.remind_due()
         with open_senders() as send:
             outcomes = list(deliver_due(send))
         delete_account.delete_due()

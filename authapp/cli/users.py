@@ -12,7 +12,7 @@ from authapp.domain import sessions
 from authapp.domain.api_token_rules import end_reason
 from authapp.domain.devices import device
 from authapp.models import OPERATORS_SCOPES, ActivityEvent, RefreshToken, Scope, Token, User
-from authapp.services import delete_account, second_factors, users
+from authapp.services import delete_account, lost_factor, second_factors, users
 from authapp.services.users import Description
 
 users_group = OneLineGroup("users", help="Manage accounts.")
@@ -132,6 +132,15 @@ def allow_codes_command(who: str) -> None:
     click.echo(f"forgot the wrong codes of {user_id}")
 
 
+@users_group.command("stop-lost-factor")
+@_who
+def stop_lost_factor_command(who: str) -> None:
+    """Stop the waiting time after which the password alone signs in, and tell the owner."""
+    user_id = users.find(who).id
+    lost_factor.stop(user_id, client=None)
+    click.echo(f"stopped the waiting time of {user_id}")
+
+
 @users_group.command("delete")
 @_who
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -158,6 +167,7 @@ def _as_document(found: Description) -> dict[str, Any]:
         "state": _state(user),
         "granted_scopes": user.granted_scopes,
         "second_factor_since": _time(found.second_factors.app_added_at),
+        "second_factor_lost_until": _time(found.waits_until),
         "sessions": [_session(each) for each in found.sessions],
         "tokens": [_token(each) for each in found.tokens],
         "activity": [_event(each) for each in found.events],
@@ -221,7 +231,7 @@ def _time(value: datetime | None) -> str | None:
 def _as_text(shown: dict[str, Any]) -> str:
     """Format a document as text, without characters that could control the terminal."""
     facts = {name: value for name, value in shown.items() if not isinstance(value, list)}
-    lines = [f"{name:20}{_plain(value)}" for name, value in facts.items()]
+    lines = [f"{name:26}{_plain(value)}" for name, value in facts.items()]
     for name in ("sessions", "tokens", "activity"):
         lines += ["", f"{name}:" if shown[name] else f"{name}: none"]
         for each in shown[name]:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterator
+from datetime import timedelta
 from ipaddress import ip_address
 from itertools import combinations
 from typing import Final
@@ -16,6 +17,8 @@ _SMS_NEEDS: Final = {
     "webhook": ("webhook_url", "webhook_secret"),
 }
 _SMS_URLS: Final = {"none": (), "twilio": ("twilio_url",), "webhook": ("webhook_url",)}
+
+_LEAST_WAIT: Final = timedelta(days=1)
 
 # A previous value may still be the current one while a rotation is being prepared.
 _MAY_BE_EQUAL: Final = {"SECRET_KEY", "SECRET_KEY_FALLBACKS"}
@@ -75,6 +78,8 @@ def _unsafe_in_production(settings: Settings) -> Iterator[str]:
         yield "MAIL_SECURITY must be starttls or tls in production: emails contain secret links"
     if mail.server and mail.default_sender == SENDER_PLACEHOLDER:
         yield "MAIL_DEFAULT_SENDER is missing: set it to an address in your domain"
+    if timedelta(0) < settings.accounts.lost_factor_wait < _LEAST_WAIT:
+        yield "LOST_FACTOR_WAIT must be 0 or at least 86400 in production: stopping it takes time"
     for name in _SMS_URLS[settings.sms.sender]:
         value = getattr(settings.sms, name)
         if value.startswith("http:") and not _is_this_host(urlsplit(value).hostname):

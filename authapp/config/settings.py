@@ -144,6 +144,7 @@ class Accounts:
     password_reset_lifetime: timedelta = setting("PASSWORD_RESET_LIFETIME", duration(60, 86_400, SECOND), "1800", "How long a password reset link is valid.", unit="seconds")
     invitation_lifetime: timedelta = setting("INVITATION_LIFETIME", duration(3600, 2_592_000, SECOND), "259200", "How long an invitation link is valid. An invitation is sent when an operator creates an account.", unit="seconds")
     not_me_lifetime: timedelta = setting("NOT_ME_LIFETIME", duration(3600, 2_592_000, SECOND), "604800", "How long the \"This wasn't me\" link in a security email is valid.", unit="seconds")
+    lost_factor_wait: timedelta = setting("LOST_FACTOR_WAIT", duration(0, 2_592_000, SECOND), "259200", "How long an owner who knows the password but lost every second factor waits before signing in without one. The account is warned in the meantime, and can stop it. 0 turns this off.", unit="seconds")
     deletion_grace: timedelta = setting("ACCOUNT_DELETION_GRACE", duration(0, 7_776_000, SECOND), "1209600", "How long an owner can restore a deleted account. 0 deletes accounts at once.", unit="seconds")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import activity, api_tokens, one_time_tokens, security_notices
+from authapp.domain import activity, api_tokens, lost_factors, one_time_tokens, security_notices
 from authapp.domain.breached_passwords import is_breached
 from authapp.domain.client import Client
 from authapp.errors import InputRefused, Overloaded
@@ -112,6 +112,10 @@ def replace(
     """
     user.password_hash = password_hash
     user.password_changed_at = clock.now()
+    is_from_email = how is Activity.PASSWORD_RESET
+    user.password_from_email_at = user.password_changed_at if is_from_email else None
+    # Someone who knew the former password may have started it.
+    lost_factors.cancel_and_note(user.id, client)
     for type in VOIDED_BY_A_NEW_PASSWORD:
         one_time_tokens.void(user.id, type)
     had_tokens = api_tokens.has_active(user.id)

@@ -3,7 +3,7 @@
 from sqlalchemy import exists, select
 
 from authapp import clock
-from authapp.domain import activity, known_devices, security_notices, sessions
+from authapp.domain import activity, known_devices, lost_factors, security_notices, sessions
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
 from authapp.domain.client import Client
 from authapp.domain.sessions import Identity
@@ -28,6 +28,8 @@ def begin(
     if not known_devices.knows(device, user.id) and not is_first(user):
         security_notices.send(user, "new_device", client=client)
     activity.note(user.id, Activity.SIGNED_IN, client)
+    if "mfa" in amr.split():
+        lost_factors.prove(user, client)
     if instead_of is not None:
         # A client has one session; the replaced one would stay active unnoticed.
         sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)

@@ -7,6 +7,7 @@ from authapp.models.cache_journal import CacheCounter, CacheJournal, CacheState,
 from authapp.models.deletion import delete_user
 from authapp.models.jwks_fetch import JWKSFetch
 from authapp.models.jwt_key import JWTKey, KeyState
+from authapp.models.lost_factor import LostFactor
 from authapp.models.outbox_message import Channel, OutboxMessage
 from authapp.models.password_reset_request import PasswordResetRequest
 from authapp.models.refresh_token import EndReason, RefreshToken
@@ -34,6 +35,7 @@ __all__ = [
     "JWKSFetch",
     "JWTKey",
     "KeyState",
+    "LostFactor",
     "OutboxMessage",
     "PasswordResetRequest",
     "RecoveryCode",

@@ -52,6 +52,8 @@ class Activity(StrEnum):
     SECOND_FACTOR_REMOVED = "second_factor_removed"
     RECOVERY_CODE_USED = "recovery_code_used"
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
+    LOST_FACTOR_STARTED = "lost_factor_started"
+    LOST_FACTOR_STOPPED = "lost_factor_stopped"
     SCOPE_GRANTED = "scope_granted"
     SCOPE_WITHDRAWN = "scope_withdrawn"
     PHONE_VERIFIED = "phone_verified"

@@ -26,6 +26,7 @@ class EndReason(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     REUSE_SEEN = "reuse_seen"
     PASSWORD_GUESSED = "password_guessed"
+    FACTORS_REMOVED = "factors_removed"
     FROZEN = "frozen"
     ACCOUNT_CLOSED = "account_closed"
     DISABLED = "disabled"

@@ -18,6 +18,8 @@ class User(Base):
     owner freezes it, and unfreezes it by choosing a new password. At `delete_at` the owner loses
     access, and the rows are deleted a little later. `language` is the tag of the language in which
     the owner gets messages, such as `de-AT`; NULL means DEFAULT_LANGUAGE.
+    `password_from_email_at` is set if an emailed link set the password, and no second factor was
+    used since.
     """
 
     __tablename__ = "users"
@@ -46,6 +48,7 @@ class User(Base):
     phone_verified_at: Mapped[datetime | None]
     password_hash: Mapped[str] = mapped_column(String(255))
     password_changed_at: Mapped[datetime] = mapped_column(default=clock.now)
+    password_from_email_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
     delete_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -22,10 +22,11 @@ class VerificationType(StrEnum):
     EMAIL_CHANGE = "email_change"
     NOT_ME = "not_me"
     KEEP_ACCOUNT = "keep_account"
+    STOP_LOST_FACTOR = "stop_lost_factor"
 
 
-WAYS_BACK: Final = (VerificationType.NOT_ME,)
-"""Links that return an account to its owner; freezing the account does not revoke them."""
+WAYS_BACK: Final = (VerificationType.NOT_ME, VerificationType.STOP_LOST_FACTOR)
+"""Links that protect or return an account; freezing the account does not revoke them."""
 
 
 class VerificationToken(CachedRow, Base):

@@ -6,8 +6,10 @@ processes know rows that the backup does not have.
 
 from collections.abc import Iterator
 
+from sqlalchemy import delete
+
 from authapp import clock
-from authapp.models import WAYS_BACK, VerificationToken
+from authapp.models import LostFactor, VerificationToken, VerificationType, db
 from authapp.models.changes import update_where
 from authapp.models.transaction import transaction
 from authapp.services import keys, users
@@ -32,10 +34,12 @@ def end_everything() -> Iterator[SignedOut]:
     with transaction():
         update_where(
             VerificationToken,
-            VerificationToken.type.not_in(WAYS_BACK),
+            VerificationToken.type != VerificationType.NOT_ME,
             VerificationToken.used_at.is_(None),
             VerificationToken.revoked_at.is_(None),
             revoked_at=clock.now(),
         )
+        # Its owner may have stopped it since.
+        db.session.execute(delete(LostFactor))
     yield from users.sign_out_everyone(tokens=True)
     empty_cache()

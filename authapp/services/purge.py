@@ -10,7 +10,7 @@ from authapp import clock
 from authapp.delivery import outbox
 from authapp.domain import rate_limits
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
-from authapp.models import ActivityEvent, User, db, delete_user
+from authapp.models import ActivityEvent, LostFactor, User, db, delete_user
 from authapp.models.base import table_of
 from authapp.models.changes import CachedRow, delete_where
 from authapp.models.transaction import transaction
@@ -41,6 +41,10 @@ def purge() -> Iterator[int]:
         yield len(ids)
     while number := _delete_unconfirmed(before):
         yield number
+    while ids := _first(LostFactor.user_id, LostFactor.expires_at < before):
+        with transaction():
+            db.session.execute(delete(LostFactor).where(LostFactor.user_id.in_(ids)))
+        yield len(ids)
     while number := outbox.delete_older(before, BATCH):
         yield number
     while number := _forget_attempts():

@@ -6,7 +6,13 @@ from uuid import UUID
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import account_status, activity, second_factors, security_notices
+from authapp.domain import (
+    account_status,
+    activity,
+    lost_factors,
+    second_factors,
+    security_notices,
+)
 from authapp.domain.client import Client
 from authapp.errors import Conflict, NotFound
 from authapp.models import Activity, AuthenticatorApp, User, db
@@ -80,6 +86,7 @@ def confirm(user_id: UUID, typed: str, *, client: Client) -> list[str]:
         second_factors.claim(second_factors.check_app(app, code, entered_at))
         app.confirmed_at = clock.now()
         second_factors.replace_codes(user_id, digests)
+        lost_factors.prove(user, client)
         activity.note(user_id, Activity.SECOND_FACTOR_ADDED, client)
         security_notices.send(user, "second_factor_added", client=client)
     return codes
@@ -107,6 +114,7 @@ def remove(user_id: UUID, *, client: Client | None) -> None:
         user = account_status.lock(user_id)
         if not second_factors.remove(user_id):
             raise NotFound("the account has no second factor")
+        lost_factors.cancel_and_note(user_id, client)
         activity.note(user_id, Activity.SECOND_FACTOR_REMOVED, client)
         security_notices.send(user, "second_factor_removed", client=client)
 

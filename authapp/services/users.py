@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from authapp.domain import (
     activity,
     api_tokens,
     code_guesses,
+    lost_factors,
     one_time_tokens,
     passwords,
     sessions,
@@ -57,13 +59,17 @@ class SignedOut(NamedTuple):
 
 @dataclass(frozen=True)
 class Description:
-    """An account with its second factors, and its latest sessions, tokens and events."""
+    """An account with its second factors, and its latest sessions, tokens and events.
+
+    `waits_until` is when an owner who lost the second factors can sign in without them.
+    """
 
     user: User
     sessions: list[RefreshToken]
     tokens: list[Token]
     events: list[ActivityEvent]
     second_factors: Overview
+    waits_until: datetime | None
 
 
 def find(named: str) -> User:
@@ -102,12 +108,14 @@ def describe(user_id: UUID) -> Description:
     user = db.session.get(User, user_id)
     if user is None:
         raise NotFound("no such account")
+    waiting = lost_factors.get(user_id)
     return Description(
         user=user,
         sessions=_latest(RefreshToken, user_id, RefreshToken.last_used_at),
         tokens=_latest(Token, user_id, Token.created_at),
         events=list_recent(user_id)[:SHOWN],
         second_factors=overview(user_id),
+        waits_until=waiting.ends_at if waiting is not None else None,
     )
 
 

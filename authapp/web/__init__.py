@@ -24,6 +24,7 @@ from authapp.web import (
     language,
     login,
     login_code,
+    lost_factor,
     password_reset,
     passwords,
     phone,
@@ -41,7 +42,7 @@ from authapp.web.access import Access, allow
 def init_app(app: Application) -> None:
     """Register the hooks, and every page with its access rule."""
     settings: Settings = app.extensions["settings"]
-    for part in (i18n, brand, headers, authn, csrf, errors):
+    for part in (i18n, brand, headers, authn, csrf, errors, lost_factor):
         part.init_app(app)
     # The identity is loaded first, because error pages show it too.
     access.init_app(
@@ -71,6 +72,7 @@ def init_app(app: Application) -> None:
     allow(app, change_email.blueprint, Access.FRESH, claim_by_code=Access.SIGNED_IN, **by_link)
     for feature in (account, activity, change_password, step_up, verify_phone):
         allow(app, feature.blueprint, Access.SIGNED_IN)
+    allow(app, lost_factor.blueprint, Access.EVERYBODY, stop=Access.SIGNED_IN)
     # Users who decide to keep a closed account are not signed in.
     signed_in = {"show": Access.SIGNED_IN, "close": Access.SIGNED_IN}
     allow(app, delete_account.blueprint, Access.EVERYBODY, **signed_in)

@@ -30,6 +30,10 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.SECOND_FACTOR_REMOVED: _l("Two-step sign-in was turned off"),
     Activity.RECOVERY_CODE_USED: _l("Someone signed in with a recovery code"),
     Activity.RECOVERY_CODES_RENEWED: _l("The recovery codes were replaced"),
+    Activity.LOST_FACTOR_STARTED: _l(
+        "Someone with your password asked to turn two-step sign-in off after a waiting time"
+    ),
+    Activity.LOST_FACTOR_STOPPED: _l("Turning two-step sign-in off was stopped"),
     Activity.SIGN_IN_REFUSED: _l("Sign-in failed"),
     Activity.SIGN_IN_BLOCKED: _l(
         "Sign-in on new devices blocked after too many incorrect passwords"
@@ -85,6 +89,7 @@ PURPOSES: Final[dict[str, LazyString]] = {
     VerificationType.PASSWORD_RESET: _l("reset the password"),
     VerificationType.NOT_ME: _l("freeze the account"),
     VerificationType.KEEP_ACCOUNT: _l("keep the account"),
+    VerificationType.STOP_LOST_FACTOR: _l("keep two-step sign-in on"),
 }
 
 

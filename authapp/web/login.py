@@ -18,7 +18,7 @@ from authapp.errors import (
 )
 from authapp.http.client import client
 from authapp.http.credentials import DEVICE, cookie
-from authapp.services import delete_account, language
+from authapp.services import delete_account, language, lost_factor
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
 from authapp.web import authn, flows, i18n, messages
@@ -67,6 +67,8 @@ def submit() -> ResponseReturnValue:
 def ask_for_code(pending: str) -> ResponseReturnValue:
     """Redirect a visitor who entered the right password to the page for the second factor."""
     flow = flows.start(flows.SECOND_FACTOR, pending, about="sign-in")
+    if lost_factor.is_over(pending):
+        return redirect(url_for("lost_factor.show", flow=flow, next=_next()), 303)
     return redirect(url_for("login_code.show", kind="code", flow=flow, next=_next()), 303)
 
 

@@ -58,7 +58,7 @@ def show(kind: str) -> ResponseReturnValue:
         return redirect(_next())
     pending = flows.opened(flows.SECOND_FACTOR)
     make_form, name = _FORMS[kind]
-    return _render(name, make_form(), pending) if pending else _begin_again()
+    return _render(name, make_form(), pending) if pending else begin_again()
 
 
 @blueprint.post(_PATH)
@@ -66,7 +66,7 @@ def submit(kind: str) -> ResponseReturnValue:
     """Complete the sign-in, and continue to the requested page."""
     pending = flows.opened(flows.SECOND_FACTOR)
     if pending is None:
-        return _begin_again()
+        return begin_again()
     make_form, name = _FORMS[kind]
     form = make_form()
     if not form.validate():
@@ -87,7 +87,7 @@ def submit(kind: str) -> ResponseReturnValue:
         return _render(name, form, pending), 422
     except (TokenRefused, NotAllowed):
         # The sign-in page explains what happened to the account.
-        return _begin_again()
+        return begin_again()
     return login.finish(signed_in)
 
 
@@ -99,6 +99,7 @@ def _next() -> str:
     return next_page(url_for("account.show"))
 
 
-def _begin_again() -> ResponseReturnValue:
+def begin_again() -> ResponseReturnValue:
+    """Redirect a visitor whose password must be entered again to the sign-in page."""
     flash(_("Enter your password to continue."))
     return redirect(url_for("login.show", next=_next()), 303)

@@ -155,6 +155,7 @@ _ENDING: Final[dict[str, Any]] = {
         "To protect your account, we signed you out: an incorrect password or code was entered "
         "too many times. We've emailed you the details."
     ),
+    EndReason.FACTORS_REMOVED: _l("You were signed out because two-step sign-in was turned off."),
     EndReason.FROZEN: _l("You were signed out because your account was frozen."),
     EndReason.ACCOUNT_CLOSED: _l("You were signed out because your account will be deleted."),
     EndReason.DISABLED: _l("You were signed out because your account was disabled."),

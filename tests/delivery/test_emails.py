@@ -28,12 +28,15 @@ LINK: Final = f"{URL}/verify/{'x' * 22}.{'y' * 43}"
 VALUES: Final[dict[str, Any]] = {
     **dict.fromkeys(["email", "former"], "somebody@example.org"),
     "new_email": "moved@example.org",
-    **dict.fromkeys(["link", "not_me_link", "ask_link", "reset_link", "sign_in_link"], LINK),
+    **dict.fromkeys(
+        ["link", "not_me_link", "stop_link", "ask_link", "reset_link", "sign_in_link"], LINK
+    ),
     "tokens_link": f"{URL}/account/tokens",
     **dict.fromkeys(
         ["happened_at", "asked_at", "expires_at", "delete_at", "until", "began_at"],
         datetime(2026, 12, 1, 15, 45, 59, tzinfo=UTC),
     ),
+    **dict.fromkeys(["started_at", "ends_at"], datetime(2026, 12, 2, 7, 5, 9, tzinfo=UTC)),
     "device": device(HERE.user_agent),
     "began_on": device(HERE.user_agent),
     "address": HERE.address,

@@ -16,7 +16,7 @@ from authapp.errors import (
     TokenRevoked,
     TokenUsed,
 )
-from authapp.models import Activity, RefreshToken, Scope, User, VerificationType, db
+from authapp.models import WAYS_BACK, Activity, RefreshToken, Scope, User, VerificationType, db
 from authapp.services import activity, api_tokens, freeze_account, introspection, refresh
 from authapp.services.login import sign_in
 from tests.support.accounts import HERE, PASSWORD, add_user
@@ -104,13 +104,13 @@ def test_freezing_voids_pending_links(user: User) -> None:
             again(user), type, target=THIEF, lifetime=current_settings().accounts.not_me_lifetime
         )
         for type in VerificationType
-        if type is not VerificationType.NOT_ME
+        if type not in WAYS_BACK
     ]
     db.session.commit()
 
     freeze_account.freeze(freeze_account.check(notice(user)), user.email, client=HERE)
 
-    for value, type in zip(asked, (t for t in VerificationType if t != "not_me"), strict=True):
+    for value, type in zip(asked, (t for t in VerificationType if t not in WAYS_BACK), strict=True):
         with pytest.raises(TokenRevoked):
             one_time_tokens.require(value, type)
 

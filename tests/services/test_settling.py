@@ -28,6 +28,7 @@ from authapp.models import (
     EndReason,
     JWTKey,
     KeyState,
+    LostFactor,
     RevokeReason,
     Scope,
     User,
@@ -46,6 +47,7 @@ from authapp.services import (
     leaked_tokens,
     login,
     login_code,
+    lost_factor,
     password_reset,
     phone,
     purge,
@@ -207,6 +209,29 @@ def _sign_in_with_a_code(who: Person) -> None:
     )
 
 
+def _lose_the_factor(who: Person) -> str:
+    enroll(who.id)
+    with pytest.raises(SecondFactorRequired) as required:
+        login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE)
+    lost_factor.start(required.value.pending, client=HERE)
+    return required.value.pending
+
+
+def _sign_in_without_a_factor(who: Person) -> None:
+    pending = _lose_the_factor(who)
+    waiting = db.session.get_one(LostFactor, who.id)
+    waiting.ends_at = waiting.remind_at = clock.now() - timedelta(minutes=1)
+    db.session.commit()
+    assert lost_factor.remind_due() == 1
+    lost_factor.finish(pending, client=HERE, instead_of=who.identity)
+
+
+def _stop_by_link(who: Person) -> None:
+    _lose_the_factor(who)
+    link = lost_factor.check_link(who.link(VerificationType.STOP_LOST_FACTOR))
+    lost_factor.stop_by_link(link, Visitor(None, None), who.user.email, client=HERE)
+
+
 WALKS: dict[str, Callable[[Person], Any]] = {
     "make a token": lambda who: api_tokens.create(
         who.id, name="a script", scopes=["account:read"], expires_at=None, client=HERE
@@ -238,6 +263,12 @@ WALKS: dict[str, Callable[[Person], Any]] = {
     "stage a key": _stage,
     "sign in": _sign_in_again,
     "sign in with a code": _sign_in_with_a_code,
+    "sign in after losing the factor": _sign_in_without_a_factor,
+    "stop the waiting time by link": _stop_by_link,
+    "an operator stops the waiting time": lambda who: (
+        _lose_the_factor(who),
+        lost_factor.stop(who.id, client=None),
+    ),
     "turn two-step sign-in off": lambda who: (
         enroll(who.id),
         second_factors.remove(who.id, client=HERE),

@@ -6,7 +6,7 @@ from typing import Any, Final
 from flask import Flask
 
 from authapp.models import db
-from authapp.services import password_reset, sign_in_blocks, verify_email
+from authapp.services import lost_factor, password_reset, sign_in_blocks, verify_email
 
 UNHURRIED: Final = {
     "CACHE_TIMEOUT": "2000",
@@ -58,6 +58,7 @@ def answer_requests(app: Flask) -> None:
         verify_email.answer_requests()
         password_reset.answer_requests()
         sign_in_blocks.answer_blocks()
+        lost_factor.remind_due()
 
 
 def work_before_each_request(app: Flask) -> None:

@@ -181,6 +181,11 @@ REQUIREMENTS: Final = (
         "tests/web/test_second_factors.py::test_a_password_reset_keeps_the_second_factor",
     ),
     Requirement(
+        "ASVS 6.4.3",
+        "A password set by email starts no waiting time that ends the second factor",
+        "tests/web/test_lost_factor.py::test_the_mailbox_alone_is_never_enough",
+    ),
+    Requirement(
         "NIST 4.6",
         "Security emails say how to undo what they report",
         "tests/domain/test_security_notices.py"

@@ -166,6 +166,12 @@ class Visit:
         self.sign_in()
         return app
 
+    def elsewhere(self) -> "Visit":
+        """Return a visit of the same account in another browser; close its context."""
+        browser = self.page.context.browser
+        assert browser is not None
+        return replace(self, page=browser.new_context().new_page())
+
     def ask_to_move(self) -> "Visit":
         """Verify, sign in and request another address; return a visit with that address."""
         self.has_entered()
