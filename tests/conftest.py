@@ -5,6 +5,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,6 +54,8 @@ PATIENCE_MS = 20_000
 
 _IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Where no test waits for a disk, if the system has such a place."""
+
+_DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 
 _BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _QUIET = [
@@ -117,19 +120,42 @@ def _migrate(url: str) -> None:
     dispose(app)
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
-)
+@pytest.fixture(params=_DATABASES)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A separate migrated database, on each kind of server."""
     if request.param == "sqlite":
-        with TemporaryDirectory(prefix="authapp-", dir=_IN_MEMORY) as folder:
-            file = Path(folder) / "authapp.db"
-            shutil.copy(request.getfixturevalue("sqlite_template"), file)
-            yield f"sqlite:///{file}"
+        with _sqlite_copy(request.getfixturevalue("sqlite_template")) as url:
+            yield url
         return
     database: ReusableDatabase = request.getfixturevalue("postgres_database")
     yield request.getfixturevalue("postgres").url(database.lend())
+
+
+@pytest.fixture(scope="module", params=_DATABASES)
+def shared_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database for all tests of a module, whose servers are slow to start."""
+    if request.param == "sqlite":
+        with _sqlite_copy(request.getfixturevalue("sqlite_template")) as url:
+            yield url
+        return
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    name = postgres.create(request.getfixturevalue("postgres_database").template)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@contextmanager
+def _sqlite_copy(template: Path) -> Iterator[str]:
+    with TemporaryDirectory(prefix="authapp-", dir=_IN_MEMORY) as folder:
+        file = Path(folder) / "authapp.db"
+        shutil.copy(template, file)
+        yield f"sqlite:///{file}"
+
+
+@pytest.fixture(scope="module")
+def shared_environ(shared_database_url: str, redis_process: RedisServer) -> dict[str, str]:
+    """The settings of servers that all tests of a module share."""
+    return {**settings(shared_database_url, redis_process.url), **UNHURRIED}
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ class ReusableDatabase:
 
     def __init__(self, server: PostgresServer, template: str) -> None:
         self._server = server
-        self._template = template
+        self.template = template
         self._name = ""
         with self._connect(template) as connection:
             self._schema = connection.execute(_SCHEMA).fetchone()
@@ -59,7 +59,7 @@ class ReusableDatabase:
         else:
             if self._name:
                 self._server.drop(self._name)
-            self._name = self._server.create(self._template)
+            self._name = self._server.create(self.template)
         return self._name
 
     def _is_restored(self) -> bool:

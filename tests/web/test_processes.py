@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus, cookies
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -36,17 +37,39 @@ AT_ONCE = 200
 FROZEN_AFTER = 20
 HAMMERS = 2
 WATCHED_SECONDS = 0.4
+METRICS_TOKEN = "Wq8kPz3vLm5nRt7yXc2bHj4fDs6gAe9u"
 NEW_PASSWORD = "another four words entirely unrelated"
 
 pytestmark = pytest.mark.xdist_group("processes")
 
 
-@pytest.fixture
-def servers(environ: dict[str, str]) -> Iterator[list[AppServer]]:
+@pytest.fixture(scope="module")
+def running(shared_environ: dict[str, str]) -> Iterator[list[AppServer]]:
+    environ = {**shared_environ, "METRICS_TOKENS": METRICS_TOKEN}
     with closing(AppServer(environ)) as one, closing(AppServer(environ)) as other:
         for server in (one, other):
             server.wait_until_ready()
         yield [one, other]
+
+
+@pytest.fixture
+def servers(running: list[AppServer], app: Flask) -> list[AppServer]:
+    """Two servers that use Redis, which was emptied before the test."""
+    for server in running:
+        server.wait_until_redis_is_used(METRICS_TOKEN)
+    return running
+
+
+@pytest.fixture
+def database_url(shared_database_url: str) -> str:
+    return shared_database_url
+
+
+@pytest.fixture
+def user(app: Flask) -> User:
+    """A verified user, whom no other test on this database has seen."""
+    with app.app_context():
+        return add_user(f"{uuid4()}@example.org")
 
 
 def begin(app: Flask, user: User) -> SignedIn:
@@ -204,7 +227,7 @@ def end_under_fire(
     app: Flask, servers: list[AppServer], way: str, redis_server: RedisServer, *, freeze: bool
 ) -> None:
     """End a session while its token is presented to both servers without a pause."""
-    ending, victim = prepare(app, f"{way.replace(' ', '-')}@example.org")
+    ending, victim = prepare(app, f"{uuid4()}@example.org")
     hammers = [Hammer(each, victim.access_token) for each in servers for _ in range(HAMMERS)]
     for hammer in hammers:
         hammer.start()
