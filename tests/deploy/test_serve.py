@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from itertools import product
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -18,7 +20,7 @@ from flask import Flask
 from authapp import ROOT
 from authapp.models import Scope, TokenUse, User, db
 from tests.api.calling import bearing, new_token
-from tests.support.accounts import PASSWORD
+from tests.support.accounts import PASSWORD, add_user
 from tests.support.servers import READY_SECONDS, AppServer, free_port
 from tests.support.waiting import wait_until
 
@@ -29,12 +31,12 @@ PATIENCE = 5.0
 
 pytestmark = [
     pytest.mark.xdist_group("processes"),
-    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+    pytest.mark.parametrize("shared_database_url", ["sqlite"], indirect=True, scope="module"),
 ]
 
 
-@pytest.fixture
-def server(environ: dict[str, str]) -> Iterator[AppServer]:
+@contextmanager
+def running(environ: dict[str, str]) -> Iterator[AppServer]:
     timeout = {
         "SERVE_BODY_TIMEOUT": str(BODY_SECONDS),
         "SERVE_IDLE_TIMEOUT": str(IDLE_SECONDS),
@@ -42,9 +44,35 @@ def server(environ: dict[str, str]) -> Iterator[AppServer]:
     server = AppServer(
         {**environ, "TRUSTED_PROXIES": "1"}, workers=WORKERS, threads=THREADS, **timeout
     )
-    server.wait_until_ready()
-    yield server
-    server.close()
+    with closing(server):
+        server.wait_until_ready()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(shared_environ: dict[str, str]) -> Iterator[AppServer]:
+    """A server that no test may stop."""
+    with running(shared_environ) as server:
+        yield server
+
+
+@pytest.fixture
+def own_server(shared_environ: dict[str, str]) -> Iterator[AppServer]:
+    """A server for a test that stops it, or one of its workers."""
+    with running(shared_environ) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(shared_database_url: str) -> str:
+    return shared_database_url
+
+
+@pytest.fixture
+def user(app: Flask) -> User:
+    """A verified user, whom no other test on this database has seen."""
+    with app.app_context():
+        return add_user(f"{uuid4()}@example.org")
 
 
 def ask(
@@ -65,9 +93,9 @@ def ask(
     return response.status, json.loads(answer) if is_json else {}
 
 
-def sign_in(server: AppServer) -> dict[str, str]:
+def sign_in(server: AppServer, user: User) -> dict[str, str]:
     """Sign in, and return the header that authenticates requests."""
-    given = {"email": "somebody@example.org", "password": PASSWORD}
+    given = {"email": user.email, "password": PASSWORD}
     status, grant = ask(server, "POST", "/api/v1/login", given)
     assert status == HTTPStatus.OK
     return {"Authorization": f"Bearer {grant['access_token']}"}
@@ -102,16 +130,16 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def test_it_signs_in_and_checks_tokens(server: AppServer, user: User) -> None:
-    proof = sign_in(server)
+    proof = sign_in(server, user)
 
     assert ask(server, "GET", "/healthz") == (HTTPStatus.OK, {"status": "ok"})
     assert ask(server, "GET", "/auth/check", **proof)[0] == HTTPStatus.NO_CONTENT
     assert ask(server, "GET", "/auth/check")[0] == HTTPStatus.UNAUTHORIZED
-    assert ask(server, "GET", "/api/v1/me", **proof)[1]["email"] == "somebody@example.org"
+    assert ask(server, "GET", "/api/v1/me", **proof)[1]["email"] == user.email
 
 
 def test_a_session_that_ended_is_refused_by_every_worker(server: AppServer, user: User) -> None:
-    proof = sign_in(server)
+    proof = sign_in(server, user)
 
     assert ask(server, "POST", "/api/v1/logout", **proof)[0] == HTTPStatus.NO_CONTENT
 
@@ -120,7 +148,7 @@ def test_a_session_that_ended_is_refused_by_every_worker(server: AppServer, user
 
 
 def test_slow_bodies_do_not_delay_other_requests(server: AppServer, user: User) -> None:
-    proof = sign_in(server)
+    proof = sign_in(server, user)
 
     for number in (1, 8, WORKERS * THREADS * 2):
         slow = [send_slow_body(server, chunked=each % 2 == 1) for each in range(number)]
@@ -155,7 +183,7 @@ def test_a_truncated_body_does_not_affect_other_requests(server: AppServer, user
         send_slow_body(server).close()
 
     assert ask(server, "GET", "/healthz")[0] == HTTPStatus.OK
-    sign_in(server)
+    sign_in(server, user)
 
 
 def test_an_oversized_body_is_refused(server: AppServer, app: Flask) -> None:
@@ -176,7 +204,7 @@ def test_a_header_with_an_underscore_is_not_trusted(
     server: AppServer, app: Flask, user: User
 ) -> None:
     forged = {"X-Forwarded-For": "192.0.2.7", "X_Forwarded_For": "203.0.113.9"}
-    given = {"email": "somebody@example.org", "password": PASSWORD}
+    given = {"email": user.email, "password": PASSWORD}
     grant = ask(server, "POST", "/api/v1/login", given, **forged)[1]
 
     proof = {"Authorization": f"Bearer {grant['access_token']}"}
@@ -205,19 +233,19 @@ def test_odd_requests_cause_no_server_errors(server: AppServer) -> None:
 
 
 def test_a_request_in_progress_is_finished_when_the_server_stops(
-    server: AppServer, user: User
+    own_server: AppServer, user: User
 ) -> None:
-    given = json.dumps({"email": "somebody@example.org", "password": PASSWORD}).encode()
+    given = json.dumps({"email": user.email, "password": PASSWORD}).encode()
     head = ("POST /api/v1/login HTTP/1.1", "Host: a", "Content-Type: application/json")
-    connection = send_raw(server, *head, f"Content-Length: {len(given)}", body=given[:-1])
-    wait_until_accepted(server)
+    connection = send_raw(own_server, *head, f"Content-Length: {len(given)}", body=given[:-1])
+    wait_until_accepted(own_server)
 
-    server.process.send_signal(signal.SIGTERM)
-    wait_until_refused(server)
+    own_server.process.send_signal(signal.SIGTERM)
+    wait_until_refused(own_server)
     connection.sendall(given[-1:])
 
     assert read_all(connection).startswith(b"HTTP/1.1 200 ")
-    assert server.process.wait(PATIENCE) == 0
+    assert own_server.process.wait(PATIENCE) == 0
 
 
 def wait_until_accepted(server: AppServer) -> None:
@@ -240,25 +268,25 @@ def is_refused(server: AppServer) -> bool:
 
 
 def test_a_stopping_worker_writes_its_pending_token_uses(
-    server: AppServer, app: Flask, user: User
+    own_server: AppServer, app: Flask, user: User
 ) -> None:
     token = new_token(app, user, Scope.ACCOUNT_READ)
-    assert ask(server, "GET", "/auth/check", **bearing(token))[0] == HTTPStatus.NO_CONTENT
+    assert ask(own_server, "GET", "/auth/check", **bearing(token))[0] == HTTPStatus.NO_CONTENT
 
-    server.process.send_signal(signal.SIGTERM)
+    own_server.process.send_signal(signal.SIGTERM)
 
-    assert server.process.wait(PATIENCE) == 0
+    assert own_server.process.wait(PATIENCE) == 0
     with app.app_context():
         assert db.session.query(TokenUse).count() == 1
 
 
-def test_a_killed_worker_is_replaced(server: AppServer) -> None:
-    workers = server.workers()
+def test_a_killed_worker_is_replaced(own_server: AppServer) -> None:
+    workers = own_server.workers()
 
     workers[0].kill()
 
     wait_until(
-        lambda: set(server.workers()) - set(workers),
+        lambda: set(own_server.workers()) - set(workers),
         "no worker takes its place",
         seconds=READY_SECONDS,
     )
