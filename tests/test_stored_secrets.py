@@ -21,10 +21,10 @@ from authapp.models import User, VerificationType, db
 from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import parse_api_token
 from authapp.services import password_reset, users
-from tests.support.accounts import HERE, PASSWORD
+from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import post, sign_in
 from tests.support.messages import code_to, newest_to
-from tests.support.second_factors import enroll
+from tests.support.second_factors import code_of, enroll
 
 ADDRESS, NEW_ADDRESS, INVITED = "owner@example.org", "changed@example.org", "invited@example.org"
 NUMBER = "+447400123456"
@@ -95,6 +95,7 @@ def go_through_every_flow(app: Flask, secrets: Secrets) -> None:
         secret, codes = enroll(invited)
         secrets.long |= {secret, secret.lower(), *codes}
     lose_the_factor(app, invited)
+    remember_device(app)
     freeze = newest_to(app, NEW_ADDRESS, r"http://[^/]+(/not-me/\S+)")
     post(elsewhere, freeze, email=NEW_ADDRESS)
     secrets.note_messages()
@@ -139,6 +140,17 @@ def close_and_keep(client: FlaskClient) -> None:
     post(client, "/account/delete", password=NEW_PASSWORD)
     post(client, "/login", **enter)
     post(client, "/account/delete/keep")
+
+
+def remember_device(app: Flask) -> None:
+    with app.app_context():
+        secret, _ = enroll(add_user("remembered@example.org").id)
+    client = app.test_client()
+    enter = {"email": "remembered@example.org", "password": PASSWORD}
+    page = post(client, "/login", **enter).headers["Location"]
+    code = {"code": code_of(secret), "remember_device": "y"}
+    assert post(client, page, **code).status_code == 303
+    assert client.get_cookie("remembered")
 
 
 def cells() -> Iterator[Any]:

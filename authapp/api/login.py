@@ -25,21 +25,28 @@ class Credentials(Body):
     """An account's email address and password; `remember` keeps the session longer.
 
     `device` is the value that an earlier sign-in on this device returned. Without it, the user is
-    emailed about a sign-in on a new device.
+    emailed about a sign-in on a new device. `remembered_device` is the value that a sign-in with
+    `remember_device` returned: as long as it is valid, no second factor is needed.
     """
 
     email: str
     password: str
     remember: bool = False
     device: str = ""
+    remembered_device: str = ""
 
 
 class SecondFactor(Body):
-    """The `pending` value of a sign-in, and a code of the authenticator app or a recovery code."""
+    """The `pending` value of a sign-in, and a code of the authenticator app or a recovery code.
+
+    `remember_device` makes a code of the app unnecessary on this device for
+    REMEMBER_DEVICE_LIFETIME.
+    """
 
     pending: str
     code: str
     device: str = ""
+    remember_device: bool = False
 
 
 class Renewal(Body):
@@ -58,9 +65,13 @@ class Grant(msgspec.Struct):
 
 
 class SignInGrant(Grant):
-    """A new session's tokens, and the `device` value to send at the next sign-in on this device."""
+    """A new session's tokens, and what to send at the next sign-in on this device.
+
+    `remembered_device` is a secret. It is null unless `remember_device` was sent.
+    """
 
     device: str
+    remembered_device: str | None
 
 
 @blueprint.post("/login")
@@ -82,6 +93,7 @@ def sign_in(json: Credentials) -> SignInGrant:
         remember=json.remember,
         client=client(),
         device=json.device,
+        remembered=json.remembered_device,
     )
     return _sign_in_grant(signed_in, json.device)
 
@@ -96,7 +108,11 @@ def complete_sign_in(json: SecondFactor) -> SignInGrant:
     """Start the session of a sign-in that was refused as `second-factor-required`."""
     request_budget.spend(client())
     signed_in = login_code.complete_sign_in(
-        json.pending, json.code, client=client(), device=json.device
+        json.pending,
+        json.code,
+        client=client(),
+        device=json.device,
+        remember_device=json.remember_device,
     )
     return _sign_in_grant(signed_in, json.device)
 
@@ -131,7 +147,11 @@ def log_out(caller: Principal) -> Response:
 
 def _sign_in_grant(signed_in: SignedIn, device: str) -> SignInGrant:
     learned = known_devices.learn(device, signed_in.identity.user_id)
-    return SignInGrant(**msgspec.structs.asdict(grant(signed_in)), device=learned)
+    return SignInGrant(
+        **msgspec.structs.asdict(grant(signed_in)),
+        device=learned,
+        remembered_device=signed_in.remembered or None,
+    )
 
 
 def grant(signed_in: SignedIn) -> Grant:

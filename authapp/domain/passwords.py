@@ -8,7 +8,14 @@ from typing import Final
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import activity, api_tokens, lost_factors, one_time_tokens, security_notices
+from authapp.domain import (
+    activity,
+    api_tokens,
+    lost_factors,
+    one_time_tokens,
+    remembered_devices,
+    security_notices,
+)
 from authapp.domain.breached_passwords import is_breached
 from authapp.domain.client import Client
 from authapp.errors import InputRefused, Overloaded
@@ -108,7 +115,7 @@ def replace(
 
     Links that would change the password or the address, or cancel the account's deletion, are
     revoked: someone who knew the former password may have requested them. `revoke_tokens` revokes
-    the API tokens too, which that person may have created.
+    the API tokens too, which that person may have created. Remembered devices are forgotten.
     """
     user.password_hash = password_hash
     user.password_changed_at = clock.now()
@@ -118,6 +125,7 @@ def replace(
     lost_factors.cancel_and_note(user.id, client)
     for type in VOIDED_BY_A_NEW_PASSWORD:
         one_time_tokens.void(user.id, type)
+    remembered_devices.forget(user.id)
     had_tokens = api_tokens.has_active(user.id)
     if revoke_tokens:
         api_tokens.revoke_all(user.id, RevokeReason.PASSWORD_CHANGED)

@@ -2,12 +2,18 @@
 
 from uuid import UUID
 
-from authapp.domain import api_tokens, lost_factors, one_time_tokens, sessions
+from authapp.domain import (
+    api_tokens,
+    lost_factors,
+    one_time_tokens,
+    remembered_devices,
+    sessions,
+)
 from authapp.models import WAYS_BACK, EndReason, RevokeReason
 
 
 def revoke_all(user_id: UUID, reason: EndReason) -> None:
-    """End every session and revoke every API token and link, in the caller's transaction.
+    """End every session, revoke every API token and link, and forget every device.
 
     Links that give the account back to its owner stay valid; an attacker may have requested any
     other link, or the waiting time for a lost second factor. The caller locks the account first
@@ -15,5 +21,6 @@ def revoke_all(user_id: UUID, reason: EndReason) -> None:
     """
     sessions.end_all(user_id, reason)
     api_tokens.revoke_all(user_id, RevokeReason(reason))
+    remembered_devices.forget(user_id)
     one_time_tokens.void_all(user_id, but=WAYS_BACK)
     lost_factors.cancel_and_note(user_id, None)

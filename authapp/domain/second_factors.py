@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import code_guesses, passwords, rate_limits
+from authapp.domain import code_guesses, passwords, rate_limits, remembered_devices
 from authapp.errors import Conflict, InputRefused, Misconfigured
 from authapp.models import AuthenticatorApp, RecoveryCode, db
 from authapp.security import recovery_codes, totp
@@ -157,6 +157,7 @@ def count_codes(user_id: UUID) -> int:
 
 def remove(user_id: UUID) -> bool:
     """Remove every second factor in the caller's transaction; return whether there was one."""
+    remembered_devices.forget(user_id)
     removed = delete(AuthenticatorApp).where(AuthenticatorApp.user_id == user_id)
     found = db.session.scalar(removed.returning(AuthenticatorApp.confirmed_at))
     replace_codes(user_id, [])

@@ -41,13 +41,17 @@ class Identity(Principal):
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A session's tokens; `refresh_expires_at` is None if it ends when the browser is closed."""
+    """A session's tokens; `refresh_expires_at` is None if it ends when the browser is closed.
+
+    `remembered` is the new value of a remembered device; empty if it does not change.
+    """
 
     access_token: str
     access_expires_at: datetime
     refresh_token: str
     refresh_expires_at: datetime | None
     identity: Identity
+    remembered: str = ""
 
 
 def begin(user_id: UUID, *, remember: bool, client: Client, amr: str = "pwd") -> RefreshTokenRecord:

@@ -10,6 +10,8 @@ ACCESS: Final = "access_token"
 REFRESH: Final = "refresh_token"
 DEVICE: Final = "device"
 """Identifies a browser in which someone has signed in before."""
+REMEMBERED: Final = "remembered"
+"""Proves that its device does not have to enter a code."""
 
 
 def bearer() -> str | None:

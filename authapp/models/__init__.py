@@ -11,6 +11,7 @@ from authapp.models.lost_factor import LostFactor
 from authapp.models.outbox_message import Channel, OutboxMessage
 from authapp.models.password_reset_request import PasswordResetRequest
 from authapp.models.refresh_token import EndReason, RefreshToken
+from authapp.models.remembered_device import RememberedDevice
 from authapp.models.second_factor import AuthenticatorApp, RecoveryCode
 from authapp.models.sign_in_block import SignInBlock
 from authapp.models.token import OPERATORS_SCOPES, RevokeReason, Scope, Token
@@ -40,6 +41,7 @@ __all__ = [
     "PasswordResetRequest",
     "RecoveryCode",
     "RefreshToken",
+    "RememberedDevice",
     "RevokeReason",
     "Scope",
     "SignInBlock",

@@ -54,6 +54,8 @@ class Activity(StrEnum):
     RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
     LOST_FACTOR_STARTED = "lost_factor_started"
     LOST_FACTOR_STOPPED = "lost_factor_stopped"
+    DEVICE_REMEMBERED = "device_remembered"
+    DEVICES_FORGOTTEN = "devices_forgotten"
     SCOPE_GRANTED = "scope_granted"
     SCOPE_WITHDRAWN = "scope_withdrawn"
     PHONE_VERIFIED = "phone_verified"

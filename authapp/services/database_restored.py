@@ -26,9 +26,10 @@ def empty_cache() -> None:
 def end_everything() -> Iterator[SignedOut]:
     """Replace all signing keys, and end every session, API token and link; yield what ended.
 
-    Users keep their passwords and second factors, and "This wasn't me" links keep working. It may
-    be repeated. Until it ends, servers that run do not trust the cache. Raises RedisUnavailable if
-    entries of the cache could not be removed; they are unreadable even so.
+    Devices are no longer remembered. Users keep their passwords and second factors, and "This
+    wasn't me" links keep working. It may be repeated. Until it ends, servers that run do not trust
+    the cache. Raises RedisUnavailable if entries of the cache could not be removed; they are
+    unreadable even so.
     """
     keys.replace_all()
     with transaction():

@@ -10,6 +10,7 @@ from authapp.domain import (
     passwords,
     pending_sign_ins,
     rate_limits,
+    remembered_devices,
     sessions,
     sign_in_limits,
     sign_ins,
@@ -40,15 +41,17 @@ def sign_in(
     remember: bool,
     client: Client,
     device: str = "",
+    remembered: str = "",
     instead_of: Identity | None = None,
 ) -> SignedIn:
     """Start a session and end the one that it replaces.
 
     `device` is the client's device cookie (`known_devices`); the user gets an email if it is
-    unknown. Raises CredentialsRefused for a wrong password, an unknown address and a disabled
-    account alike, after the same time (ASVS 6.3.8); AccountFrozen and AccountClosing only if the
-    password is correct; SecondFactorRequired, with what `login_code.complete_sign_in` needs;
-    TooManyAttempts; and Overloaded and Misconfigured, which do not count as attempts.
+    unknown. With that of a remembered device, `remembered`, no second factor is needed. Raises
+    CredentialsRefused for a wrong password, an unknown address and a disabled account alike, after
+    the same time (ASVS 6.3.8); AccountFrozen and AccountClosing only if the password is correct;
+    SecondFactorRequired, with what `login_code.complete_sign_in` needs; TooManyAttempts; and
+    Overloaded and Misconfigured, which do not count as attempts.
     """
     passwords.require_room()
     signer = signing_keys.signer()
@@ -68,11 +71,14 @@ def sign_in(
             user = _require_unchanged(found)
             user.password_hash = new_hash
             sign_in_limits.forgive(attempt)
-            pending = pending_sign_ins.issue_if_enrolled(user, remember=remember)
+            known = remembered_devices.find(user.id, remembered)
+            pending = None if known else pending_sign_ins.issue_if_enrolled(user, remember=remember)
             if pending is None:
                 session = sign_ins.begin(
                     user, remember=remember, client=client, device=device, instead_of=instead_of
                 )
+            if known is not None:
+                remembered_devices.note_use(known, session)
     except (CredentialsRefused, NotAllowed, NotFound):
         _note_refusal(guess, attempt)
         raise

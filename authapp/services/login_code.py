@@ -1,5 +1,6 @@
 """The second step of signing in: a code from an authenticator app, or a recovery code."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -9,6 +10,7 @@ from authapp.domain import (
     activity,
     pending_sign_ins,
     rate_limits,
+    remembered_devices,
     second_factors,
     security_notices,
     sessions,
@@ -23,6 +25,7 @@ from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.models import Activity, User, db
 from authapp.models.transaction import transaction
+from authapp.token_cache.records import RefreshTokenRecord
 
 _WARNINGS: Final = Limit("second_factor_warnings", most=1, within=timedelta(days=1))
 
@@ -34,13 +37,17 @@ def complete_sign_in(
     *,
     client: Client,
     device: str = "",
+    remember_device: bool = False,
+    remembered: str = "",
     instead_of: Identity | None = None,
 ) -> SignedIn:
     """Start the session of a pending sign-in, with a code of the app or a recovery code.
 
-    `value` comes from SecondFactorRequired. Raises TokenInvalid or TokenExpired if the password
-    must be entered again, InputRefused for a wrong or used code, TooManyAttempts, Overloaded, and
-    what `require_active` raises.
+    `value` comes from SecondFactorRequired. `remember_device` makes a code unnecessary on this
+    device for REMEMBER_DEVICE_LIFETIME, unless it is a recovery code; `remembered` is what the
+    device has so far. Raises TokenInvalid or TokenExpired if the password must be entered again,
+    InputRefused for a wrong or used code, TooManyAttempts, Overloaded, and what `require_active`
+    raises.
     """
     pending = pending_sign_ins.require(value)
     signer = signing_keys.signer()
@@ -63,7 +70,16 @@ def complete_sign_in(
             instead_of=instead_of,
             amr=AMR[proof.factor],
         )
-    return sessions.tokens_of(session, signer)
+        is_remembered = remember_device and proof.factor is not Factor.RECOVERY_CODE
+        remembered = _remember(session, remembered, client) if is_remembered else ""
+    return replace(sessions.tokens_of(session, signer), remembered=remembered)
+
+
+def _remember(session: RefreshTokenRecord, remembered: str, client: Client) -> str:
+    if not remembered_devices.is_offered():
+        return ""
+    activity.note(session.user_id, Activity.DEVICE_REMEMBERED, client)
+    return remembered_devices.remember(session, remembered, client=client)
 
 
 def _note_recovery_code(user: User, client: Client) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, or_, select
 
 from authapp import clock
 from authapp.delivery import outbox
-from authapp.domain import rate_limits
+from authapp.domain import rate_limits, remembered_devices
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
 from authapp.models import ActivityEvent, LostFactor, User, db, delete_user
 from authapp.models.base import table_of
@@ -49,6 +49,8 @@ def purge() -> Iterator[int]:
         yield number
     while number := _forget_attempts():
         yield number
+    while number := _delete_devices():
+        yield number
     while number := token_cache.forget_expired_tombstones(BATCH):
         yield number
 
@@ -65,6 +67,11 @@ def _delete_unconfirmed(before: datetime) -> int:
 def _forget_attempts() -> int:
     with transaction():
         return rate_limits.forget_spent(BATCH)
+
+
+def _delete_devices() -> int:
+    with transaction():
+        return remembered_devices.delete_expired(BATCH)
 
 
 def _has_ended(model: type[Any], before: datetime) -> ColumnElement[bool]:

@@ -10,13 +10,19 @@ from sqlalchemy import and_, bindparam, case, update
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import activity, security_notices, sessions, signing_keys
+from authapp.domain import (
+    activity,
+    remembered_devices,
+    security_notices,
+    sessions,
+    signing_keys,
+)
 from authapp.domain.client import Client
 from authapp.domain.devices import device
 from authapp.domain.generations import Generation, generation_of
 from authapp.domain.sessions import SignedIn
 from authapp.errors import TokenInvalid
-from authapp.models import Activity, EndReason, RefreshToken, User, db
+from authapp.models import Activity, EndReason, RefreshToken, RememberedDevice, User, db
 from authapp.models.base import table_of
 from authapp.models.changes import run_update, update_where
 from authapp.models.transaction import transaction
@@ -111,6 +117,8 @@ def _end_reused(session: RefreshTokenRecord, claim: RefreshClaim, client: Client
         )
         user = db.session.get(User, session.user_id) if ended else None
         if user is not None:
+            # Its other cookies were probably copied too.
+            remembered_devices.forget(user.id, RememberedDevice.session_id == session.id)
             activity.note(user.id, Activity.REUSE_SEEN, client)
             security_notices.send(
                 user,

@@ -10,6 +10,7 @@ from authapp.domain import (
     account_status,
     activity,
     lost_factors,
+    remembered_devices,
     second_factors,
     security_notices,
 )
@@ -87,6 +88,7 @@ def confirm(user_id: UUID, typed: str, *, client: Client) -> list[str]:
         app.confirmed_at = clock.now()
         second_factors.replace_codes(user_id, digests)
         lost_factors.prove(user, client)
+        remembered_devices.forget(user_id)
         activity.note(user_id, Activity.SECOND_FACTOR_ADDED, client)
         security_notices.send(user, "second_factor_added", client=client)
     return codes

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from authapp.config import current_settings
-from authapp.domain import activity, rate_limits, security_notices, sessions
+from authapp.domain import activity, rate_limits, remembered_devices, security_notices, sessions
 from authapp.domain.client import Client
 from authapp.domain.rate_limits import Count
 from authapp.domain.sessions import Identity
@@ -18,7 +18,7 @@ from authapp.errors import (
     TooManyAttempts,
     Unavailable,
 )
-from authapp.models import Activity, EndReason, User, db
+from authapp.models import Activity, EndReason, RememberedDevice, User, db
 from authapp.models.transaction import transaction
 
 
@@ -72,6 +72,7 @@ def _record(identity: Identity, refused: Activity, client: Client, *, is_last: b
 def _end_session(identity: Identity, client: Client) -> None:
     if not sessions.end(identity.session_id, identity.user_id, EndReason.PASSWORD_GUESSED):
         return
+    remembered_devices.forget(identity.user_id, RememberedDevice.session_id == identity.session_id)
     activity.note(identity.user_id, Activity.SIGNED_OUT_FOR_GUESSING, client)
     user = db.session.get_one(User, identity.user_id)
     failures = current_settings().limits.confirm_password

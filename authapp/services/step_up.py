@@ -13,6 +13,7 @@ from authapp.domain import (
     account_status,
     activity,
     authentication_methods,
+    lost_factors,
     second_factors,
     sessions,
     signing_keys,
@@ -72,8 +73,9 @@ def confirm_code(identity: Identity, typed: str, *, client: Client) -> SignedIn:
     with session_guesses.counted(identity, Activity.CODE_REFUSED, client=client):
         proof = second_factors.check_app_code(identity.user_id, code)
     with transaction():
-        account_status.require_active(identity.user_id)
+        user = account_status.require_active(identity.user_id)
         second_factors.claim(proof)
+        lost_factors.prove(user, client)
         session_guesses.forgive(identity)
         activity.note(identity.user_id, Activity.CODE_CONFIRMED, client)
         session = sessions.prove_again(

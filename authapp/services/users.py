@@ -20,6 +20,7 @@ from authapp.domain import (
     lost_factors,
     one_time_tokens,
     passwords,
+    remembered_devices,
     sessions,
 )
 from authapp.domain.api_token_rules import granted_by, written
@@ -163,7 +164,7 @@ def withdraw(user_id: UUID, scope: Scope) -> int:
 
 
 def sign_out(user_id: UUID, *, tokens: bool = False) -> SignedOut:
-    """End every session, and return what was active.
+    """End every session and forget every device, and return what was active.
 
     `tokens` also revokes every API token and link, except links that give the account back to its
     owner.
@@ -185,6 +186,7 @@ def sign_out_everyone(*, tokens: bool) -> Iterator[SignedOut]:
 def _sign_out(user_id: UUID, *, tokens: bool) -> SignedOut:
     account_status.lock(user_id)
     reason = EndReason.SIGNED_OUT_BY_OPERATOR
+    remembered_devices.forget(user_id)
     ended = SignedOut(sessions=sessions.end_all(user_id, reason), tokens=0)
     if tokens:
         revoked = api_tokens.revoke_all(user_id, RevokeReason(reason))
@@ -195,13 +197,15 @@ def _sign_out(user_id: UUID, *, tokens: bool) -> SignedOut:
 
 
 def _batch_to_sign_out(after: UUID, *, tokens: bool) -> list[UUID]:
-    """Return the ids of the next accounts that have a session, or a token if `tokens`.
+    """Return the ids of the next accounts with a session or a device, or a token if `tokens`.
 
     They are sorted, so that two commands lock accounts in the same order.
     """
     has_session = exists().where(RefreshToken.user_id == User.id, RefreshToken.ended_at.is_(None))
     has_token = exists().where(Token.user_id == User.id, Token.revoked_at.is_(None))
-    has_access = or_(has_session, has_token) if tokens else has_session
+    has_access = or_(has_session, remembered_devices.belongs_to(User.id))
+    if tokens:
+        has_access = or_(has_access, has_token)
     found = select(User.id).where(User.id > after, has_access).order_by(User.id).limit(_BATCH)
     return list(db.session.scalars(found))
 

@@ -29,6 +29,7 @@ from authapp.web import (
     passwords,
     phone,
     register,
+    remembered_devices,
     second_factors,
     sessions,
     site_files,
@@ -79,6 +80,7 @@ def init_app(app: Application) -> None:
     allow(app, download_data.blueprint, Access.FRESH)
     allow(app, sessions.blueprint, Access.FRESH)
     allow(app, second_factors.blueprint, Access.FRESH)
+    allow(app, remembered_devices.blueprint, Access.FRESH)
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
     allow(app, phone.blueprint, Access.FRESH)
     app.jinja_env.globals.update(sections=account.SECTIONS, account_menu=account.menu)

@@ -34,6 +34,8 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
         "Someone with your password asked to turn two-step sign-in off after a waiting time"
     ),
     Activity.LOST_FACTOR_STOPPED: _l("Turning two-step sign-in off was stopped"),
+    Activity.DEVICE_REMEMBERED: _l("A device was remembered, so that it needs no code"),
+    Activity.DEVICES_FORGOTTEN: _l("Remembered devices were forgotten"),
     Activity.SIGN_IN_REFUSED: _l("Sign-in failed"),
     Activity.SIGN_IN_BLOCKED: _l(
         "Sign-in on new devices blocked after too many incorrect passwords"

@@ -16,11 +16,21 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from authapp import clock
+from authapp.config import current_settings
 from authapp.domain import known_devices, request_budget, sessions
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import TokenRefused
 from authapp.http.client import client
-from authapp.http.credentials import ACCESS, DEVICE, REFRESH, bearer, cookie, cookie_name, is_secure
+from authapp.http.credentials import (
+    ACCESS,
+    DEVICE,
+    REFRESH,
+    REMEMBERED,
+    bearer,
+    cookie,
+    cookie_name,
+    is_secure,
+)
 from authapp.http.request import SAFE_METHODS
 from authapp.services import refresh
 from authapp.services.step_up import is_fresh
@@ -92,6 +102,11 @@ def set_device_cookie(value: str) -> None:
     _send(device=value)
 
 
+def set_remembered_cookie(value: str) -> None:
+    """Set the cookie of a device that does not have to enter a code, with the current response."""
+    _send(remembered=value)
+
+
 def clear_session_cookies() -> None:
     """Delete the session's cookies with the current response, and what the browser cached."""
     g.identity = None
@@ -144,6 +159,9 @@ def _set_cookies(response: Response) -> Response:
     if "device" in g.cookies:
         expires_at = clock.now() + known_devices.LIFETIME
         _set_cookie(response, DEVICE, g.cookies["device"], expires_at)
+    if "remembered" in g.cookies:
+        expires_at = clock.now() + current_settings().accounts.remember_device_lifetime
+        _set_cookie(response, REMEMBERED, g.cookies["remembered"], expires_at)
     if "tokens" in g.cookies:
         _set_tokens(response, g.cookies["tokens"])
     return response

@@ -17,7 +17,7 @@ from authapp.errors import (
     TooManyAttempts,
 )
 from authapp.http.client import client
-from authapp.http.credentials import DEVICE, cookie
+from authapp.http.credentials import DEVICE, REMEMBERED, cookie
 from authapp.services import delete_account, language, lost_factor
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
@@ -52,6 +52,7 @@ def submit() -> ResponseReturnValue:
             remember=form.remember.data,
             client=client(),
             device=cookie(DEVICE),
+            remembered=cookie(REMEMBERED),
             instead_of=g.identity,
         )
     except TooManyAttempts as refusal:
@@ -82,6 +83,8 @@ def finish(signed_in: SignedIn, message: str = "") -> ResponseReturnValue:
     if chosen := language.get_language(signed_in.identity.user_id):
         i18n.remember(chosen)
     authn.set_device_cookie(known_devices.learn(cookie(DEVICE), signed_in.identity.user_id))
+    if signed_in.remembered:
+        authn.set_remembered_cookie(signed_in.remembered)
     if message:
         flash(message)
     return redirect(target, 303)

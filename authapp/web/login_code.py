@@ -5,12 +5,14 @@ from typing import Final
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from wtforms import StringField
+from wtforms import BooleanField, StringField
 from wtforms.validators import InputRequired
 
+from authapp.config import current_settings
+from authapp.domain import remembered_devices
 from authapp.errors import InputRefused, NotAllowed, TokenRefused, TooManyAttempts
 from authapp.http.client import client
-from authapp.http.credentials import DEVICE, cookie
+from authapp.http.credentials import DEVICE, REMEMBERED, cookie
 from authapp.services import login_code as service
 from authapp.web import flows, login, messages
 from authapp.web.catalogue import lazy_gettext as _l
@@ -19,6 +21,17 @@ from authapp.web.forms import CodeForm, Form, refuse_codes
 from authapp.web.navigation import next_page
 
 blueprint = Blueprint("login_code", __name__, url_prefix="/login")
+
+
+class AppCodeForm(CodeForm):
+    """A code of the authenticator app, and whether to ask for one in this browser again."""
+
+    remember_device = BooleanField()
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not remembered_devices.is_offered():
+            del self.remember_device
 
 
 class RecoveryCodeForm(Form):
@@ -39,7 +52,7 @@ class RecoveryCodeForm(Form):
 
 # The form of each path, and the name of its field and its template.
 _FORMS: Final[dict[str, tuple[type[Form], str]]] = {
-    "code": (CodeForm, "code"),
+    "code": (AppCodeForm, "code"),
     "recovery-code": (RecoveryCodeForm, "recovery_code"),
 }
 
@@ -77,6 +90,8 @@ def submit(kind: str) -> ResponseReturnValue:
             form[name].data,
             client=client(),
             device=cookie(DEVICE),
+            remember_device="remember_device" in form and form.remember_device.data,
+            remembered=cookie(REMEMBERED),
             instead_of=g.identity,
         )
     except TooManyAttempts as refusal:
@@ -92,7 +107,13 @@ def submit(kind: str) -> ResponseReturnValue:
 
 
 def _render(name: str, form: Form, pending: Flow) -> str:
-    return render_template(f"login/{name}.html", form=form, flow=pending, next=_next())
+    return render_template(
+        f"login/{name}.html",
+        form=form,
+        flow=pending,
+        next=_next(),
+        remembered_for=current_settings().accounts.remember_device_lifetime,
+    )
 
 
 def _next() -> str:

@@ -8,6 +8,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from authapp.config import current_settings
+from authapp.domain import remembered_devices
 from authapp.errors import Conflict, InputRefused, NotFound
 from authapp.http.client import client
 from authapp.services import second_factors as service
@@ -19,7 +21,12 @@ blueprint = Blueprint("second_factors", __name__, url_prefix="/account/second-fa
 @blueprint.get("")
 def show() -> ResponseReturnValue:
     """Show whether two-step sign-in is on."""
-    return render_template("second_factors/show.html", factors=service.overview(g.identity.user_id))
+    return render_template(
+        "second_factors/show.html",
+        factors=service.overview(g.identity.user_id),
+        devices=remembered_devices.list_of(g.identity.user_id),
+        remembered_for=current_settings().accounts.remember_device_lifetime,
+    )
 
 
 @blueprint.post("")

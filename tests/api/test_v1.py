@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import jwt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -104,6 +105,24 @@ def test_a_program_signs_in_with_a_second_factor(
     assert (wrong.status_code, kind(wrong)) == (422, "input-refused")
     me = program.get("/api/v1/me", headers=bearing(signed_in.json["access_token"]))
     assert me.json["email"] == user.email
+
+
+def test_a_program_has_its_device_remembered(app: Flask, program: FlaskClient, user: User) -> None:
+    with app.app_context():
+        secret, codes = enroll(user.id)
+    pending = log_in(program, user).json["pending"]
+    body = {"pending": pending, "code": code_of(secret), "remember_device": True}
+
+    first = program.post("/api/v1/login/code", json=body).json
+    again = log_in(program, user, remembered_device=first["remembered_device"])
+    by_recovery_code = program.post("/api/v1/login/code", json={**body, "code": codes[0]})
+
+    assert again.status_code == 200
+    assert again.json["remembered_device"] is None
+    claims = jwt.decode(again.json["access_token"], options={"verify_signature": False})
+    assert claims["amr"] == ["pwd"]
+    assert by_recovery_code.json["remembered_device"] is None
+    assert log_in(program, user, remembered_device="nonsense").status_code == 403
 
 
 @pytest.mark.parametrize("pending", ["", "x", "a.b", "\u00e9", "WyJ4Il0.AAAA"])

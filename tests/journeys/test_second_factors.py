@@ -67,6 +67,31 @@ def test_a_code_or_the_password_confirms_before_a_sensitive_page(
         expect(page.get_by_role("heading", name="Turn off two-step sign-in")).to_be_visible()
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_remembered_device_needs_no_code_until_it_is_forgotten(
+    live_server: str, new_page: Callable[..., Page], screen: str
+) -> None:
+    page = new_page(**SCREENS[screen])
+    visit = Visit(page, live_server, "new@example.org")
+    secret, _ = visit.sign_in_up_to_the_code()
+    visit.fill(code=code_of(secret))
+    page.get_by_label("Don't ask for a code on this device for 30 days").check()
+    visit.press("Sign in")
+    visit.leave_by(page.get_by_role("button", name="Sign out", exact=True))
+
+    visit.sign_in()
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
+    visit.open("/account/second-factors")
+    expect(page.get_by_role("heading", name="Remembered devices")).to_be_visible()
+    visit.press("Forget")
+    expect(page.get_by_text("We'll ask for a code on that device again.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Remembered devices")).to_have_count(0)
+    visit.leave_by(page.get_by_role("button", name="Sign out", exact=True))
+
+    visit.sign_in()
+    expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
+
+
 def test_recovery_codes_can_be_downloaded(live_server: str, new_page: Callable[..., Page]) -> None:
     page = new_page()
     visit = Visit(page, live_server, "new@example.org")

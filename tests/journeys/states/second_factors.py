@@ -4,6 +4,7 @@ from time_machine import travel
 
 from authapp import clock
 from tests.journeys.states.visit import STALE, Visit, state
+from tests.support.second_factors import code_of
 
 
 @state("second_factors")
@@ -32,6 +33,15 @@ def turn_on(visit: Visit) -> None:
 @state("second_factors-on")
 def open_second_factors_that_are_on(visit: Visit) -> None:
     visit.turn_on_second_factor()
+    visit.open("/account/second-factors")
+
+
+@state("second_factors-devices")
+def open_second_factors_with_a_remembered_device(visit: Visit) -> None:
+    secret, _ = visit.sign_in_up_to_the_code()
+    visit.fill(code=code_of(secret))
+    visit.page.get_by_label("Don't ask for a code on this device").check()
+    visit.press("Sign in")
     visit.open("/account/second-factors")
 
 
