@@ -34,6 +34,7 @@ from authapp.http.credentials import (
 from authapp.http.request import SAFE_METHODS
 from authapp.services import refresh
 from authapp.services.step_up import is_fresh
+from authapp.web import drafts
 from authapp.web.access import Access, rule
 from authapp.web.navigation import current_page
 
@@ -85,8 +86,10 @@ def login_required() -> BaseResponse | None:
     if Access.SIGNED_IN not in needed:
         return None
     if g.identity is None:
+        drafts.keep()
         return redirect(url_for("login.show", next=current_page()), 303)
     if Access.FRESH in needed and not is_fresh(g.identity):
+        drafts.keep()
         return redirect(url_for("step_up.show", next=current_page()), 303)
     return None
 
@@ -94,6 +97,7 @@ def login_required() -> BaseResponse | None:
 def set_session_cookies(signed_in: SignedIn) -> None:
     """Set the cookies of a session with the current response."""
     g.identity = signed_in.identity
+    drafts.remember_user(signed_in.identity.user_id)
     _send(tokens=signed_in)
 
 

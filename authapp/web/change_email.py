@@ -48,6 +48,12 @@ def submit() -> ResponseReturnValue:
     return redirect(url_for("change_email.show"), 303)
 
 
+@blueprint.get("/code")
+def enter() -> ResponseReturnValue:
+    """Redirect to the page with the form whose address this is."""
+    return redirect(url_for("change_email.show"))
+
+
 @blueprint.post("/code")
 def claim_by_code() -> ResponseReturnValue:
     """Change the signed-in user's address with the code from the email."""

@@ -13,16 +13,19 @@ from wtforms.validators import InputRequired
 
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.http.problems import retry_after
-from authapp.web import messages
+from authapp.web import drafts, messages
 from authapp.web.catalogue import lazy_gettext as _l
 
 
 class Form(FlaskForm):  # type: ignore[misc]
-    """The base class of forms; it reads text fields and ignores uploaded files."""
+    """The base class of forms; it reads text fields and ignores uploaded files.
+
+    After a sign-in that interrupted it, a form shows again what was typed.
+    """
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         def wrap_formdata(self, _form: Any, _formdata: Any) -> Any:
-            return request.form if request.method == "POST" else None
+            return request.form if request.method == "POST" else drafts.restore()
 
 
 def email_field(enter: str = "next", label: LazyString | None = None) -> Field:

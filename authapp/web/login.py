@@ -21,7 +21,7 @@ from authapp.http.credentials import DEVICE, REMEMBERED, cookie
 from authapp.services import delete_account, language, lost_factor
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
-from authapp.web import authn, flows, i18n, messages
+from authapp.web import authn, drafts, flows, i18n, messages
 from authapp.web.forms import LoginForm, refused_for_now
 from authapp.web.navigation import next_page
 
@@ -76,9 +76,9 @@ def ask_for_code(pending: str) -> ResponseReturnValue:
 def finish(signed_in: SignedIn, message: str = "") -> ResponseReturnValue:
     """Sign the browser in, and continue to the requested page, which shows the message."""
     target = _next()
-    # Anyone who read the old CSRF secret must not know the next one.
-    session.clear()
+    drafts.carry_over()
     authn.set_session_cookies(signed_in)
+    drafts.tell_if_lost()
     # The account's language also applies in browsers where none or another one was chosen.
     if chosen := language.get_language(signed_in.identity.user_id):
         i18n.remember(chosen)
@@ -120,6 +120,7 @@ def _render(form: LoginForm, *, is_paused: bool = False) -> str:
         form=form,
         next=next_page("") or None,
         why_ended=messages.for_ending(ending) if ending else "",
+        is_kept=drafts.is_kept(),
         is_paused=is_paused,
     )
 

@@ -2,25 +2,28 @@
 
 from typing import Final
 
-from flask import Blueprint, g, redirect, render_template, session, url_for
+from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from authapp.config import current_settings
 from authapp.domain import known_devices
+from authapp.domain.email_addresses import MAX_CHARACTERS
 from authapp.errors import InputRefused, TokenRefused, TokenRevoked, TokenUsed
 from authapp.http.client import client
 from authapp.http.credentials import DEVICE, cookie
 from authapp.services import account, api_tokens
 from authapp.services import password_reset as service
 from authapp.token_cache.records import VerificationTokenRecord
-from authapp.web import authn, flows, messages
+from authapp.web import authn, flows, login, messages
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
 from authapp.web.forms import Form, email_field, password_field, revoke_tokens_field, show_refusal
+from authapp.web.navigation import next_page
 
 blueprint = Blueprint("password_reset", __name__, url_prefix="/password/reset")
 
 _LONGEST_LINK: Final = 200
+_STARTED: Final = "password_reset_started"
 _ASKED: Final = "password_reset_asked"
 _OPENED: Final = "password_reset"
 
@@ -41,8 +44,25 @@ class ChooseForm(Form):
 @blueprint.get("")
 def show() -> ResponseReturnValue:
     """Show the form that requests a link."""
-    email = account.get_account(g.identity.user_id).email if g.identity else None
-    return render_template("password_reset/ask.html", form=AskForm(data={"email": email}))
+    started = flows.opened(_STARTED)
+    email = started.subject if started else None
+    if g.identity:
+        email = account.get_account(g.identity.user_id).email
+    return _render_ask(AskForm(data={"email": email}))
+
+
+@blueprint.post("/start")
+def start() -> ResponseReturnValue:
+    """Continue from the sign-in page, with the address that was typed there."""
+    email = request.form.get("email", "").strip()[:MAX_CHARACTERS]
+    flow = flows.start(_STARTED, email) if email else None
+    return redirect(url_for("password_reset.show", flow=flow, next=next_page("") or None), 303)
+
+
+@blueprint.get("/start")
+def restart() -> ResponseReturnValue:
+    """Redirect a visitor who reloads the address of a form that was sent."""
+    return redirect(url_for("password_reset.show"))
 
 
 @blueprint.post("")
@@ -50,12 +70,14 @@ def submit() -> ResponseReturnValue:
     """Request a link; the response is the same for every address."""
     form = AskForm()
     if not form.validate():
-        return render_template("password_reset/ask.html", form=form), 422
+        return _render_ask(form), 422
     try:
         service.request(form.email.data, client=client())
     except InputRefused as refusal:
         show_refusal(form, refusal)
-        return render_template("password_reset/ask.html", form=form), 422
+        return _render_ask(form), 422
+    if asked_for := next_page(""):
+        session[login.CONTINUE_TO] = asked_for
     flow = flows.start(_ASKED, form.email.data.strip())
     return redirect(url_for("password_reset.sent", flow=flow), 303)
 
@@ -126,6 +148,10 @@ def done() -> ResponseReturnValue:
     if "password_was_reset" not in session:
         return redirect(url_for("password_reset.show"))
     return render_template("password_reset/done.html")
+
+
+def _render_ask(form: AskForm) -> str:
+    return render_template("password_reset/ask.html", form=form, next=next_page("") or None)
 
 
 def _render(form: ChooseForm, link: VerificationTokenRecord, opened: Flow) -> str:

@@ -10,7 +10,7 @@ from authapp.http.client import client
 from authapp.services import account
 from authapp.services import step_up as service
 from authapp.services.step_up import Way
-from authapp.web import authn, messages
+from authapp.web import authn, drafts, messages
 from authapp.web.forms import CodeForm, Form, password_field, refuse_codes, show_refusal
 from authapp.web.navigation import next_page
 
@@ -53,6 +53,7 @@ def submit() -> ResponseReturnValue:
         show_refusal(form, refusal)
         return _render(forms, way), 422
     authn.set_session_cookies(confirmed)
+    drafts.tell_if_lost()
     return redirect(_next(), 303)
 
 
@@ -65,6 +66,7 @@ def _render(forms: dict[Way, Any], refused: Way = Way.PASSWORD) -> str:
         "step_up/show.html",
         forms=forms,
         refused=forms[refused],
+        is_kept=drafts.is_kept(),
         account=account.get_account(g.identity.user_id),
     )
 

@@ -59,6 +59,13 @@ def send_again() -> ResponseReturnValue:
     return redirect(url_for("verify_email.show", flow=flow.id), 303)
 
 
+@blueprint.get("/code")
+@blueprint.get("/continue", endpoint="enter_after_continuing")
+def enter() -> ResponseReturnValue:
+    """Redirect to the page with the form whose address this is."""
+    return redirect(url_for("verify_email.show"))
+
+
 @blueprint.post("/code")
 def claim_by_code() -> ResponseReturnValue:
     """Verify the address by the code, in the browser that registered."""

@@ -56,6 +56,33 @@ def test_protected_pages_redirect_visitors_to_sign_in(
         assert answer.headers["Location"].startswith("/login?next=")
 
 
+NOT_PAGES = {"login.sign_out", "passwords.strength"}
+"""What forms and scripts send, but no one has open as a page."""
+
+
+@pytest.mark.parametrize("is_signed_in", [True, False])
+def test_the_address_of_every_form_can_be_opened(
+    app: Flask, context: None, client: FlaskClient, user: User, is_signed_in: bool
+) -> None:
+    pages = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if rule_of(rule.endpoint) is not None
+        and "POST" in (rule.methods or ())
+        and rule.endpoint not in NOT_PAGES
+        and not rule.arguments
+    ]
+    if is_signed_in:
+        sign_in(client)
+
+    assert len(pages) > 15
+    for page in pages:
+        answer = client.get(page, follow_redirects=True)
+        # A link that was never opened in this browser has expired.
+        assert answer.status_code == 200 or page == "/password/reset/new", page
+        assert "link doesn" not in answer.get_data(as_text=True), page
+
+
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

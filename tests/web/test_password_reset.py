@@ -391,3 +391,34 @@ def test_a_link_of_an_unverified_account_is_refused_once_another_owns_the_addres
 
     assert choose(client).status_code == 410
     assert post(client, "/login", email="new@example.org", password=PASSWORD).status_code == 303
+
+
+def test_the_typed_address_is_taken_along_from_sign_in_but_not_in_a_url(
+    client: FlaskClient,
+) -> None:
+    answer = post(
+        client,
+        "/password/reset/start?next=/app",
+        page="/login",
+        email=" me@example.org ",
+        password="",
+    )
+    page = client.get(answer.headers["Location"]).get_data(as_text=True)
+
+    assert "me@" not in answer.headers["Location"]
+    assert 'value="me@example.org"' in page
+    assert 'href="/login?next=/app"' in page
+
+
+def test_the_requested_page_is_opened_after_a_reset(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    post(client, "/password/reset?next=/app/page", email=user.email)
+    with app.app_context():
+        password_reset.answer_requests()
+    client.get(newest_link(app))
+    choose(client)
+
+    answer = post(client, "/login", email=user.email, password=NEW)
+
+    assert answer.headers["Location"] == "/app/page"
