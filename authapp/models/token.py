@@ -43,7 +43,6 @@ class RevokeReason(StrEnum):
     FROZEN = "frozen"  # with its owner's account
     PASSWORD_CHANGED = "password_changed"  # with its owner's password
     ACCOUNT_CLOSED = "account_closed"  # before its owner's account is deleted
-    ADDRESS_PROVEN = "address_proven"  # created before the account's email address was verified
     SCOPE_WITHDRAWN = "scope_withdrawn"  # an operator no longer grants one of its scopes
     EXPIRED = "expired"
 
