@@ -104,7 +104,7 @@ def _of_database() -> Iterator[Metric]:
         found = [*_of_cache(), *_of_outbox()]
     except _AWAY as error:
         database_outage.note(error)
-        db.session.rollback()
+        db.rollback()
         found = []
     yield GaugeMetricFamily(
         "authapp_database_available", "Whether the database answers this process.", bool(found)

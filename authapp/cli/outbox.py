@@ -78,10 +78,10 @@ class Worker(threading.Thread):
         try:
             task()
         except OUTAGES as error:
-            db.session.rollback()
+            db.rollback()
             database_outage.note(error)
         except Exception:
-            db.session.rollback()
+            db.rollback()
             log.exception("outbox_task_failed")
 
 

@@ -21,6 +21,7 @@ from authapp.delivery import outbox
 from authapp.delivery.failures import DeliveryFailed, Refused, ServerUnavailable
 from authapp.delivery.sealing import OpenMessage, hide_secrets, open_message
 from authapp.models import OutboxMessage, db
+from authapp.models.transaction import transaction
 from authapp.security.sealing import SealBroken, SealingKeyMissing
 
 Send = Callable[[OpenMessage], bool]
@@ -77,16 +78,15 @@ def claim_time() -> timedelta:
 
 def _claim_next(skipped: Collection[str]) -> OutboxMessage | None:
     """Claim the oldest due message that does not have to wait for an earlier one."""
-    while (found := db.session.execute(_next_due(skipped)).one_or_none()) is not None:
-        message = _claim(found.id, found.claimed_until)
-        if message is not None:
-            # It must outlive the transaction, which is not open during the exchange with a server.
-            db.session.expunge(message)
-            db.session.commit()
+    while True:
+        with transaction():
+            found = db.session.execute(_next_due(skipped)).one_or_none()
+            message = _claim(found.id, found.claimed_until) if found is not None else None
+            if message is not None:
+                # It outlives the transaction, which is not open during the exchange with a server.
+                db.session.expunge(message)
+        if found is None or message is not None:
             return message
-        db.session.rollback()
-    db.session.rollback()
-    return None
 
 
 def _next_due(skipped: Collection[str]) -> Any:
@@ -188,13 +188,13 @@ def _pause(message: OutboxMessage) -> timedelta:
 
 
 def _settle(message: OutboxMessage, *conditions: ColumnElement[bool], **values: Any) -> None:
-    db.session.execute(
-        update(OutboxMessage)
-        .where(OutboxMessage.id == message.id, OutboxMessage.sent_at.is_(None), *conditions)
-        .values(claimed_until=None, **values)
-        .execution_options(synchronize_session=False)
-    )
-    db.session.commit()
+    with transaction():
+        db.session.execute(
+            update(OutboxMessage)
+            .where(OutboxMessage.id == message.id, OutboxMessage.sent_at.is_(None), *conditions)
+            .values(claimed_until=None, **values)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _is_claimed_until(time: Any) -> ColumnElement[bool]:

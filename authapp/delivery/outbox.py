@@ -12,6 +12,7 @@ from authapp import clock
 from authapp.delivery.sealing import Content, OpenMessage, open_message, seal, with_content
 from authapp.errors import Conflict, NotFound
 from authapp.models import OutboxMessage, db
+from authapp.models.transaction import transaction
 from authapp.security.sealing import SealBroken
 
 LIFETIME: Final = timedelta(days=7)
@@ -90,23 +91,22 @@ def retry(id: UUID) -> None:
 
     Raises NotFound, or Conflict if it was sent, is being sent, or is no longer useful.
     """
-    message = db.session.get(OutboxMessage, id)
-    if message is None:
-        raise NotFound(f"no such message: {id}")
-    if message.sent_at is not None:
-        raise Conflict("this message was already sent")
-    if message.expires_at <= clock.now():
-        raise Conflict("this message is no longer useful")
-    if not _revive(OutboxMessage.id == id):
-        raise Conflict("this message is being sent")
-    db.session.commit()
+    with transaction():
+        message = db.session.get(OutboxMessage, id)
+        if message is None:
+            raise NotFound(f"no such message: {id}")
+        if message.sent_at is not None:
+            raise Conflict("this message was already sent")
+        if message.expires_at <= clock.now():
+            raise Conflict("this message is no longer useful")
+        if not _revive(OutboxMessage.id == id):
+            raise Conflict("this message is being sent")
 
 
 def retry_dead() -> int:
     """Make every dead message that is still useful due now; return how many there are."""
-    revived = _revive(OutboxMessage.dead_at.is_not(None))
-    db.session.commit()
-    return revived
+    with transaction():
+        return _revive(OutboxMessage.dead_at.is_not(None))
 
 
 def bury_expired() -> None:
@@ -118,12 +118,12 @@ def bury_expired() -> None:
         or_(OutboxMessage.dead_at.is_(None), OutboxMessage.content_sealed.is_not(None)),
         is_unclaimed(now),
     )
-    # Usually there are none, and an UPDATE would make SQLite's other writers wait.
-    if db.session.scalar(select(OutboxMessage.id).where(expired).limit(1)) is not None:
-        too_old = case((OutboxMessage.dead_at.is_(None), TOO_OLD), else_=OutboxMessage.last_error)
-        dead_at = func.coalesce(OutboxMessage.dead_at, now)
-        _change(expired, dead_at=dead_at, last_error=too_old, **WIPED)
-    db.session.commit()
+    too_old = case((OutboxMessage.dead_at.is_(None), TOO_OLD), else_=OutboxMessage.last_error)
+    dead_at = func.coalesce(OutboxMessage.dead_at, now)
+    with transaction():
+        # Usually there are none, and an UPDATE would make SQLite's other writers wait.
+        if db.session.scalar(select(OutboxMessage.id).where(expired).limit(1)) is not None:
+            _change(expired, dead_at=dead_at, last_error=too_old, **WIPED)
 
 
 def delete_older(before: datetime, most: int) -> int:
@@ -132,9 +132,9 @@ def delete_older(before: datetime, most: int) -> int:
     Returns how many were deleted.
     """
     finished = select(OutboxMessage.id).where(~waits(), OutboxMessage.expires_at < before)
-    ids = list(db.session.scalars(finished.limit(most)))
-    db.session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(ids)))
-    db.session.commit()
+    with transaction():
+        ids = list(db.session.scalars(finished.limit(most)))
+        db.session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(ids)))
     return len(ids)
 
 

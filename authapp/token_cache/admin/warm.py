@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from authapp import clock
 from authapp.models import RefreshToken, VerificationType, db
+from authapp.models.transaction import release_connection
 from authapp.token_cache.assembly import Assembly
 from authapp.token_cache.entries import ListEntry, RowEntry
 from authapp.token_cache.records import JWT_KEY, REFRESH_TOKEN, TOKEN, VERIFICATION_TOKEN
@@ -51,7 +52,7 @@ def recently_active(within: timedelta) -> Iterator[list[UUID]]:
         if last is not None:
             found = found.where(RefreshToken.user_id > last)
         batch = list(db.session.scalars(found))
-        db.session.rollback()
+        release_connection()
         if not batch:
             return
         yield batch
