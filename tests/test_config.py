@@ -114,6 +114,14 @@ def test_a_setting_can_be_in_a_file(tmp_path: Path) -> None:
     assert load(given).secrets.secret_key == GOOD["SECRET_KEY"]
 
 
+def test_the_file_of_the_fallbacks_may_be_empty(tmp_path: Path) -> None:
+    """SIGHUP does not change the environment, so it must be set before there are any."""
+    file = tmp_path / "fallbacks"
+    file.write_text("\n")
+
+    assert load({**GOOD, "SECRET_KEY_FALLBACKS_FILE": str(file)}).secrets.secret_key_fallbacks == []
+
+
 @pytest.mark.parametrize(
     ("content", "changes", "said"),
     [

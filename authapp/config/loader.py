@@ -21,6 +21,9 @@ from authapp.errors import ConfigError
 FILE_SUFFIX: Final = "_FILE"
 """A setting NAME can be in a file that NAME_FILE names, such as a Docker secret."""
 
+_MAY_BE_EMPTY: Final = frozenset({"SECRET_KEY_FALLBACKS"})
+"""Settings whose file may be empty: until a secret is replaced, there is nothing to put in it."""
+
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read every setting from `environ`.
@@ -75,7 +78,7 @@ def _given(name: str, environ: Mapping[str, str]) -> str:
     except ValueError:
         # The path has a NUL, or the content is not UTF-8.
         raise Refused(f"cannot be read from {file!a}: it is not a text file") from None
-    if not content:
+    if not content and name not in _MAY_BE_EMPTY:
         raise Refused(f"is empty in {file!a}")
     return content
 
