@@ -139,3 +139,19 @@ def leads_somewhere(dotted: str) -> bool:
 def modules() -> list[ModuleType]:
     names = [each.name for each in pkgutil.walk_packages(authapp.__path__, "authapp.")]
     return [module for module in map(import_module, names) if inspect.ismodule(module)]
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = {
+        each
+        for page in PAGES
+        for each in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text())
+    }
+
+    assert len(named) > 30
+    missing = {f"{path}::{name}" for path, name in named if not has_test(path, name)}
+    assert missing == set()
+
+
+def has_test(path: str, name: str) -> bool:
+    return f"\ndef {name}(" in (ROOT / path).read_text()
