@@ -11,13 +11,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from authapp.services import sign_out
-from tests.bench.load import always, request
-from tests.bench.ours import Ours, deployed, same
-from tests.drill import report
-from tests.drill.faults import CHECK, ENDED, FAULTS, HEALTH, PAGE, RENEWAL, SIGN_IN, Fault, Stage
-from tests.drill.traffic import Answers, Kind, Traffic
-from tests.support.accounts import HERE
+from tests.bench.ours import Ours, deployed
+from tests.drill import report, rotation
+from tests.drill.faults import CHECK, FAULTS, Fault, Stage
+from tests.drill.kinds import kinds
+from tests.drill.traffic import Answers, Traffic
+from tests.support.proxies import NGINX
 from tests.support.servers import AppServer, PostgresServer, RedisServer
 
 WORKERS, THREADS = 2, 8
@@ -38,6 +37,8 @@ def main() -> int:
     try:
         faults = [each for each in FAULTS if given.only in each.name or each is FAULTS[0]]
         broken = run(postgres, faults, scale=0.1 if given.quick else 1.0)
+        if given.only in rotation.ROTATION.name:
+            broken += rotate(postgres)
     finally:
         postgres.close()
     for promise in broken:
@@ -60,6 +61,17 @@ def run(postgres: PostgresServer, faults: Sequence[Fault], *, scale: float) -> l
             broken += report.wrong_answers(fault, found)
             broken += report.slow_answers(fault, found, idle_ms)
     return broken
+
+
+def rotate(postgres: PostgresServer) -> list[str]:
+    """Replace every secret and server under traffic; return which promises were broken."""
+    if not NGINX:
+        say("nginx is missing: secrets and servers were not replaced")
+        return []
+    found, lost = rotation.run(postgres, accounts=ACCOUNTS)
+    for row in report.rows(rotation.ROTATION, found):
+        say(row)
+    return [*report.wrong_answers(rotation.ROTATION, found), *lost]
 
 
 def say(line: str) -> None:
@@ -94,28 +106,6 @@ def cause(fault: Fault, ours: Ours, stage: Stage, seconds: float) -> dict[str, A
     finally:
         traffic.stop()
     return traffic.answers
-
-
-def kinds(ours: Ours, *, sign_ins: int) -> list[Kind]:
-    """Return the requests of a busy site."""
-    sent = ours.requests()
-    checks = [always(sent["/auth/check, JWT"]), always(sent["/auth/check, API token"])]
-    return [
-        Kind(CHECK, checks * 2, 0.02),
-        Kind(HEALTH, [always(sent["/healthz"])], 0.02),
-        Kind(ENDED, [always(_with_ended_session(ours))], 0.05),
-        Kind(PAGE, same(sent["/account"], 24), 0.25),
-        Kind(RENEWAL, ours.refreshing(2), 0.25),
-        Kind(SIGN_IN, ours.signing_in(sign_ins), 0.5, is_patient=True),
-    ]
-
-
-def _with_ended_session(ours: Ours) -> bytes:
-    """Return a request with the token of a session that has ended."""
-    ended = ours.begin()
-    with ours.app.app_context():
-        sign_out.sign_out(ended.identity, client=HERE)
-    return request("GET", "/auth/check", {"Authorization": f"Bearer {ended.access_token}"})
 
 
 if __name__ == "__main__":

@@ -95,25 +95,25 @@ def _restart_postgres(stage: Stage, seconds: float) -> None:
 
 
 def _kill_worker(stage: Stage, seconds: float) -> None:
-    with _replaced(stage, 1):
+    with replaced(stage.app, 1):
         stage.app.workers()[0].kill()
     _wait(seconds)
 
 
 def _replace_workers(stage: Stage, seconds: float) -> None:
-    with _replaced(stage, stage.workers):
+    with replaced(stage.app, stage.workers):
         stage.app.process.send_signal(signal.SIGHUP)
     _wait(seconds)
 
 
 @contextmanager
-def _replaced(stage: Stage, number: int) -> Iterator[None]:
+def replaced(app: AppServer, number: int) -> Iterator[None]:
     """Wait until this many workers have been replaced."""
-    before = {each.pid for each in stage.app.workers()}
+    before = {each.pid for each in app.workers()}
     yield
 
     def is_done() -> bool:
-        now = {each.pid for each in stage.app.workers()}
+        now = {each.pid for each in app.workers()}
         return len(now) == len(before) and len(now - before) == number
 
     wait_until(is_done, "the workers were not replaced", seconds=120)

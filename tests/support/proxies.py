@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from http.client import HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -83,13 +83,19 @@ def browsing(site: Site) -> requests.Session:
 
 @contextmanager
 def nginx(site: Site) -> Iterator[None]:
-    folder = site.folder
     changes = {
         "listen 443 ssl": f"listen 127.0.0.1:{site.port} ssl",
         f"/etc/ssl/certs/{HOST}.pem": str(site.certificate),
         f"/etc/ssl/private/{HOST}.key": str(site.key),
-        "/var/log/nginx/": f"{folder}/",
+        "/var/log/nginx/": f"{site.folder}/",
     }
+    with _running_nginx(site, changes):
+        yield
+
+
+@contextmanager
+def _running_nginx(site: Site, changes: dict[str, str], *, is_tls: bool = True) -> Iterator[None]:
+    folder = site.folder
     included = site.adapt("nginx.conf", changes)
     temporary = "".join(
         f"{name}_temp_path {folder}/{name};\n"
@@ -100,7 +106,24 @@ def nginx(site: Site) -> Iterator[None]:
         f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
         f"events {{}} http {{ {temporary} include {included}; }}\n"
     )
-    with _running([str(NGINX), "-p", str(folder), "-c", str(main)], site):
+    with _running([str(NGINX), "-p", str(folder), "-c", str(main)], site, is_tls=is_tls):
+        yield
+
+
+@contextmanager
+def balancer(folder: Path, port: int, servers: list[int]) -> Iterator[None]:
+    """Run nginx without TLS in front of several servers of authapp."""
+    site = Site(folder, port, authapp=servers[0], program=servers[0])
+    first, *others = (f"server 127.0.0.1:{each} max_fails=0;" for each in servers)
+    site.behind = {f"server {AUTHAPP};": "\n    ".join([first, *others])}
+    changes = {
+        "listen 443 ssl": f"listen 127.0.0.1:{port}",
+        f"    ssl_certificate     /etc/ssl/certs/{HOST}.pem;\n": "",
+        f"    ssl_certificate_key /etc/ssl/private/{HOST}.key;\n": "",
+        "/var/log/nginx/": f"{folder}/",
+        "        internal;\n": "",
+    }
+    with _running_nginx(site, changes, is_tls=False):
         yield
 
 
@@ -142,7 +165,7 @@ PROXIES: Final[dict[str, Callable]] = {"nginx": nginx, "caddy": caddy, "traefik"
 
 
 @contextmanager
-def _running(command: list[str | Path], site: Site) -> Iterator[None]:
+def _running(command: list[str | Path], site: Site, *, is_tls: bool = True) -> Iterator[None]:
     """Run a proxy, with its own output in a log file, until the block ends."""
     with (site.folder / "output.log").open("wb") as output:
         process = subprocess.Popen(
@@ -152,17 +175,21 @@ def _running(command: list[str | Path], site: Site) -> Iterator[None]:
             stdout=output,
             stderr=output,
         )
-    wait_until(lambda: _is_answering(site, process), "the proxy does not answer")
+    wait_until(lambda: _is_answering(site, process, is_tls), "the proxy does not answer")
     yield
     process.terminate()
     assert process.wait(10) == 0
 
 
-def _is_answering(site: Site, process: "subprocess.Popen[bytes]") -> bool:
+def _is_answering(site: Site, process: "subprocess.Popen[bytes]", is_tls: bool) -> bool:
     """Return whether the proxy has loaded its routes, even if nothing is behind them."""
     assert process.poll() is None, f"the proxy does not start:\n{site.logged}"
     trusted = ssl.create_default_context(cafile=site.certificate)
-    connection = HTTPSConnection("127.0.0.1", site.port, timeout=10, context=trusted)
+    connection = (
+        HTTPSConnection("127.0.0.1", site.port, timeout=10, context=trusted)
+        if is_tls
+        else HTTPConnection("127.0.0.1", site.port, timeout=10)
+    )
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status != HTTPStatus.NOT_FOUND

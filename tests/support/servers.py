@@ -156,9 +156,15 @@ class AppServer:
     """The application served as in production, by separate processes."""
 
     def __init__(
-        self, environ: dict[str, str], *, workers: int = 1, threads: int = 16, **serving: str
+        self,
+        environ: dict[str, str],
+        *,
+        workers: int = 1,
+        threads: int = 16,
+        port: int = 0,
+        **serving: str,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         numbers = {"PORT": self.port, "WORKERS": workers, "THREADS": threads}
         serving |= {f"SERVE_{name}": str(number) for name, number in numbers.items()}
         self.process = subprocess.Popen(
