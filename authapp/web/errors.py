@@ -26,7 +26,7 @@ from authapp.models.base import OUTAGES
 from authapp.models.outage import database_outage
 from authapp.web import authn, messages
 from authapp.web.flows import PageOutOfDate
-from authapp.web.navigation import current_page
+from authapp.web.navigation import can_open, current_page
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +66,8 @@ def _http_error(error: HTTPException) -> Response:
         return make_response(error.get_response())
     if problems.is_for_program():
         response = problems.for_http_error(error)
+    elif above := _page_above(error):
+        response = make_response(redirect(above, HTTPStatus.SEE_OTHER))
     elif request.endpoint is None:
         response = _no_such_page(HTTPStatus(error.code))
     else:
@@ -73,6 +75,15 @@ def _http_error(error: HTTPException) -> Response:
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = error.get_response().headers.get("Allow", "")
     return response
+
+
+def _page_above(error: HTTPException) -> str | None:
+    """Return the page to which a form belongs whose address someone has opened or reloaded."""
+    is_form = error.code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET"
+    path = request.path.rpartition("/")[0] if is_form else ""
+    while path and not can_open(path):
+        path = path.rpartition("/")[0]
+    return path or None
 
 
 def _no_such_page(status: HTTPStatus) -> Response:

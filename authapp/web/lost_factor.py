@@ -67,13 +67,6 @@ def start() -> ResponseReturnValue:
     return _back_to(pending)
 
 
-@blueprint.get("/login/lost-factor/finish")
-@blueprint.get("/account/lost-factor/stop", endpoint="leave")
-def wait() -> ResponseReturnValue:
-    """Redirect to the page with the buttons whose addresses these are."""
-    return redirect(url_for("account.show" if g.identity else "lost_factor.show"))
-
-
 @blueprint.post("/login/lost-factor/finish")
 def finish() -> ResponseReturnValue:
     """Sign in without a second factor once the waiting time is over."""

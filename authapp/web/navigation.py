@@ -42,14 +42,18 @@ def page_without_secret() -> str | None:
 
 def current_page() -> str | None:
     """Return the current request's path and query if a GET can open them, else None."""
-    adapter = current_app.create_url_adapter(request)
-    try:
-        opens = adapter is not None and adapter.test(method="GET")
-    except RoutingException:
-        opens = False
-    if not opens:
+    if not can_open(request.path):
         return None
     path = quote(request.path, safe=_UNRESERVED_IN_PATHS)
     # Unlike `full_path`, this decodes every byte; a non-ASCII query leads to the home page.
     query = request.query_string.decode("latin-1")
     return local_path(f"{path}?{query}" if query else path, url_for("home.show"))
+
+
+def can_open(path: str) -> bool:
+    """Return whether there is a page at a path of this site."""
+    adapter = current_app.create_url_adapter(request)
+    try:
+        return adapter is not None and adapter.test(path, method="GET")
+    except RoutingException:
+        return False

@@ -61,7 +61,7 @@ def start() -> ResponseReturnValue:
 
 @blueprint.get("/start")
 def restart() -> ResponseReturnValue:
-    """Redirect a visitor who reloads the address of a form that was sent."""
+    """Redirect to the page, which is not that of a link."""
     return redirect(url_for("password_reset.show"))
 
 

@@ -78,12 +78,6 @@ def claim() -> ResponseReturnValue:
     return redirect(url_for("account.show"), 303)
 
 
-@blueprint.get("/code/again")
-def enter_again() -> ResponseReturnValue:
-    """Redirect to the page with the form whose address this is."""
-    return redirect(url_for("verify_phone.enter"))
-
-
 @blueprint.post("/code/again")
 def send_again() -> ResponseReturnValue:
     """Text the same code again."""
