@@ -142,6 +142,7 @@ def made_up(operation: Any) -> Any:
         ("liar", {401, 422}),
     ],
 )
+@pytest.mark.long
 def test_every_response_is_documented(
     app: Flask, user: User, document: dict[str, Any], kind: str, seen: set[int]
 ) -> None:

@@ -80,6 +80,7 @@ def everything() -> dict[str, list[Any]]:
     }
 
 
+@pytest.mark.long
 def test_nothing_is_verified_reset_undone_or_frozen(
     app: Flask, live_server: str, new_page: Callable[..., Page], browser: Browser
 ) -> None:

@@ -166,6 +166,7 @@ def explore(processes: tuple[Flask, Flask], moved: MovedTime, user: User, scenar
     return sum(1 for _ in every_schedule(run_one, 6000))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_no_interleaving_contradicts_a_report(
     processes: tuple[Flask, Flask], moved: MovedTime, user: User, scenario: str

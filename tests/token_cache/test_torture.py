@@ -21,6 +21,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
     return {**environ, **HURRIED, "CACHE_TRUST": "50"}
 
 
+@pytest.mark.long
 def test_no_revoked_credential_is_ever_accepted_again(
     app: Flask,
     make_app: Callable[..., Flask],
