@@ -12,6 +12,7 @@
         │   ├── AccountFrozen   by its owner, until they choose a new password
         │   ├── AccountClosing  by its owner, until it is deleted
         │   ├── SecondFactorRequired  the password was correct; a code is needed too
+        │   │   └── EnrollmentRequired  a second factor has to be set up first
         │   └── ScopeMissing    the API token does not have the required scope
         ├── Conflict            the current state does not allow this
         │   └── LimitReached    the maximum number already exists
@@ -102,6 +103,13 @@ class SecondFactorRequired(NotAllowed):
     def __init__(self, pending: str) -> None:
         super().__init__("the account has a second factor")
         self.pending = pending
+
+
+class EnrollmentRequired(SecondFactorRequired):
+    """The password was correct, but the account has no second factor, and needs one.
+
+    `pending` and the first code of a new factor complete the sign-in.
+    """
 
 
 class ScopeMissing(NotAllowed):

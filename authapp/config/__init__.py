@@ -1,12 +1,23 @@
 """Settings, read from the environment once, when the application is created."""
 
 from authapp.config.loader import current_settings, load
-from authapp.config.settings import DEVELOPMENT, JSON, PRODUCTION, Settings
+from authapp.config.settings import (
+    DEVELOPMENT,
+    JSON,
+    OFF,
+    OPTIONAL,
+    PRODUCTION,
+    REQUIRED,
+    Settings,
+)
 
 __all__ = [
     "DEVELOPMENT",
     "JSON",
+    "OFF",
+    "OPTIONAL",
     "PRODUCTION",
+    "REQUIRED",
     "Settings",
     "current_settings",
     "load",

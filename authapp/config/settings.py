@@ -35,6 +35,10 @@ PRODUCTION: Final = "production"
 
 SENDER_PLACEHOLDER: Final = "no-reply@localhost.localdomain"
 
+OFF: Final = "off"
+OPTIONAL: Final = "optional"
+REQUIRED: Final = "required"
+
 TEXT: Final = "text"
 JSON: Final = "json"
 
@@ -140,6 +144,7 @@ class Accounts:
     password_min_length: int = setting("PASSWORD_MIN_LENGTH", whole(8, 64), "15", "Minimum password length. NIST SP 800-63B-4 requires 15 where the password is the only factor.", unit="characters")
     pwned_passwords_url: str = setting("PWNED_PASSWORDS_URL", url("https", "http"), "", "URL of a service that lists passwords from data breaches, such as `https://api.pwnedpasswords.com/range`. It learns five digits of a digest of each new password. If it does not answer, the password is accepted.")
     password_freshness: timedelta = setting("PASSWORD_FRESHNESS", duration(60, 86_400, SECOND), "900", "How long after signing in or confirming with the password or a code a user can make security changes without confirming again.", unit="seconds")
+    second_factor: str = setting("SECOND_FACTOR", choice(OFF, OPTIONAL, REQUIRED), OPTIONAL, "Two-step sign-in. `optional`: users decide. `required`: users without a second factor set one up when they sign in. `off`: it is not offered, but still asked for where it is on.")
     remember_device_lifetime: timedelta = setting("REMEMBER_DEVICE_LIFETIME", duration(0, 31_536_000, SECOND), "2592000", "How long a user who asks for it does not have to enter a code on a device. 0 does not offer it.", unit="seconds")
     email_verification_lifetime: timedelta = setting("EMAIL_VERIFICATION_LIFETIME", duration(60, 604_800, SECOND), "1800", "How long an email verification link is valid.", unit="seconds")
     password_reset_lifetime: timedelta = setting("PASSWORD_RESET_LIFETIME", duration(60, 86_400, SECOND), "1800", "How long a password reset link is valid.", unit="seconds")

@@ -15,7 +15,12 @@ from itsdangerous import BadData, URLSafeSerializer
 from authapp import clock
 from authapp.config import current_settings
 from authapp.domain import second_factors
-from authapp.errors import TokenExpired, TokenInvalid
+from authapp.errors import (
+    EnrollmentRequired,
+    SecondFactorRequired,
+    TokenExpired,
+    TokenInvalid,
+)
 from authapp.models import User
 
 LIFETIME: Final = timedelta(minutes=10)
@@ -32,10 +37,20 @@ class PendingSignIn:
     password_changed_at: str
 
 
-def issue_if_enrolled(user: User, *, remember: bool) -> str | None:
-    """Return the value that a second factor turns into a session; None if the account has none."""
-    if not second_factors.is_enrolled(user.id):
-        return None
+def missing_step(user: User, *, remember: bool) -> SecondFactorRequired | None:
+    """Return the error to raise after the commit if the password alone does not sign in.
+
+    It has the value that a second factor turns into a session: the account's own, or a new one if
+    SECOND_FACTOR requires one.
+    """
+    if second_factors.is_enrolled(user.id):
+        return SecondFactorRequired(_issue(user, remember=remember))
+    if second_factors.is_required():
+        return EnrollmentRequired(_issue(user, remember=remember))
+    return None
+
+
+def _issue(user: User, *, remember: bool) -> str:
     expires_at = int((clock.now() + LIFETIME).timestamp())
     changed_at = user.password_changed_at.isoformat()
     return _serializer().dumps([str(user.id), remember, changed_at, expires_at])

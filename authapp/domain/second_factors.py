@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import delete, func, select, update
 
 from authapp import clock
-from authapp.config import current_settings
+from authapp.config import OFF, REQUIRED, current_settings
 from authapp.domain import code_guesses, passwords, rate_limits, remembered_devices
 from authapp.errors import Conflict, InputRefused, Misconfigured
 from authapp.models import AuthenticatorApp, RecoveryCode, db
@@ -49,6 +49,16 @@ class Proof:
     factor: Factor
     step: int = 0
     digest: bytes = b""
+
+
+def is_offered() -> bool:
+    """Return whether users may set up a second factor; those that they have stay active."""
+    return current_settings().accounts.second_factor != OFF
+
+
+def is_required() -> bool:
+    """Return whether an account without a second factor has to set one up to sign in."""
+    return current_settings().accounts.second_factor == REQUIRED
 
 
 def is_enrolled(user_id: UUID) -> bool:

@@ -91,6 +91,12 @@ _DOMAIN: Final[dict[type[errors.DomainError], ProblemType]] = {
         "The token does not have the required scope",
         "Use a token that has the scope named in WWW-Authenticate.",
     ),
+    errors.EnrollmentRequired: ProblemType(
+        HTTPStatus.FORBIDDEN,
+        "second-factor-enrollment-required",
+        "The account has to set up a second factor",
+        "Ask the user to sign in on the pages of this site, which set it up.",
+    ),
     errors.SecondFactorRequired: ProblemType(
         HTTPStatus.FORBIDDEN,
         "second-factor-required",

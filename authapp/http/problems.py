@@ -45,7 +45,8 @@ def for_refusal(error: errors.DomainError) -> Response:
     members: dict[str, Any] = {}
     if isinstance(error, errors.InputRefused):
         members["errors"] = [{"field": error.field, "code": error.reason, **error.details}]
-    if isinstance(error, errors.SecondFactorRequired):
+    is_enrolled = not isinstance(error, errors.EnrollmentRequired)
+    if isinstance(error, errors.SecondFactorRequired) and is_enrolled:
         members["pending"] = error.pending
     if isinstance(error, errors.TokenRefused) and error.reason is not None:
         members["reason"] = error.reason

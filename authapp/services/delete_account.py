@@ -23,7 +23,7 @@ from authapp.domain import (
 from authapp.domain.client import Client
 from authapp.domain.revoke_all import revoke_all
 from authapp.domain.sessions import Identity, SignedIn
-from authapp.errors import NotFound, SecondFactorRequired, TokenInvalid
+from authapp.errors import NotFound, TokenInvalid
 from authapp.models import (
     Activity,
     EndReason,
@@ -94,7 +94,7 @@ def keep(value: str, *, client: Client) -> SignedIn:
     """Cancel the deletion of the account, and sign its owner in.
 
     Raises TokenInvalid, TokenExpired, TokenUsed or TokenRevoked; and SecondFactorRequired once the
-    account is kept, if its owner has a second factor.
+    account is kept, if its owner has or needs a second factor.
     """
     record = one_time_tokens.require(value, VerificationType.KEEP_ACCOUNT)
     signer = signing_keys.signer()
@@ -105,11 +105,11 @@ def keep(value: str, *, client: Client) -> SignedIn:
         user.delete_at = None
         activity.note(user.id, Activity.ACCOUNT_KEPT, client)
         security_notices.send(user, "account_kept", client=client)
-        pending = pending_sign_ins.issue_if_enrolled(user, remember=False)
-        if pending is None:
+        missing = pending_sign_ins.missing_step(user, remember=False)
+        if missing is None:
             session = sessions.begin(user.id, remember=False, client=client)
-    if pending is not None:
-        raise SecondFactorRequired(pending)
+    if missing is not None:
+        raise missing
     return sessions.tokens_of(session, signer)
 
 

@@ -21,7 +21,7 @@ from authapp.domain.client import Client
 from authapp.domain.email_addresses import find_owner
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.domain.sign_in_limits import Attempt, Guess
-from authapp.errors import CredentialsRefused, NotAllowed, NotFound, SecondFactorRequired
+from authapp.errors import CredentialsRefused, NotAllowed, NotFound
 from authapp.models import Activity, User
 from authapp.models.transaction import transaction
 from authapp.security.passwords import needs_rehash
@@ -72,8 +72,8 @@ def sign_in(
             user.password_hash = new_hash
             sign_in_limits.forgive(attempt)
             known = remembered_devices.find(user.id, remembered)
-            pending = None if known else pending_sign_ins.issue_if_enrolled(user, remember=remember)
-            if pending is None:
+            missing = None if known else pending_sign_ins.missing_step(user, remember=remember)
+            if missing is None:
                 session = sign_ins.begin(
                     user, remember=remember, client=client, device=device, instead_of=instead_of
                 )
@@ -82,8 +82,8 @@ def sign_in(
     except (CredentialsRefused, NotAllowed, NotFound):
         _note_refusal(guess, attempt)
         raise
-    if pending is not None:
-        raise SecondFactorRequired(pending)
+    if missing is not None:
+        raise missing
     return sessions.tokens_of(session, signer)
 
 

@@ -103,7 +103,8 @@ def finish(
     """Remove every second factor, end every session, and start that of a pending sign-in.
 
     Raises NotFound if no waiting time has been started, or it was stopped; Conflict before it is
-    over; TokenInvalid, TokenExpired, and what `require_active` raises.
+    over; EnrollmentRequired once they are removed, if SECOND_FACTOR requires one; TokenInvalid,
+    TokenExpired, and what `require_active` raises.
     """
     _require_offered()
     pending = pending_sign_ins.require(value)
@@ -113,9 +114,13 @@ def finish(
         if lost_factors.require(user.id).ends_at > clock.now():
             raise Conflict("the waiting time is not over")
         _remove_factors(user, client)
-        session = sign_ins.begin(
-            user, remember=pending.remember, client=client, device=device, instead_of=instead_of
-        )
+        missing = pending_sign_ins.missing_step(user, remember=pending.remember)
+        if missing is None:
+            session = sign_ins.begin(
+                user, remember=pending.remember, client=client, device=device, instead_of=instead_of
+            )
+    if missing is not None:
+        raise missing
     return sessions.tokens_of(session, signer)
 
 

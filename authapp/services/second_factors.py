@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from authapp import clock
@@ -15,7 +16,7 @@ from authapp.domain import (
     security_notices,
 )
 from authapp.domain.client import Client
-from authapp.errors import Conflict, NotFound
+from authapp.errors import Conflict, NotAllowed, NotFound
 from authapp.models import Activity, AuthenticatorApp, User, db
 from authapp.models.transaction import transaction
 from authapp.security import recovery_codes, totp
@@ -38,6 +39,15 @@ class Enrollment:
     secret: str
 
 
+class FirstCode(NamedTuple):
+    """The first code of an app, when it was entered, and new recovery codes with their digests."""
+
+    code: str
+    entered_at: datetime
+    codes: list[str]
+    digests: list[bytes]
+
+
 def overview(user_id: UUID) -> Overview:
     """Return an account's second factors."""
     app = db.session.get(AuthenticatorApp, user_id)
@@ -49,16 +59,24 @@ def overview(user_id: UUID) -> Overview:
 def begin(user_id: UUID) -> None:
     """Generate the secret of a new app, which `confirm` enables.
 
-    An enrollment that was begun earlier is replaced. Raises Conflict if the account has an app.
+    An enrollment that was begun earlier is replaced. Raises Conflict if the account has an app,
+    and NotFound if SECOND_FACTOR is off.
     """
-    sealed = second_factors.seal_secret(user_id, totp.new_secret())
     with transaction():
         account_status.require_active(user_id)
-        app = db.session.get(AuthenticatorApp, user_id)
-        _require_unconfirmed(app)
-        app = app or AuthenticatorApp(user_id=user_id)
-        app.secret_sealed, app.created_at = sealed, clock.now()
-        db.session.add(app)
+        add_secret(user_id)
+
+
+def add_secret(user_id: UUID) -> None:
+    """Do the same in the caller's transaction, which has locked the account."""
+    if not second_factors.is_offered():
+        raise NotFound("SECOND_FACTOR is off")
+    sealed = second_factors.seal_secret(user_id, totp.new_secret())
+    app = db.session.get(AuthenticatorApp, user_id)
+    _require_unconfirmed(app)
+    app = app or AuthenticatorApp(user_id=user_id)
+    app.secret_sealed, app.created_at = sealed, clock.now()
+    db.session.add(app)
 
 
 def get_enrollment(user_id: UUID) -> Enrollment:
@@ -76,22 +94,35 @@ def confirm(user_id: UUID, typed: str, *, client: Client) -> list[str]:
     From now on, sign-in asks for a second factor. Raises InputRefused for a wrong code, NotFound
     if no enrollment was begun, and Conflict if it was confirmed already.
     """
-    code = second_factors.read_app_code(typed)
-    entered_at = clock.now()
-    second_factors.check_app(_begun(user_id), code, entered_at)
-    codes, digests = _new_codes(user_id)
+    first = check_first_code(user_id, typed)
     with transaction():
-        user = account_status.require_active(user_id)
-        app = _begun(user_id)
-        # Another tab may have begun again, with another secret.
-        second_factors.claim(second_factors.check_app(app, code, entered_at))
-        app.confirmed_at = clock.now()
-        second_factors.replace_codes(user_id, digests)
-        lost_factors.prove(user, client)
-        remembered_devices.forget(user_id)
-        activity.note(user_id, Activity.SECOND_FACTOR_ADDED, client)
-        security_notices.send(user, "second_factor_added", client=client)
-    return codes
+        enable(account_status.require_active(user_id), first, client=client)
+    return first.codes
+
+
+def check_first_code(user_id: UUID, typed: str) -> FirstCode:
+    """Check the first code of an app, and generate recovery codes: hashing them is slow.
+
+    Raises what `confirm` raises.
+    """
+    if not second_factors.is_offered():
+        raise NotFound("SECOND_FACTOR is off")
+    code, entered_at = second_factors.read_app_code(typed), clock.now()
+    second_factors.check_app(_begun(user_id), code, entered_at)
+    return FirstCode(code, entered_at, *_new_codes(user_id))
+
+
+def enable(user: User, first: FirstCode, *, client: Client) -> None:
+    """Enable the app in the caller's transaction, which has locked the account."""
+    app = _begun(user.id)
+    # Another tab may have begun again, with another secret.
+    second_factors.claim(second_factors.check_app(app, first.code, first.entered_at))
+    app.confirmed_at = clock.now()
+    second_factors.replace_codes(user.id, first.digests)
+    lost_factors.prove(user, client)
+    remembered_devices.forget(user.id)
+    activity.note(user.id, Activity.SECOND_FACTOR_ADDED, client)
+    security_notices.send(user, "second_factor_added", client=client)
 
 
 def renew_codes(user_id: UUID, *, client: Client) -> list[str]:
@@ -110,8 +141,10 @@ def renew_codes(user_id: UUID, *, client: Client) -> list[str]:
 def remove(user_id: UUID, *, client: Client | None) -> None:
     """Remove the app and the recovery codes; `client` is None for an operator.
 
-    Raises NotFound if the account has no second factor.
+    Raises NotFound if the account has no second factor, and NotAllowed if its owner needs one.
     """
+    if client is not None and second_factors.is_required():
+        raise NotAllowed("SECOND_FACTOR requires a second factor")
     with transaction():
         user = account_status.lock(user_id)
         if not second_factors.remove(user_id):

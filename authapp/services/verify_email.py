@@ -19,6 +19,7 @@ from authapp.domain import (
     emailed_links,
     mail_limits,
     one_time_tokens,
+    pending_sign_ins,
     queued_requests,
     rate_limits,
     sessions,
@@ -88,7 +89,8 @@ def claim(
     """Consume the link, and give the account its address.
 
     In the browser that registered, this also signs the user in, and returns the session's tokens.
-    Raises Conflict if another account owns the address, and what `emailed_links.require` and
+    Raises Conflict if another account owns the address; EnrollmentRequired once it is verified, if
+    the user has to set up a second factor; and what `emailed_links.require` and
     `emailed_links.claim` raise.
     """
     signer = signing_keys.signer()
@@ -123,16 +125,20 @@ def sign_in_here(user_id: UUID, *, client: Client, device: str = "") -> SignedIn
     """Sign the user in, in the browser that registered, after another one confirmed the address.
 
     The caller checks that the browser registered this account. Raises NotAllowed if
-    `is_confirmed_elsewhere` is no longer True.
+    `is_confirmed_elsewhere` is no longer True, and EnrollmentRequired.
     """
     signer = signing_keys.signer()
     with transaction():
         user = account_status.require_active(user_id)
         if not _may_continue(user):
             raise NotAllowed("someone has signed in, or too much time has passed")
-        session = sign_ins.begin(
-            user, remember=False, client=client, device=device, instead_of=None
-        )
+        missing = pending_sign_ins.missing_step(user, remember=False)
+        if missing is None:
+            session = sign_ins.begin(
+                user, remember=False, client=client, device=device, instead_of=None
+            )
+    if missing is not None:
+        raise missing
     return sessions.tokens_of(session, signer)
 
 
@@ -200,11 +206,16 @@ def _verify(
         own_address(user, user.email)
         one_time_tokens.void(user.id, TYPE)
         activity.note(user.id, Activity.EMAIL_VERIFIED, client)
-        session = None
-        if emailed_links.is_recognized(link, visitor) and account_status.is_active(user):
+        may_sign_in = emailed_links.is_recognized(link, visitor) and account_status.is_active(user)
+        session = missing = None
+        if may_sign_in:
+            missing = pending_sign_ins.missing_step(user, remember=False)
+        if may_sign_in and missing is None:
             session = sign_ins.begin(
                 user, remember=False, client=client, device=device, instead_of=None
             )
+    if missing is not None:
+        raise missing
     return sessions.tokens_of(session, signer) if session else None
 
 

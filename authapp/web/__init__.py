@@ -24,6 +24,7 @@ from authapp.web import (
     language,
     login,
     login_code,
+    login_enroll,
     lost_factor,
     password_reset,
     passwords,
@@ -66,6 +67,7 @@ def init_app(app: Application) -> None:
         password_reset,
         login,
         login_code,
+        login_enroll,
         freeze_account,
     ):
         allow(app, feature.blueprint, Access.EVERYBODY)

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from authapp.services import account as service
 from authapp.services import verify_phone
-from authapp.web import i18n
+from authapp.web import i18n, second_factors
 from authapp.web.catalogue import lazy_gettext as _l
 
 
@@ -59,6 +59,7 @@ SECTIONS: Final = (
         _l("Two-step sign-in"),
         _l("Ask for a code from your phone when someone signs in with your password."),
         _l("Manage"),
+        is_offered=second_factors.is_shown,
     ),
     Section(
         "sessions.show",

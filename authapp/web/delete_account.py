@@ -79,7 +79,7 @@ def keep() -> ResponseReturnValue:
         signed_in = service.keep(offered.subject if offered else "", client=client())
     except SecondFactorRequired as required:
         flash(_("Your account will not be deleted."))
-        return login.ask_for_code(required.pending)
+        return login.ask_for_factor(required)
     except TokenRefused:
         # The sign-in page shows the result: kept in another tab, or already deleted.
         return redirect(url_for("login.show"), 303)

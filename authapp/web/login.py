@@ -12,6 +12,7 @@ from authapp.errors import (
     AccountClosing,
     AccountFrozen,
     CredentialsRefused,
+    EnrollmentRequired,
     NotAllowed,
     SecondFactorRequired,
     TooManyAttempts,
@@ -65,9 +66,12 @@ def submit() -> ResponseReturnValue:
     return finish(signed_in)
 
 
-def ask_for_code(pending: str) -> ResponseReturnValue:
+def ask_for_factor(required: SecondFactorRequired) -> ResponseReturnValue:
     """Redirect a visitor who entered the right password to the page for the second factor."""
+    pending = required.pending
     flow = flows.start(flows.SECOND_FACTOR, pending, about="sign-in")
+    if isinstance(required, EnrollmentRequired):
+        return redirect(url_for("login_enroll.show", flow=flow, next=_next()), 303)
     if lost_factor.is_over(pending):
         return redirect(url_for("lost_factor.show", flow=flow, next=_next()), 303)
     return redirect(url_for("login_code.show", kind="code", flow=flow, next=_next()), 303)
@@ -76,6 +80,14 @@ def ask_for_code(pending: str) -> ResponseReturnValue:
 def finish(signed_in: SignedIn, message: str = "") -> ResponseReturnValue:
     """Sign the browser in, and continue to the requested page, which shows the message."""
     target = _next()
+    sign_in_browser(signed_in)
+    if message:
+        flash(message)
+    return redirect(target, 303)
+
+
+def sign_in_browser(signed_in: SignedIn) -> None:
+    """Sign the browser in with the current response."""
     drafts.carry_over()
     authn.set_session_cookies(signed_in)
     drafts.tell_if_lost()
@@ -85,9 +97,6 @@ def finish(signed_in: SignedIn, message: str = "") -> ResponseReturnValue:
     authn.set_device_cookie(known_devices.learn(cookie(DEVICE), signed_in.identity.user_id))
     if signed_in.remembered:
         authn.set_remembered_cookie(signed_in.remembered)
-    if message:
-        flash(message)
-    return redirect(target, 303)
 
 
 @blueprint.post("/logout")
@@ -104,7 +113,7 @@ def sign_out() -> ResponseReturnValue:
 def _after_right_password(refusal: NotAllowed) -> ResponseReturnValue:
     """Continue with an account for which the right password is not enough."""
     if isinstance(refusal, SecondFactorRequired):
-        return ask_for_code(refusal.pending)
+        return ask_for_factor(refusal)
     if isinstance(refusal, AccountClosing):
         value = delete_account.issue_keep_token(refusal.user_id)
         # A later offer to the same account replaces the earlier one, in every tab.

@@ -10,6 +10,7 @@ from authapp.config import current_settings
 from authapp.domain import lost_factors
 from authapp.errors import (
     Conflict,
+    EnrollmentRequired,
     InputRefused,
     NotAllowed,
     NotFound,
@@ -77,6 +78,8 @@ def finish() -> ResponseReturnValue:
         signed_in = service.finish(
             pending.subject, client=client(), device=cookie(DEVICE), instead_of=g.identity
         )
+    except EnrollmentRequired as required:
+        return login.ask_for_factor(required)
     except (Conflict, NotFound):
         # It is not over yet, or someone stopped it: the page says which.
         return _back_to(pending)

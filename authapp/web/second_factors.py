@@ -9,10 +9,12 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from authapp.config import current_settings
-from authapp.domain import remembered_devices
+from authapp.domain import remembered_devices, second_factors
 from authapp.errors import Conflict, InputRefused, NotFound
 from authapp.http.client import client
 from authapp.services import second_factors as service
+from authapp.services.second_factors import Enrollment
+from authapp.web.flows import Flow
 from authapp.web.forms import CodeForm, Form, show_refusal
 
 blueprint = Blueprint("second_factors", __name__, url_prefix="/account/second-factors")
@@ -21,8 +23,11 @@ blueprint = Blueprint("second_factors", __name__, url_prefix="/account/second-fa
 @blueprint.get("")
 def show() -> ResponseReturnValue:
     """Show whether two-step sign-in is on."""
+    if not is_shown():
+        raise NotFound("SECOND_FACTOR is off")
     return render_template(
         "second_factors/show.html",
+        is_required=second_factors.is_required(),
         factors=service.overview(g.identity.user_id),
         devices=remembered_devices.list_of(g.identity.user_id),
         remembered_for=current_settings().accounts.remember_device_lifetime,
@@ -79,6 +84,8 @@ def renew_codes() -> ResponseReturnValue:
 @blueprint.get("/remove")
 def ask_to_remove() -> ResponseReturnValue:
     """Ask the user to confirm that a password alone should be enough again."""
+    if second_factors.is_required():
+        return _to_overview()
     return render_template("second_factors/remove.html", form=Form())
 
 
@@ -93,18 +100,45 @@ def remove() -> ResponseReturnValue:
     return _to_overview()
 
 
+def is_shown() -> bool:
+    """Return whether the signed-in user has a second factor, or may set one up."""
+    return second_factors.is_offered() or second_factors.is_enrolled(g.identity.user_id)
+
+
+def render_enrollment(
+    form: CodeForm, enrollment: Enrollment, *, action: str, cancel: str, flow: Flow | None = None
+) -> str:
+    """Return the page that shows a secret, and asks for a first code."""
+    return render_template(
+        "second_factors/enroll.html",
+        form=form,
+        enrollment=enrollment,
+        qr_code=_qr_code(enrollment.uri),
+        action=action,
+        cancel=cancel,
+        flow=flow,
+    )
+
+
+def render_codes(codes: list[str], *, then: str) -> str:
+    """Return the page that shows recovery codes once, and leads to the URL `then`."""
+    text = "\r\n".join(codes)
+    # A link to data needs no second request, which would have to store the codes.
+    file = f"data:text/plain;charset=utf-8,{quote(text)}"
+    return render_template("second_factors/codes.html", codes=codes, file=file, then=then)
+
+
 def _render_enrollment(form: CodeForm, status: int = 200) -> ResponseReturnValue:
     try:
         enrollment = service.get_enrollment(g.identity.user_id)
     except (Conflict, NotFound):
         return _to_overview()
-    page = render_template(
-        "second_factors/enroll.html",
-        form=form,
-        enrollment=enrollment,
-        qr_code=_qr_code(enrollment.uri),
-    )
-    return page, status
+    here, overview = url_for("second_factors.confirm"), url_for("second_factors.show")
+    return render_enrollment(form, enrollment, action=here, cancel=overview), status
+
+
+def _render_codes(codes: list[str]) -> str:
+    return render_codes(codes, then=url_for("second_factors.show"))
 
 
 def _qr_code(uri: str) -> Markup:
@@ -112,13 +146,6 @@ def _qr_code(uri: str) -> Markup:
     code = segno.make(uri, error="m", micro=False)
     svg = code.svg_inline(light="#fff", omitsize=True, svgclass="qr", lineclass=None)
     return Markup(svg)  # noqa: S704 - it contains paths and no text
-
-
-def _render_codes(codes: list[str]) -> str:
-    text = "\r\n".join(codes)
-    # A link to data needs no second request, which would have to store the codes.
-    file = f"data:text/plain;charset=utf-8,{quote(text)}"
-    return render_template("second_factors/codes.html", codes=codes, file=file)
 
 
 def _to_overview() -> ResponseReturnValue:

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from authapp.domain.sessions import SignedIn
 from authapp.errors import (
     Conflict,
+    EnrollmentRequired,
     InputRefused,
     NotAllowed,
     NotFound,
@@ -78,7 +79,7 @@ def claim_by_code() -> ResponseReturnValue:
         signed_in = service.claim_by_code(
             _user_id(flow), visitor(), form.code.data, client=client(), device=cookie(DEVICE)
         )
-    except (TokenRefused, Conflict) as refusal:
+    except (TokenRefused, Conflict, EnrollmentRequired) as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
@@ -95,6 +96,8 @@ def sign_in() -> ResponseReturnValue:
     flow = _require_flow()
     try:
         signed_in = service.sign_in_here(_user_id(flow), client=client(), device=cookie(DEVICE))
+    except EnrollmentRequired as required:
+        return _enroll(required)
     except (NotAllowed, NotFound):
         return redirect(url_for("login.show"), 303)
     return _done(signed_in)
@@ -120,7 +123,7 @@ def claim(value: str) -> ResponseReturnValue:
         signed_in = service.claim(
             value, visitor(), form.code.data or "", client=client(), device=cookie(DEVICE)
         )
-    except (TokenRefused, Conflict) as refusal:
+    except (TokenRefused, Conflict, EnrollmentRequired) as refusal:
         return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
@@ -136,6 +139,11 @@ def _done(signed_in: SignedIn | None) -> ResponseReturnValue:
     if signed_in is None:
         return render_template("verify_email/done.html")
     return login.finish(signed_in, _("Your email address is confirmed."))
+
+
+def _enroll(required: EnrollmentRequired) -> ResponseReturnValue:
+    flash(_("Your email address is confirmed."))
+    return login.ask_for_factor(required)
 
 
 def _require_flow() -> Flow:
@@ -155,7 +163,9 @@ def _render_elsewhere(form: CodeForm) -> str:
     return render_template("verify_email/elsewhere.html", form=form)
 
 
-def _refused(refusal: TokenRefused | Conflict) -> ResponseReturnValue:
+def _refused(refusal: TokenRefused | Conflict | EnrollmentRequired) -> ResponseReturnValue:
+    if isinstance(refusal, EnrollmentRequired):
+        return _enroll(refusal)
     if isinstance(refusal, Conflict):
         text, status = messages.ADDRESS_CONFIRMED_BEFORE, 409
     else:

@@ -129,3 +129,26 @@ def confirm_with_malformed_code(visit: Visit) -> None:
         visit.open("/account/sessions")
         visit.fill(code="12 34")
         visit.press("Continue with a code")
+
+
+@state("login-enroll", SECOND_FACTOR="required")
+def enter_password_where_a_factor_is_required(visit: Visit) -> None:
+    visit.sign_in_up_to_enrollment()
+
+
+@state("login-enroll-app-refused", SECOND_FACTOR="required")
+def enroll_at_sign_in_with_malformed_code(visit: Visit) -> None:
+    visit.sign_in_up_to_enrollment()
+    visit.press("Set up an authenticator app")
+    visit.fill(code="12 34")
+    visit.press("Turn on two-step sign-in")
+
+
+@state("second_factors-required", SECOND_FACTOR="required")
+def open_second_factors_that_are_required(visit: Visit) -> None:
+    visit.sign_in_up_to_enrollment()
+    visit.press("Set up an authenticator app")
+    secret = visit.page.locator("#secret").inner_text().replace(" ", "")
+    visit.fill(code=code_of(secret, steps=0))
+    visit.press("Turn on two-step sign-in")
+    visit.open("/account/second-factors")

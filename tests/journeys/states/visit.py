@@ -29,6 +29,9 @@ Reach = Callable[["Visit"], None]
 
 STATES: Final[dict[str, Reach]] = {}
 
+SETTINGS: Final[dict[str, dict[str, str]]] = {}
+"""The settings of the server that a state needs."""
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -159,6 +162,11 @@ class Visit:
         self.press("Turn on two-step sign-in")
         return secret, self.page.locator("#codes code").all_inner_texts()
 
+    def sign_in_up_to_enrollment(self) -> None:
+        """Sign in where a second factor is required, without having one."""
+        self.has_verified()
+        self.sign_in()
+
     def sign_in_up_to_the_code(self) -> tuple[str, list[str]]:
         """Set up an authenticator app, and enter the password in a browser without cookies."""
         app = self.turn_on_second_factor()
@@ -228,12 +236,13 @@ class Visit:
         self.press("Freeze account")
 
 
-def state(name: str) -> Callable[[Reach], Reach]:
-    """Add a state named after its feature and condition."""
+def state(name: str, **settings: str) -> Callable[[Reach], Reach]:
+    """Add a state named after its feature and condition; `settings` differ from the default."""
 
     def add(reach: Reach) -> Reach:
         assert name not in STATES
         STATES[name] = reach
+        SETTINGS[name] = settings
         return reach
 
     return add

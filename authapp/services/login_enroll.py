@@ -1,0 +1,94 @@
+"""Setting up the first second factor while signing in, where SECOND_FACTOR requires one.
+
+The user has only entered the password so far: they get a session once the factor works.
+"""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from authapp import metrics
+from authapp.domain import pending_sign_ins, second_factors, sessions, sign_ins, signing_keys
+from authapp.domain.account_status import require_active
+from authapp.domain.client import Client
+from authapp.domain.pending_sign_ins import PendingSignIn
+from authapp.domain.second_factors import AMR, Factor
+from authapp.domain.sessions import Identity, SignedIn
+from authapp.errors import NotAllowed
+from authapp.models import User
+from authapp.models.transaction import transaction
+from authapp.services import second_factors as service
+from authapp.services.second_factors import Enrollment
+
+
+class Enrolled(NamedTuple):
+    """The tokens of the new session, and the recovery codes, which are shown once."""
+
+    signed_in: SignedIn
+    codes: list[str]
+
+
+def require(value: str) -> UUID:
+    """Return whose pending sign-in it is, if it has to set up a factor.
+
+    Raises TokenInvalid or TokenExpired if the password must be entered again, and NotAllowed if no
+    factor is required, or the account has one: it is asked for instead.
+    """
+    pending = pending_sign_ins.require(value)
+    _require_without_factor(pending.user_id)
+    return pending.user_id
+
+
+def begin(value: str) -> None:
+    """Generate the secret of an app; raises what `require` and `require_active` raise."""
+    pending = pending_sign_ins.require(value)
+    with transaction():
+        _require_user(pending)
+        service.add_secret(pending.user_id)
+
+
+def get_enrollment(value: str) -> Enrollment:
+    """Return the enrollment that was begun; raises NotFound, and what `require` raises."""
+    return service.get_enrollment(require(value))
+
+
+@metrics.outcomes(metrics.SIGN_INS)
+def confirm(
+    value: str, typed: str, *, client: Client, device: str = "", instead_of: Identity | None = None
+) -> Enrolled:
+    """Enable the app with a code from it, and start the session of a pending sign-in.
+
+    Raises InputRefused for a wrong code, NotFound if no enrollment was begun, and what `begin`
+    raises.
+    """
+    pending = pending_sign_ins.require(value)
+    _require_without_factor(pending.user_id)
+    first = service.check_first_code(pending.user_id, typed)
+    signer = signing_keys.signer()
+    with transaction():
+        user = _require_user(pending)
+        service.enable(user, first, client=client)
+        session = sign_ins.begin(
+            user,
+            remember=pending.remember,
+            client=client,
+            device=device,
+            instead_of=instead_of,
+            amr=AMR[Factor.AUTHENTICATOR_APP],
+        )
+    return Enrolled(sessions.tokens_of(session, signer), first.codes)
+
+
+def _require_user(pending: PendingSignIn) -> User:
+    """Lock the account; its owner may have set up a factor elsewhere in the meantime."""
+    user = require_active(pending.user_id)
+    pending_sign_ins.require_same_password(pending, user)
+    _require_without_factor(user.id)
+    return user
+
+
+def _require_without_factor(user_id: UUID) -> None:
+    if not second_factors.is_required():
+        raise NotAllowed("no second factor is required")
+    # Otherwise, the password alone would add a factor that replaces the one that protects it.
+    if second_factors.is_enrolled(user_id):
+        raise NotAllowed("the account has a second factor")

@@ -1,0 +1,94 @@
+"""Setting up a second factor while signing in, where one is required."""
+
+from flask import Blueprint, g, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from authapp.errors import Conflict, InputRefused, NotAllowed, NotFound, TokenRefused
+from authapp.http.client import client
+from authapp.http.credentials import DEVICE, cookie
+from authapp.services import login_enroll as service
+from authapp.web import flows, login, login_code, second_factors
+from authapp.web.flows import Flow
+from authapp.web.forms import CodeForm, Form, show_refusal
+from authapp.web.navigation import next_page
+
+blueprint = Blueprint("login_enroll", __name__, url_prefix="/login/enroll")
+
+
+@blueprint.get("")
+def show() -> ResponseReturnValue:
+    """Explain that sign-in needs a second factor."""
+    if g.identity:
+        return redirect(_next())
+    pending = flows.opened(flows.SECOND_FACTOR)
+    try:
+        service.require(pending.subject if pending else "")
+    except (TokenRefused, NotAllowed):
+        return login_code.begin_again()
+    return render_template("login/enroll.html", form=Form(), flow=pending)
+
+
+@blueprint.post("")
+def begin() -> ResponseReturnValue:
+    """Generate the secret of a new authenticator app."""
+    pending = flows.opened(flows.SECOND_FACTOR)
+    try:
+        service.begin(pending.subject if pending else "")
+    except (TokenRefused, NotAllowed, NotFound, Conflict):
+        return login_code.begin_again()
+    return redirect(_here("login_enroll.enroll", pending), 303)
+
+
+@blueprint.get("/app")
+def enroll() -> ResponseReturnValue:
+    """Show the secret as a QR code and as text, and ask for a first code."""
+    if g.identity:
+        return redirect(_next())
+    return _render(CodeForm(), flows.opened(flows.SECOND_FACTOR))
+
+
+@blueprint.post("/app")
+def confirm() -> ResponseReturnValue:
+    """Turn two-step sign-in on, sign in, and show the recovery codes once."""
+    pending, form = flows.opened(flows.SECOND_FACTOR), CodeForm()
+    if not form.validate():
+        return _render(form, pending, 422)
+    try:
+        enrolled = service.confirm(
+            pending.subject if pending else "",
+            form.code.data,
+            client=client(),
+            device=cookie(DEVICE),
+            instead_of=g.identity,
+        )
+    except InputRefused as refusal:
+        show_refusal(form, refusal)
+        return _render(form, pending, 422)
+    except (TokenRefused, NotAllowed, NotFound, Conflict):
+        return login_code.begin_again()
+    then = _next()
+    login.sign_in_browser(enrolled.signed_in)
+    return second_factors.render_codes(enrolled.codes, then=then)
+
+
+def _render(form: CodeForm, pending: Flow | None, status: int = 200) -> ResponseReturnValue:
+    try:
+        enrollment = service.get_enrollment(pending.subject if pending else "")
+    except (TokenRefused, NotAllowed, NotFound, Conflict):
+        return login_code.begin_again()
+    page = second_factors.render_enrollment(
+        form,
+        enrollment,
+        action=_here("login_enroll.confirm", pending),
+        cancel=url_for("login.show"),
+        flow=pending,
+    )
+    return page, status
+
+
+def _here(endpoint: str, pending: Flow | None) -> str:
+    return url_for(endpoint, flow=pending.id if pending else None, next=_next())
+
+
+def _next() -> str:
+    return next_page(url_for("account.show"))
