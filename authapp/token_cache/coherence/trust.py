@@ -294,7 +294,11 @@ class Trust:
             return
         if not self._database_went_back:
             self._database_went_back = True
-            log.critical("database_went_back", seconds=round(behind.total_seconds()))
+            log.critical(
+                "database_went_back",
+                seconds=round(behind.total_seconds()),
+                run="flask security database-restored",
+            )
         self._trusted_until, self._paused_until = 0.0, time.monotonic() + _PAUSE_SECONDS
         raise NotTrusted(DATABASE_WENT_BACK)
 
