@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 from flask import Flask
 
 from authapp.errors import InputRefused
-from authapp.token_cache.coherence.steps import CoherentRedisCache, Look
+from authapp.token_cache.coherence.steps import CoherentRedisCache
+from authapp.token_cache.coherence.values import Look
 from authapp.token_cache.records import CACHE_DURATION_TOKEN
 from authapp.token_cache.redis.client import RedisUnavailable
 

@@ -15,7 +15,7 @@ from authapp import clock
 from authapp.models import User
 from authapp.security.sealing import SealBroken, Sealer
 from authapp.token_cache import token_cache
-from authapp.token_cache.coherence import steps
+from authapp.token_cache.coherence import values
 from authapp.token_cache.counters import Event
 from authapp.token_cache.redis import envelope
 from authapp.token_cache.redis.envelope import Envelope
@@ -80,7 +80,7 @@ def test_forged_entry_is_a_miss_counted_and_logged_once(
         assert record.id == row.id
 
     assert broken_seals() == (0 if forgery == "empty" else 3)
-    assert len([r for r in caplog.records if r.name == steps.__name__]) <= 1
+    assert len([r for r in caplog.records if r.name == values.__name__]) <= 1
     for row in rows:
         assert redis_server.client.get(f"refresh_token:{row.id}")[:1] == b"v"
 

@@ -14,8 +14,9 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from authapp.config import Settings
-from authapp.token_cache.coherence.steps import CoherentRedisCache, Look
+from authapp.token_cache.coherence.steps import CoherentRedisCache
 from authapp.token_cache.coherence.trust import Ticket
+from authapp.token_cache.coherence.values import Look
 from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.entries import CachedEntry
 from authapp.token_cache.redis.change_log import ChangeLog, News

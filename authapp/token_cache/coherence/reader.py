@@ -16,8 +16,9 @@ from authapp.errors import Unavailable
 from authapp.token_cache.coherence.database import CacheDatabase
 from authapp.token_cache.coherence.local_tier import LocalTier
 from authapp.token_cache.coherence.shared_loads import SharedLoads
-from authapp.token_cache.coherence.steps import CoherentRedisCache, Look, new_id
+from authapp.token_cache.coherence.steps import CoherentRedisCache, new_id
 from authapp.token_cache.coherence.trust import Ticket
+from authapp.token_cache.coherence.values import Look
 from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.entries import CachedEntry, RowEntry, load
 from authapp.token_cache.redis.client import RedisUnavailable

@@ -7,24 +7,22 @@ Each step takes one round trip, or two in a cluster. docs/coherence.md states th
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import structlog
 from flask_caching.backends.rediscache import RedisCache
 
-from authapp import clock
 from authapp.config import Settings
-from authapp.security.sealing import SealBroken, Sealer
+from authapp.security.sealing import Sealer
 from authapp.token_cache import keys
 from authapp.token_cache.coherence.database import CacheDatabase
 from authapp.token_cache.coherence.marks import Marks
 from authapp.token_cache.coherence.trust import Ticket, Trust
+from authapp.token_cache.coherence.values import MILLISECOND, Look, Values
 from authapp.token_cache.counters import Counters, Event
-from authapp.token_cache.entries import E, Entry, RowEntry
-from authapp.token_cache.records import is_active
+from authapp.token_cache.entries import E, Entry
 from authapp.token_cache.redis import scripts
 from authapp.token_cache.redis.change_log import addition
 from authapp.token_cache.redis.client import (
@@ -34,43 +32,10 @@ from authapp.token_cache.redis.client import (
     RedisUnavailable,
     Script,
 )
-from authapp.token_cache.redis.envelope import Envelope, OtherEpoch
-
-log = structlog.get_logger(__name__)
+from authapp.token_cache.redis.envelope import Envelope
 
 LEASE: Final = timedelta(seconds=2)
 FENCE: Final = timedelta(seconds=30)
-
-MILLISECOND: Final = timedelta(milliseconds=1)
-
-
-class Look(NamedTuple):
-    """What a key held when it was read."""
-
-    raw: bytes = b""
-    value: Any = None
-    ends: datetime | None = None
-
-    @property
-    def is_hit(self) -> bool:
-        return self.ends is not None
-
-    @property
-    def time_left(self) -> timedelta:
-        """How long the value may still be used; zero if there is no value."""
-        return self.ends - clock.now() if self.ends else timedelta()
-
-    @property
-    def is_fence(self) -> bool:
-        return self.raw[:1] == scripts.FENCE
-
-    @property
-    def is_lease(self) -> bool:
-        return self.raw[:1] == scripts.LEASE
-
-    @property
-    def is_absent(self) -> bool:
-        return not self.raw
 
 
 class CoherentRedisCache(RedisCache):
@@ -90,7 +55,7 @@ class CoherentRedisCache(RedisCache):
         self.local_trust_seconds = settings.cache.local_trust.total_seconds()
         marks = Marks(client, database, sealer) if client else None
         self.trust = Trust(client, database, counters, settings, marks)
-        self._broken_seal_was_logged = False
+        self._values = Values(self.envelope, self.trust.tombstones, counters)
 
     def enter(self) -> Ticket:
         """Return a ticket to trust Redis; raises RedisUnavailable if it cannot be trusted."""
@@ -105,7 +70,10 @@ class CoherentRedisCache(RedisCache):
         with self.trust.watch():
             held = self._client.read([entry.key for entry in entries])
         self.confirm(ticket)
-        opened = (self._open(ticket, e, raw or b"") for e, raw in zip(entries, held, strict=True))
+        opened = (
+            self._values.open(ticket.epoch, e, raw or b"")
+            for e, raw in zip(entries, held, strict=True)
+        )
         return ticket, dict(zip(entries, opened, strict=True))
 
     def take_leases(self, ticket: Ticket, lease: bytes, looks: Mapping[E, Look]) -> dict[E, Look]:
@@ -120,7 +88,10 @@ class CoherentRedisCache(RedisCache):
         ]
         answers = self._run(steps)
         self.confirm(ticket)
-        return {e: self._open(ticket, e, raw) for e, raw in zip(looks, answers, strict=True)}
+        return {
+            e: self._values.open(ticket.epoch, e, raw)
+            for e, raw in zip(looks, answers, strict=True)
+        }
 
     def replace(
         self,
@@ -137,7 +108,7 @@ class CoherentRedisCache(RedisCache):
         steps = []
         for entry, value in values.items():
             ends = not_after[entry] if not_after else None
-            sealed = self.seal(ticket.epoch, entry, value, ends)
+            sealed = self._values.seal(ticket.epoch, entry, value, ends)
             steps.append(Script(scripts.REPLACE, entry.key, (placed, *sealed)))
         return {e: bool(done) for e, done in zip(values, self._run(steps), strict=True)}
 
@@ -168,7 +139,7 @@ class CoherentRedisCache(RedisCache):
         epoch = self.trust.epoch
         steps = []
         for key, value in values.items():
-            placed = self.seal(epoch, *value) if value and epoch else (b"", 0)
+            placed = self._values.seal(epoch, *value) if value and epoch else (b"", 0)
             steps.append(Script(scripts.SETTLE, key, (writer, *placed)))
         with self._on_trusted_servers():
             answers = dict(zip(values, self._run(steps), strict=True))
@@ -221,7 +192,7 @@ class CoherentRedisCache(RedisCache):
     def place(self, entry: Entry, value: Any, *, only_if_absent: bool) -> bool:
         """Store a value that is not a copy of a row, unless a writer has fenced the key."""
         ticket = self.enter()
-        placed, milliseconds = self.seal(ticket.epoch, entry, value)
+        placed, milliseconds = self._values.seal(ticket.epoch, entry, value)
         if not placed:
             return False
         if not only_if_absent:
@@ -241,19 +212,6 @@ class CoherentRedisCache(RedisCache):
         for key, raw in zip(batch, held, strict=True):
             if raw is not None and raw[:1] == scripts.VALUE:
                 yield key, raw
-
-    def seal(
-        self, epoch: int, entry: Entry, value: Any, not_after: datetime | None = None
-    ) -> tuple[bytes, int]:
-        """Return the bytes to place and their TTL in milliseconds; empty if no time is left."""
-        left = entry.time_left(value) if value is not None else timedelta()
-        if not_after is not None:
-            left = min(left, not_after - clock.now())
-        # Redis rejects a TTL of 0.
-        if left < MILLISECOND:
-            return b"", 0
-        sealed = self.envelope.seal(entry.key, epoch, value, clock.now() + left)
-        return scripts.VALUE + sealed, int(left / MILLISECOND)
 
     def confirm(self, ticket: Ticket) -> None:
         """Raise RedisUnavailable unless all responses since `ticket` came from its servers."""
@@ -278,6 +236,12 @@ class CoherentRedisCache(RedisCache):
             raise NotTrusted("REDIS_URL is not set")
         return self.client
 
+    def _open_all(
+        self, ticket: Ticket, entries: Iterable[E], held: Sequence[bytes | None]
+    ) -> dict[E, Look]:
+        opened = zip(entries, held, strict=True)
+        return {entry: self._values.open(ticket.epoch, entry, raw or b"") for entry, raw in opened}
+
     def _remove(self, removed: Sequence[str]) -> None:
         self._run([Script(scripts.INVALIDATE, key) for key in removed], then=[addition(removed)])
 
@@ -288,30 +252,6 @@ class CoherentRedisCache(RedisCache):
             answers = self._client.run(steps, then=then)[0]
         self.trust.note_written()
         return answers
-
-    def _open(self, ticket: Ticket, entry: Entry, raw: bytes) -> Look:
-        """Open a value; one that does not open is a miss, which is counted, and logged once.
-
-        A value from another epoch is a miss, but is neither counted nor logged.
-        """
-        if not raw or raw[:1] in (scripts.LEASE, scripts.FENCE):
-            return Look(raw)
-        try:
-            value, ends = self.envelope.open(entry.key, ticket.epoch, raw[1:], entry.type)
-        except OtherEpoch:
-            return Look(raw)
-        except SealBroken as broken:
-            self.counters.count(Event.BROKEN_SEAL, keys.family(entry.key))
-            if not self._broken_seal_was_logged:
-                self._broken_seal_was_logged = True
-                log.warning("broken_seal", reason=str(broken))
-            return Look(raw)
-        has_ended = entry.key in self.trust.tombstones and isinstance(entry, RowEntry)
-        if has_ended and is_active(value):
-            # Someone put back a copy from before the row ended.
-            self.counters.count(Event.ENDED_COPY, keys.family(entry.key))
-            return Look(raw)
-        return Look(raw, value, ends)
 
 
 def new_id() -> bytes:

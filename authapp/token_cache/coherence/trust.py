@@ -10,17 +10,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.config import Settings
-from authapp.models.outage import database_outage
 from authapp.token_cache import keys
 from authapp.token_cache.coherence import tombstones
 from authapp.token_cache.coherence.database import CacheDatabase, State
 from authapp.token_cache.coherence.marks import Marks, lag
+from authapp.token_cache.coherence.servers import Servers
+from authapp.token_cache.coherence.state_query import StateQuery
 from authapp.token_cache.coherence.tombstones import Tombstones
 from authapp.token_cache.counters import Counters, Event
 from authapp.token_cache.redis import scripts
@@ -39,11 +40,6 @@ log = structlog.get_logger(__name__)
 
 _PATIENCE: Final = 3
 """Number of Redis timeouts to wait for another thread's check, or for the database."""
-
-_PATIENCE_AFTER_OUTAGE_SECONDS: Final = 0.02
-"""How long to wait for a database that did not answer the last time, before trusting Redis."""
-
-_FINGERPRINT_ATTEMPTS: Final = 2
 
 _PAUSE_SECONDS: Final = 1.0
 """How long a process does not check again after it noticed that the database went back."""
@@ -87,13 +83,11 @@ class Trust:
         self._counters = counters
         self._patience_seconds = _PATIENCE * settings.cache.timeout.total_seconds()
         self._checking = threading.Lock()
-        self._query_thread: threading.Thread | None = None
+        self._state_query = StateQuery(database, self.tombstones, self._patience_seconds)
         self._ticket = Ticket()
-        self._servers = ""
-        self._new_servers, self._new_servers_since = "", 0.0
+        self._servers = Servers(self.trust_seconds)
         self._checked_at = self._trusted_until = 0.0
         self._paused_until = 0.0
-        self._database_was_away = False
         self._database_went_back = False
         self._refuses_writes = False
         self.doubt = "it has not been checked yet" if client else "REDIS_URL is not set"
@@ -166,8 +160,7 @@ class Trust:
     def close(self) -> None:
         """Stop probing, and wait for a database query that is running."""
         self.breaker.stop()
-        if self._query_thread is not None:
-            self._query_thread.join(self._patience_seconds)
+        self._state_query.close()
 
     def check(self) -> None:
         """Make sure that Redis is the known server and has received every change.
@@ -181,16 +174,17 @@ class Trust:
         state = self._ask_in_epoch(epoch)
         if state is not None:
             self._require_not_older(state, marked)
-        servers, connections = self._find_servers(state.servers if state else self._servers)
-        if state is None and not (was_trusted and servers == self._servers):
+        expected = state.servers if state else self._servers.known
+        servers, connections = self._servers.find(self._client, expected)
+        if state is None and not (was_trusted and servers == self._servers.known):
             raise NotTrusted(_MISSED_CHANGES_UNKNOWN)
         if state is not None:
             try:
                 epoch = self._settle_state(state, servers)
             except SQLAlchemyError as error:
                 raise NotTrusted(_MISSED_CHANGES_UNKNOWN) from error
-        self._require_noticed(servers)
-        self._servers = servers
+        self._servers.require_noticed(servers)
+        self._servers.known = servers
         self._ticket = Ticket(epoch, connections, began + self.trust_seconds)
         self._checked_at, self._trusted_until = began, began + self.trust_seconds
 
@@ -245,29 +239,6 @@ class Trust:
             return False
         return True
 
-    def _find_servers(self, expected: str) -> tuple[str, int]:
-        """Ask which servers respond; if they are unexpected, ask again over new connections.
-
-        This process may still be connected to a server that is no longer the primary.
-        """
-        servers, connections = self._ask_servers()
-        if expected in ("", servers):
-            return servers, connections
-        self._client.reconnect()
-        return self._ask_servers()
-
-    def _ask_servers(self) -> tuple[str, int]:
-        """Return the servers' fingerprint, and the number of connections made before it was read.
-
-        The first attempt may open a connection itself, hence the second.
-        """
-        for _ in range(_FINGERPRINT_ATTEMPTS):
-            connections = self._client.connections
-            servers = self._client.servers()
-            if connections == self._client.connections:
-                break
-        return servers, connections
-
     def _settle_state(self, state: State, servers: str) -> int:
         """Begin a new epoch if necessary, replay the journal, and return the epoch to use."""
         if state.servers != servers:
@@ -302,61 +273,13 @@ class Trust:
         self._trusted_until, self._paused_until = 0.0, time.monotonic() + _PAUSE_SECONDS
         raise NotTrusted(DATABASE_WENT_BACK)
 
-    def _require_noticed(self, servers: str) -> None:
-        """Raise NotTrusted until every process has noticed that the servers have changed.
-
-        The database already names the new servers, but a process that is still connected to the
-        previous ones may trust them for up to CACHE_TRUST. Until then, a change that only the new
-        servers have received must not be reported.
-        """
-        if self._servers in ("", servers):
-            return
-        if servers != self._new_servers:
-            self._new_servers, self._new_servers_since = servers, time.monotonic()
-        if time.monotonic() < self._new_servers_since + self.trust_seconds:
-            raise NotTrusted("its servers changed, and other processes may not have noticed yet")
-
     def _ask_in_epoch(self, epoch: int) -> State | None:
         """Return the state; in another epoch than this one, read the tombstones from the start."""
-        state = self._ask_database()
+        state = self._state_query.ask()
         if state is None or epoch in (0, state.epoch):
             return state
         self.tombstones.restart()
-        state = self._ask_database()
+        state = self._state_query.ask()
         if state is None:
             raise NotTrusted(_MISSED_CHANGES_UNKNOWN)
         return state
-
-    def _ask_database(self) -> State | None:
-        """Return the state, or None if the database does not respond soon.
-
-        The query runs in a thread, so that a database that hangs does not block reads from Redis.
-        """
-        if self._query_thread is not None and self._query_thread.is_alive():
-            return None
-        answer: list[Any] = []
-        self._query_thread = threading.Thread(target=self._ask, args=(answer,), daemon=True)
-        self._query_thread.start()
-        self._query_thread.join(
-            _PATIENCE_AFTER_OUTAGE_SECONDS if self._database_was_away else self._patience_seconds
-        )
-        return answer[0] if answer else None
-
-    def _ask(self, answer: list[Any]) -> None:
-        try:
-            self._read_tombstones()
-            answer.append(self._database.state())
-            self._database_was_away = False
-        except SQLAlchemyError as error:
-            database_outage.note(error)
-            self._database_was_away = True
-
-    def _read_tombstones(self) -> None:
-        """Read the tombstones that were added since the last check.
-
-        This must come before reading the state: another process may be about to begin a new epoch
-        in place of tombstones, which it then deletes.
-        """
-        known = self.tombstones
-        found = self._database.tombstones(after=known.settled, most=tombstones.MOST + 1)
-        known.add(found)
