@@ -205,7 +205,7 @@ class Brand:
 class Languages:
     """The languages of pages, emails and text messages."""
 
-    offered: list[str] = setting("LANGUAGES", languages, "en", "Languages that users can choose from, comma-separated.")
+    offered: list[str] = setting("LANGUAGES", languages, "en,de,es,fr,ar", "Languages that users can choose from, comma-separated.")
     default: str = setting("DEFAULT_LANGUAGE", text, "en", "Language for visitors whose browser accepts none of LANGUAGES, and for accounts without a language. Must be one of LANGUAGES.")
 
 

@@ -163,7 +163,8 @@ def _minutes(value: int) -> timedelta:
 def _datetime(value: datetime, width: str) -> str:
     """Return a date and a time with its time zone, but without seconds."""
     locale = get_locale()
-    time = f"{locale.time_formats['short'].pattern} z"
+    # All times are in UTC, which only French data call something else.
+    time = f"{locale.time_formats['short'].pattern} 'UTC'"
     date = locale.date_formats[width].pattern
     both: str = locale.datetime_formats[width]
     return str(format_datetime(value, both.replace("{0}", time).replace("{1}", date)))

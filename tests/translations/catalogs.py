@@ -69,7 +69,7 @@ def extract() -> Catalog:
 def merged(language: str, texts: Catalog) -> Catalog:
     """Return a language's translations, for the texts as they are now."""
     with file_of(language).open("rb") as file:
-        catalog = read_po(file, locale=language)
+        catalog = _with_header(read_po(file, locale=language))
     catalog.update(texts, update_creation_date=False)
     catalog.obsolete.clear()
     return catalog
@@ -77,11 +77,7 @@ def merged(language: str, texts: Catalog) -> Catalog:
 
 def new(language: str) -> Catalog:
     """Return an empty catalog."""
-    catalog = Catalog(
-        locale=language, project="authapp", creation_date=_NO_DATE, revision_date=_NO_DATE
-    )
-    catalog.header_comment = f"# {Locale.parse(language).english_name} texts of authapp."
-    return catalog
+    return _with_header(Catalog(locale=language, creation_date=_NO_DATE, revision_date=_NO_DATE))
 
 
 def as_po(catalog: Catalog) -> bytes:
@@ -104,6 +100,15 @@ def faults(catalog: Catalog) -> Iterator[str]:
         if message.id:
             for fault in _faults(message, catalog.num_plurals):
                 yield f"{catalog.locale}: {_first(message.id)!r}: {fault}"
+
+
+def _with_header(catalog: Catalog) -> Catalog:
+    """Replace what Babel writes about a catalog that nobody has described."""
+    catalog.header_comment = f"# The {catalog.locale.english_name} texts of authapp."
+    catalog.project, catalog.version = "authapp", "1"
+    catalog.msgid_bugs_address = catalog.last_translator = "authapp"
+    catalog.language_team, catalog.fuzzy = catalog.locale.english_name, False
+    return catalog
 
 
 def _faults(message: Message, plurals: int) -> Iterator[str]:
