@@ -37,6 +37,7 @@ def test_every_text_is_translated(texts: Catalog, language: str) -> None:
     ("text", "translation", "fault"),
     [
         ("Sign in", "", "is not translated"),
+        ("Sign in", None, "is not translated"),
         ("To %(email)s", "An", "has the values"),
         ("To %(email)s", "An %(emial)s", "has the values"),
         ("100%% safe", "100 % sicher", "must be %%"),

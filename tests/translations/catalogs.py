@@ -112,7 +112,8 @@ def _with_header(catalog: Catalog) -> Catalog:
 
 
 def _faults(message: Message, plurals: int) -> Iterator[str]:
-    forms = _all(message.string)
+    # Babel has None for a text that was just added.
+    forms = _all(message.string or "")
     if message.fuzzy:
         yield "is only similar to another text: check the translation, and delete `fuzzy`"
     if len(forms) != (plurals if message.pluralizable else 1) or not all(forms):
