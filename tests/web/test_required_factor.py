@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Final
 
 import jwt
@@ -9,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from authapp.errors import InputRefused, NotAllowed
+from authapp.errors import Conflict, InputRefused, NotAllowed, NotFound
 from authapp.models import Activity, AuthenticatorApp, RefreshToken, User, db
 from authapp.services import activity, login, login_enroll
 from authapp.services import second_factors as service
@@ -196,6 +198,29 @@ def test_two_tabs_cannot_both_enroll(required: Flask, user: User) -> None:
         with pytest.raises(NotAllowed):
             login_enroll.confirm(pending, code_of(secret), client=HERE)
         assert db.session.query(RefreshToken).count() == 1
+
+
+def test_of_simultaneous_enrollments_one_gets_a_session(required: Flask, user: User) -> None:
+    pending = pending_of(required, user)
+    with required.app_context():
+        login_enroll.begin(pending)
+        code = code_of(login_enroll.get_enrollment(pending).secret, steps=0)
+    ready = Barrier(3)
+
+    def enroll_once(_: int) -> bool:
+        with required.app_context():
+            ready.wait()
+            try:
+                login_enroll.confirm(pending, code, client=HERE)
+            except (NotAllowed, Conflict, InputRefused, NotFound):
+                return False
+            return True
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(enroll_once, range(3))) == 1
+    with required.app_context():
+        assert db.session.query(RefreshToken).count() == 1
+        assert service.overview(user.id).codes_left == 10
 
 
 def test_a_new_password_ends_a_pending_enrollment(required: Flask, user: User) -> None:

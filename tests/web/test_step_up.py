@@ -1,6 +1,8 @@
 """Sensitive pages require that the user signed in or confirmed recently, by password or code."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import jwt
 import pytest
@@ -207,6 +209,26 @@ def test_two_requests_cannot_confirm_with_one_code(app: Flask, user: User, secre
         second_factors.claim(proofs[0])
         with pytest.raises(InputRefused, match="used"):
             second_factors.claim(proofs[1])
+
+
+def test_of_simultaneous_confirmations_with_one_code_one_succeeds(
+    app: Flask, client: FlaskClient, secret: str
+) -> None:
+    with app.test_request_context():
+        identity = sessions.authenticate(cookie(client, "access_token"))
+    code, ready = code_of(secret), Barrier(4)
+
+    def confirm_once(_: int) -> bool:
+        with app.app_context():
+            ready.wait()
+            try:
+                step_up.confirm_code(identity, code, client=HERE)
+            except InputRefused:
+                return False
+            return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(confirm_once, range(4))) == 1
 
 
 def test_a_code_of_another_account_is_refused(app: Flask, client: FlaskClient, secret: str) -> None:
