@@ -152,3 +152,20 @@ def test_a_deployment_that_limits_the_visitors_is_not_measured(
 
     assert code == 2
     assert "TRUSTED_PROXIES" in output
+
+
+def test_a_busy_deployment_is_not_measured(app: Flask) -> None:
+    serve = app.wsgi_app
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] == "POST":
+            start_response("503 Service Unavailable", [("Retry-After", "5")])
+            return [b""]
+        return serve(environ, start_response)
+
+    app.wsgi_app = answer
+    with serving(app) as port:
+        code, output = measure(app, f"http://127.0.0.1:{port}", "--rounds", "1", "--ignore-time")
+
+    assert code == 2
+    assert "too busy, or cannot reach its database" in output

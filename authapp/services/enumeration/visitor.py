@@ -85,7 +85,7 @@ class Visitor:
         answer = _as_answer(response, perf_counter() - begun)
         self._keep_cookies(response)
         if answer.status in _NOT_ANSWERED:
-            raise NotMeasured(f"{path} was answered with {answer.status}: {_REFUSED}")
+            raise NotMeasured(f"{path} was answered with {answer.status}: {_why(answer.status)}")
         return answer
 
     def _headers(self, type: str) -> Mapping[str, str]:
@@ -104,10 +104,15 @@ class Visitor:
                 self._cookies[name] = morsel.value
 
 
-_REFUSED: Final = (
+_LIMITED: Final = (
     "a limit was reached. Measure the application itself, not its proxy, and set TRUSTED_PROXIES to"
     " at least 1: each visitor then counts as a client of its own. Or use fewer rounds."
 )
+_BUSY: Final = "the deployment is too busy, or cannot reach its database. Try again later."
+
+
+def _why(status: int) -> str:
+    return _BUSY if status == HTTPStatus.SERVICE_UNAVAILABLE else _LIMITED
 
 
 def _as_answer(response: BaseHTTPResponse, seconds: float) -> Answer:
