@@ -50,7 +50,9 @@ def _press_all(page: Page, address: str) -> list[str]:
     page.goto(address)
     reached = [page.url, *_links(page)]
     for number in range(page.get_by_role("button").count()):
-        page.goto(address)
+        # For the first button, the page is open already.
+        if number > 0:
+            page.goto(address)
         page.get_by_role("button").nth(number).click()
         page.wait_for_load_state()
         reached += [page.url, *_links(page)]
