@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
+from authapp.cli.outbox import start_background_worker
 from authapp.models import CacheState, Scope, User, db
 from authapp.models.base import table_of
 from authapp.services import api_tokens
@@ -262,3 +263,18 @@ def test_the_worker_writes_a_mark_every_ten_seconds(app: Flask) -> None:
 
     assert first > 0
     assert marks_of(app).in_redis() == first
+
+
+def test_the_outbox_worker_writes_marks(app: Flask) -> None:
+    worker = start_background_worker(app)
+    try:
+        wait_until(lambda: marks_of(app).in_redis() > 0, "the worker wrote no mark")
+    finally:
+        worker.stop()
+
+
+def test_a_worker_that_cron_runs_writes_marks(app: Flask) -> None:
+    done = app.test_cli_runner().invoke(args=["outbox", "run", "--once"])
+
+    assert done.exit_code == 0, done.output
+    assert marks_of(app).in_redis() > 0
