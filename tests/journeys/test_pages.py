@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
@@ -27,6 +28,11 @@ MEASURE: Final = """() => new Promise(done => {
 })"""
 
 OVERFLOWS: Final = "() => document.documentElement.scrollWidth > innerWidth"
+
+OUTSIDE: Final = """() => [...document.querySelectorAll("main *")].filter(e => {
+  const {left, right, width} = e.getBoundingClientRect();
+  return width && !e.closest("[hidden], .skip") && (left < -1 || right > innerWidth + 1);
+}).map(e => e.outerHTML.slice(0, 80))"""
 
 FIELDS: Final = """() => [...document.querySelectorAll("main form")].map(form =>
   [...form.querySelectorAll("input:not([type=hidden], [hidden]), select")].map(e => ({
@@ -152,3 +158,27 @@ def check_fields(fields: list[dict[str, Any]]) -> None:
         assert field["enterkeyhint"] in LAST, field
     if any(field["invalid"] for field in fields):
         assert all(not field["value"] for field in typed if field["type"] == "password")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["register", "account", "sessions", "api_tokens", "activity", "verify_phone", "second_factors"],
+)
+def test_page_fits_in_long_words_and_from_right_to_left(
+    live_server: str, new_page: Callable[..., Page], name: str
+) -> None:
+    page = new_page(viewport={"width": 360, "height": 740})
+    STATES[name](Visit(page, live_server, "visitor@example.org"))
+
+    for language, direction in (("de", "ltr"), ("ar", "rtl")):
+        page.goto(f"{live_server}/language?next={urlsplit(page.url).path}")
+        page.locator(f"[name=language][value={language}]").click()
+
+        html = page.locator("html")
+        assert html.get_attribute("lang") == language
+        assert html.get_attribute("dir") == direction
+        for width in (320, 1280):
+            page.set_viewport_size({"width": width, "height": 740})
+            assert not page.evaluate(OVERFLOWS), f"{language}: too wide for {width} px"
+            # What is left of a page cannot even be scrolled to.
+            assert page.evaluate(OUTSIDE) == [], f"{language}: outside of {width} px"
