@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Response
 
 from tests.journeys.states import STATES, Visit
+from tests.support.markup import faults
 
 PAGE_BYTES: Final = 40_000
 PAGES: Final = [name for name in STATES if not name.startswith("mail-")]
@@ -80,6 +81,7 @@ EXPECTED: Final[dict[str, tuple[str, set[str], str]]] = {
     "name": ("text", {"off"}, ""),
     "expires_at": ("date", {"off"}, ""),
 }
+REDIRECTS: Final = range(300, 400)
 LAST: Final = {"go", "send", "done"}
 
 SCHEMES: Final[dict[Any, dict[str, list[str]]]] = {
@@ -101,6 +103,9 @@ def test_every_page_is_accessible_small_and_steady(
     live_server: str, new_page: Callable[..., Page], name: str
 ) -> None:
     page = new_page(viewport={"width": 360, "height": 740}, reduced_motion="reduce")
+    loaded: list[Response] = []
+    # Playwright takes no built-in method.
+    page.on("response", lambda answer: loaded.append(answer))  # noqa: PLW0108
     STATES[name](Visit(page, live_server, "visitor@example.org"))
     page.wait_for_load_state()
 
@@ -110,6 +115,7 @@ def test_every_page_is_accessible_small_and_steady(
     assert measured.pop("bytes") < PAGE_BYTES
     assert measured == {"sheets": 1, "fonts": 0, "shift": 0}
     assert page.evaluate(INVALID) == []
+    assert faults(source(loaded)) == []
     assert summary in (None, {"focused": True, "dead": 0})
     for fields in forms:
         check_fields(fields)
@@ -138,6 +144,15 @@ def test_longest_address_fits_the_narrowest_screen(
 
     page.wait_for_load_state()
     assert not page.evaluate(OVERFLOWS)
+
+
+def source(loaded: list[Response]) -> str:
+    """Return the page as it was sent, before the browser repaired it."""
+    return [
+        answer
+        for answer in loaded
+        if answer.request.is_navigation_request() and answer.status not in REDIRECTS
+    ][-1].text()
 
 
 def check_fields(fields: list[dict[str, Any]]) -> None:

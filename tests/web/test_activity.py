@@ -16,6 +16,7 @@ from authapp.services.activity import PAGE, list_recent
 from authapp.web.activity import DESCRIPTIONS, DETAILS, PURPOSES
 from tests.support.accounts import HERE, add_user
 from tests.support.browsing import post, sign_in
+from tests.support.markup import faults
 
 
 def noted_details() -> Iterator[str]:
@@ -89,6 +90,8 @@ def test_a_long_history_is_paged_and_shows_each_event_once(
     while path:
         page = client.get(path).get_data(as_text=True)
         seen.append(len(events(page)))
+        assert faults(page) == []
+        assert page.count("Older") == (len(events(page)) == PAGE)
         older = re.search(r'href="(/account/activity\?before=[^"]+)"', page)
         path = older[1] if older else ""
 
