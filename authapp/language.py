@@ -27,16 +27,17 @@ _UNTRANSLATED: Final = NullTranslations()
 def init_app(app: Flask) -> None:
     """Offer the languages of LANGUAGES; raises ConfigError for one that is not translated."""
     settings: Settings = app.extensions["settings"]
-    offered = {code: Locale.parse(code, sep="-") for code in settings.languages.offered}
-    for code, locale in offered.items():
-        if code != SOURCE and not catalogue_file(locale).is_file():
+    for code in settings.languages.offered:
+        if code != SOURCE and not catalogue_file(code).is_file():
             raise ConfigError(f"LANGUAGES has {code}, which authapp is not translated into")
-    app.extensions["languages"] = {code.lower(): locale for code, locale in offered.items()}
+    app.extensions["languages"] = {
+        code.lower(): Locale.parse(code, sep="-") for code in settings.languages.offered
+    }
 
 
-def catalogue_file(locale: Locale) -> Path:
+def catalogue_file(code: str) -> Path:
     """Return the compiled translations of a language."""
-    return FOLDER / str(locale) / "LC_MESSAGES" / "messages.mo"
+    return FOLDER / code.replace("-", "_") / "LC_MESSAGES" / "messages.mo"
 
 
 def offered() -> list[Locale]:

@@ -35,6 +35,19 @@ def test_email_is_in_the_language_of_the_account(app: Flask, british: User) -> N
     assert (before, after) == ("en_US", "en_US")
 
 
+def test_email_is_translated_for_its_recipient(app: Flask, user: User) -> None:
+    with app.test_request_context(headers={"Accept-Language": "ar"}):
+        db.session.get(User, user.id).language = "de-AT"
+        security_notices.send(db.session.get(User, user.id), "data_downloaded", client=HERE)
+        db.session.commit()
+        (message,) = outbox.list_recent()
+
+    assert message.subject == "Ihre Daten bei authapp wurden heruntergeladen"
+    assert message.body.startswith("Eine Kopie aller Daten Ihres Kontos somebody@example.org")
+    assert "Firefox unter Linux" in message.body
+    assert 'lang="de-AT"' in message.html
+
+
 def test_email_to_no_account_is_in_the_default_language(app: Flask) -> None:
     with app.test_request_context(headers=AMERICAN):
         draft = mail.compose("address_wanted", user_id=None)

@@ -7,7 +7,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from babel import Locale
 from babel.messages import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
@@ -41,7 +40,7 @@ def languages() -> list[str]:
 
 def file_of(language: str) -> Path:
     """Return the file with a language's translations, which people edit."""
-    return catalogue_file(Locale.parse(language)).with_suffix(".po")
+    return catalogue_file(language).with_suffix(".po")
 
 
 def extract() -> Catalog:

@@ -1,11 +1,14 @@
 """Which language a page is in, and how a reader changes it."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authapp import create_app
+from authapp.errors import ConfigError
 from authapp.models import User, db
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import cookie, post, sign_in
@@ -26,6 +29,10 @@ def language_of(client: FlaskClient, path: str = "/login", **headers: str) -> st
         ("en-GB,en;q=0.9", "en-GB"),
         ("en;q=0.5, en-AU", "en-AU"),
         ("en-XQ", "en"),
+        ("de", "de"),
+        ("de-AT, en;q=0.9", "de-AT"),
+        ("ar-EG", "ar-EG"),
+        ("pt-BR, es-MX;q=0.8, en;q=0.7", "es-MX"),
         ("tlh, en-GB;q=0.1", "en-GB"),
         ("tlh", "en"),
         ("*", "en"),
@@ -38,6 +45,41 @@ def test_browser_says_the_language_and_the_country(
     client: FlaskClient, accepted: str, chosen: str
 ) -> None:
     assert language_of(client, **{"Accept-Language": accepted}) == chosen
+
+
+def test_page_is_translated(client: FlaskClient) -> None:
+    page = client.get("/login", headers={"Accept-Language": "ar"}).get_data(as_text=True)
+
+    assert '<html lang="ar"' in page
+    assert 'dir="rtl"' in page
+    assert "تسجيل الدخول" in page
+    assert "Sign in" not in page
+
+
+def test_languages_that_are_not_offered_are_not_chosen(make_app: Callable[..., Flask]) -> None:
+    client = make_app(LANGUAGES="de,fr", DEFAULT_LANGUAGE="fr").test_client()
+
+    chosen = {
+        accepted: language_of(client, **{"Accept-Language": accepted})
+        for accepted in ("en", "ar", "de", "")
+    }
+
+    assert chosen == {"en": "fr", "ar": "fr", "de": "de", "": "fr"}
+
+
+@pytest.mark.parametrize(
+    ("offered", "default", "fault"),
+    [
+        ("en,tlh", "en", "not translated into"),
+        ("de,fr", "en", "DEFAULT_LANGUAGE must be one of LANGUAGES"),
+        ("English", "English", "must be language codes"),
+    ],
+)
+def test_languages_without_a_translation_are_refused(
+    environ: dict[str, str], offered: str, default: str, fault: str
+) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        create_app({**environ, "LANGUAGES": offered, "DEFAULT_LANGUAGE": default})
 
 
 def test_caches_are_told_what_the_language_depends_on(client: FlaskClient) -> None:
