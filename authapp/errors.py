@@ -5,6 +5,7 @@
     └── DomainError             a use case was refused
         ├── InputRefused        the input of one field is not acceptable
         ├── CredentialsRefused  the email address or the password is wrong
+        │   └── PasskeyCopied   two devices seem to have the same passkey
         ├── ProofTooOld         the user signed in too long ago for this
         ├── NotFound            does not exist, or belongs to another user
         ├── NotAllowed          authenticated, but not allowed to do this
@@ -63,6 +64,15 @@ class InputRefused(DomainError):
 
 class CredentialsRefused(DomainError):
     """Sign-in refused, without saying whether the address or the password was wrong."""
+
+
+class PasskeyCopied(CredentialsRefused):
+    """A passkey's counter went back: two devices seem to have the same private key."""
+
+    def __init__(self, user_id: UUID, passkey_id: UUID) -> None:
+        super().__init__("the passkey's counter went back")
+        self.user_id = user_id
+        self.passkey_id = passkey_id
 
 
 class ProofTooOld(DomainError):

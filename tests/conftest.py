@@ -264,7 +264,8 @@ def user(app: Flask) -> User:
 def live_server(environ: dict[str, str]) -> Iterator[str]:
     """The application served in this process, so that a moved clock moves it too."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        # Passkeys need a domain.
+        url = f"http://localhost:{listener.getsockname()[1]}"
         app = create_app({**environ, "PUBLIC_URL": url})
         app.jinja_env.bytecode_cache = _TEMPLATES
         introduce_redis(app)

@@ -26,7 +26,7 @@ from authapp.domain.mail_limits import mailbox
 from authapp.domain.phone_numbers import parse_phone
 from authapp.errors import InputRefused, TokenInvalid
 from authapp.http.decoding import MalformedBody, decode_form, decode_json
-from authapp.security import recovery_codes
+from authapp.security import passkeys, recovery_codes
 from authapp.security.codes import read_code
 from authapp.security.jwt import peek, verify
 from authapp.security.keyring import generate, parse_public
@@ -38,9 +38,11 @@ from authapp.security.opaque_tokens import (
     parse_link_token,
     parse_refresh_token,
 )
+from authapp.security.passkeys import AnswerRefused, Site, verify_registration
 from authapp.security.sealing import SealBroken, Sealer
 from authapp.token_cache.records import RefreshTokenRecord
 from authapp.token_cache.redis.envelope import Envelope
+from tests.support.passkeys import SITE, Authenticator
 
 SECONDS: Final = float(os.environ.get("FUZZ_SECONDS", "0"))
 EXAMPLES: Final = 50
@@ -49,6 +51,7 @@ ID, SECRET, KEY = UUID(int=7), bytes(range(32)), b"k" * 32
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 PAIR: Final = generate("ES256")
 ENVELOPE: Final = Envelope(Sealer([KEY]))
+SITE_OF_PASSKEYS: Final = Site("localhost", SITE, "authapp")
 HEADER: Final = {"typ": "at+jwt", "alg": "ES256", "kid": "x"}
 CLAIMS: Final = {"sid": str(ID), "sub": str(ID), "iss": "x", "aud": "x", "iat": 1, "exp": 2**40}
 
@@ -102,6 +105,14 @@ PARSERS: Final = {
     "phone": Parser(lambda text: parse_phone(text, "GB"), (InputRefused,), "+44 7400 123456"),
     "code": Parser(read_code, (), "123 456"),
     "recovery code": Parser(recovery_codes.read, (), "3k7qp-m2xw9"),
+    "passkey": Parser(
+        passkeys.read_assertion, (AnswerRefused,), Authenticator().get({"challenge": "AAAA"})
+    ),
+    "new passkey": Parser(
+        lambda text: verify_registration(passkeys.read_registration(text), site=SITE_OF_PASSKEYS),
+        (AnswerRefused,),
+        Authenticator().create({"challenge": "AAAA", "user": {"id": "AAAA"}}),
+    ),
     "address": Parser(parse_address, (), "[2001:db8::1%eth0]:443"),
     "JSON": Parser(as_bytes(decode_json), (MalformedBody,), '{"a": [1, "\\u00e9", null]}'),
     "form": Parser(as_bytes(decode_form), (MalformedBody,), "a=1&b=%C3%A9+c"),

@@ -11,7 +11,15 @@ from authapp.cli.progress import with_progress
 from authapp.domain import sessions
 from authapp.domain.api_token_rules import end_reason
 from authapp.domain.devices import device
-from authapp.models import OPERATORS_SCOPES, ActivityEvent, RefreshToken, Scope, Token, User
+from authapp.models import (
+    OPERATORS_SCOPES,
+    ActivityEvent,
+    Passkey,
+    RefreshToken,
+    Scope,
+    Token,
+    User,
+)
 from authapp.services import delete_account, lost_factor, second_factors, users
 from authapp.services.users import Description
 
@@ -108,7 +116,9 @@ def sign_out_command(who: str | None, everyone: bool, tokens: bool, yes: bool) -
 @_who
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def remove_second_factor_command(who: str, yes: bool) -> None:
-    """Allow sign-in with the password alone, for an owner who lost app and recovery codes.
+    """Allow sign-in with the password alone, for an owner who lost every second factor.
+
+    It removes the authenticator app, all passkeys and the recovery codes.
 
     Check first that it is the owner who asks. They are told by email.
     """
@@ -116,7 +126,7 @@ def remove_second_factor_command(who: str, yes: bool) -> None:
     user_id = user.id
     if not yes:
         click.confirm(f"Remove the second factor of {user.email} ({user_id})?", abort=True)
-    second_factors.remove(user_id, client=None)
+    second_factors.remove_all(user_id)
     click.echo(f"removed the second factor of {user_id}")
 
 
@@ -166,8 +176,9 @@ def _as_document(found: Description) -> dict[str, Any]:
         "password_changed_at": _time(user.password_changed_at),
         "state": _state(user),
         "granted_scopes": user.granted_scopes,
-        "second_factor_since": _time(found.second_factors.app_added_at),
+        "second_factor_since": _time(found.second_factors.since),
         "second_factor_lost_until": _time(found.waits_until),
+        "passkeys": [_passkey(each) for each in found.second_factors.passkeys],
         "sessions": [_session(each) for each in found.sessions],
         "tokens": [_token(each) for each in found.tokens],
         "activity": [_event(each) for each in found.events],
@@ -182,6 +193,15 @@ def _state(user: User) -> str:
     if user.delete_at is not None:
         return f"closed, due for deletion at {_time(user.delete_at)}"
     return "active"
+
+
+def _passkey(passkey: Passkey) -> dict[str, Any]:
+    return {
+        "name": passkey.name,
+        "created_at": _time(passkey.created_at),
+        "last_used_at": _time(passkey.last_used_at),
+        "reported_at": _time(passkey.reported_at),
+    }
 
 
 def _session(session: RefreshToken) -> dict[str, Any]:
@@ -232,7 +252,7 @@ def _as_text(shown: dict[str, Any]) -> str:
     """Format a document as text, without characters that could control the terminal."""
     facts = {name: value for name, value in shown.items() if not isinstance(value, list)}
     lines = [f"{name:26}{_plain(value)}" for name, value in facts.items()]
-    for name in ("sessions", "tokens", "activity"):
+    for name in ("passkeys", "sessions", "tokens", "activity"):
         lines += ["", f"{name}:" if shown[name] else f"{name}: none"]
         for each in shown[name]:
             said = [f"{key}={_plain(value)}" for key, value in each.items() if value]

@@ -1,4 +1,6 @@
-"""Checking second factors: codes of an authenticator app, and recovery codes.
+"""Checking second factors: codes of an authenticator app, and recovery codes; and all of them.
+
+`domain.passkeys` checks passkeys.
 
 Guesses count per account, in the database. Only someone who entered the account's password can
 make them, and a recovery code is accepted even when guesses at the app's codes have run out.
@@ -12,13 +14,13 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 
 from authapp import clock
 from authapp.config import OFF, REQUIRED, current_settings
 from authapp.domain import code_guesses, passwords, rate_limits, remembered_devices
 from authapp.errors import Conflict, InputRefused, Misconfigured
-from authapp.models import AuthenticatorApp, RecoveryCode, db
+from authapp.models import AuthenticatorApp, Passkey, RecoveryCode, db
 from authapp.security import recovery_codes, totp
 from authapp.security.codes import read_code
 from authapp.security.sealing import SealBroken, Sealer
@@ -35,9 +37,14 @@ class Factor(StrEnum):
 
     AUTHENTICATOR_APP = "authenticator_app"
     RECOVERY_CODE = "recovery_code"
+    PASSKEY = "passkey"
 
 
-AMR: Final = {Factor.AUTHENTICATOR_APP: "pwd otp mfa", Factor.RECOVERY_CODE: "pwd mfa"}
+AMR: Final = {
+    Factor.AUTHENTICATOR_APP: "pwd otp mfa",
+    Factor.RECOVERY_CODE: "pwd mfa",
+    Factor.PASSKEY: "pwd pop user mfa",
+}
 """The authentication methods of a session, as in the claim `amr`. Source: RFC 8176 section 2."""
 
 
@@ -62,8 +69,15 @@ def is_required() -> bool:
 
 
 def is_enrolled(user_id: UUID) -> bool:
-    """Return whether sign-in asks for a second factor."""
-    return has_app(user_id)
+    """Return whether sign-in asks for a second factor after the password.
+
+    A passkey counts, or a stolen password would be enough without it. So does a reported one.
+    """
+    has_app = exists().where(
+        AuthenticatorApp.user_id == user_id, AuthenticatorApp.confirmed_at.is_not(None)
+    )
+    has_passkey = exists().where(Passkey.user_id == user_id)
+    return bool(db.session.scalar(select(or_(has_app, has_passkey))))
 
 
 def has_app(user_id: UUID) -> bool:
@@ -165,13 +179,26 @@ def count_codes(user_id: UUID) -> int:
     return db.session.scalar(left) or 0
 
 
-def remove(user_id: UUID) -> bool:
-    """Remove every second factor in the caller's transaction; return whether there was one."""
+def remove_app(user_id: UUID) -> bool:
+    """Remove the app in the caller's transaction; return whether it was in use."""
     remembered_devices.forget(user_id)
     removed = delete(AuthenticatorApp).where(AuthenticatorApp.user_id == user_id)
     found = db.session.scalar(removed.returning(AuthenticatorApp.confirmed_at))
-    replace_codes(user_id, [])
+    remove_codes_without_factor(user_id)
     return found is not None
+
+
+def remove_all(user_id: UUID) -> bool:
+    """Remove every second factor in the caller's transaction; return whether there was one."""
+    passkeys = delete(Passkey).where(Passkey.user_id == user_id).returning(Passkey.id)
+    had_passkey = bool(db.session.scalars(passkeys).all())
+    return remove_app(user_id) or had_passkey
+
+
+def remove_codes_without_factor(user_id: UUID) -> None:
+    """Remove the recovery codes if nothing is left that they replace."""
+    if not is_enrolled(user_id):
+        replace_codes(user_id, [])
 
 
 def seal_secret(user_id: UUID, secret: bytes) -> bytes:

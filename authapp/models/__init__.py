@@ -9,6 +9,7 @@ from authapp.models.jwks_fetch import JWKSFetch
 from authapp.models.jwt_key import JWTKey, KeyState
 from authapp.models.lost_factor import LostFactor
 from authapp.models.outbox_message import Channel, OutboxMessage
+from authapp.models.passkey import Passkey
 from authapp.models.password_reset_request import PasswordResetRequest
 from authapp.models.refresh_token import EndReason, RefreshToken
 from authapp.models.remembered_device import RememberedDevice
@@ -38,6 +39,7 @@ __all__ = [
     "KeyState",
     "LostFactor",
     "OutboxMessage",
+    "Passkey",
     "PasswordResetRequest",
     "RecoveryCode",
     "RefreshToken",

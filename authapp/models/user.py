@@ -19,7 +19,8 @@ class User(Base):
     access, and the rows are deleted a little later. `language` is the tag of the language in which
     the owner gets messages, such as `de-AT`; NULL means DEFAULT_LANGUAGE.
     `password_from_email_at` is set if an emailed link set the password, and no second factor was
-    used since.
+    used since. `passkey_handle` is a random name for the account that authenticators store with its
+    passkeys.
     """
 
     __tablename__ = "users"
@@ -53,5 +54,6 @@ class User(Base):
     frozen_at: Mapped[datetime | None]
     delete_at: Mapped[datetime | None] = mapped_column(index=True)
     language: Mapped[str | None] = mapped_column(String(11))
+    passkey_handle: Mapped[bytes | None]
     granted_scopes: Mapped[str] = mapped_column(String(255), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

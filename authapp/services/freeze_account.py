@@ -5,7 +5,7 @@ from uuid import UUID
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import account_status, activity, one_time_tokens
+from authapp.domain import account_status, activity, one_time_tokens, passkeys
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, key_of
 from authapp.domain.restore_email import restore_email
@@ -29,8 +29,8 @@ def freeze(link: VerificationTokenRecord, email: str, *, client: Client) -> UUID
 
     `link` comes from `check`. `email` must be the address that the link was sent to, which a
     link scanner cannot enter. If the account has a different address now, the former one is
-    restored. Raises InputRefused for any other address, which does not consume the link, and
-    what `one_time_tokens.claim` raises.
+    restored. Passkeys that were added since the email stop working. Raises InputRefused for any
+    other address, which does not consume the link, and what `one_time_tokens.claim` raises.
     """
     if key_of(email) != email_key(link.target):
         raise InputRefused("email", "not_the_recipient")
@@ -39,6 +39,7 @@ def freeze(link: VerificationTokenRecord, email: str, *, client: Client) -> UUID
         one_time_tokens.claim(link)
         revoke_all(user.id, EndReason.FROZEN)
         user.frozen_at, user.delete_at = user.frozen_at or clock.now(), None
+        passkeys.report_added_since(user.id, link.created_at)
         activity.note(user.id, Activity.ACCOUNT_FROZEN, client)
         if user.email_key == email_key(link.target) or _try_restore(user, link, client):
             _send_reset_link(user)

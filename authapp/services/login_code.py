@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from authapp import metrics
 from authapp.domain import (
     activity,
+    passkeys,
     pending_sign_ins,
     rate_limits,
     remembered_devices,
@@ -28,6 +29,22 @@ from authapp.models.transaction import transaction
 from authapp.token_cache.records import RefreshTokenRecord
 
 _WARNINGS: Final = Limit("second_factor_warnings", most=1, within=timedelta(days=1))
+
+
+class Methods(NamedTuple):
+    """What can complete a sign-in besides a recovery code."""
+
+    app: bool
+    passkey: bool
+
+
+def methods(value: str) -> Methods:
+    """Return what can complete a pending sign-in.
+
+    Raises TokenInvalid or TokenExpired if the password must be entered again.
+    """
+    user_id = pending_sign_ins.require(value).user_id
+    return Methods(app=second_factors.has_app(user_id), passkey=bool(passkeys.list_usable(user_id)))
 
 
 @metrics.outcomes(metrics.SIGN_INS)

@@ -75,7 +75,7 @@ def confirm(
             instead_of=instead_of,
             amr=AMR[Factor.AUTHENTICATOR_APP],
         )
-    return Enrolled(sessions.tokens_of(session, signer), first.codes)
+    return Enrolled(sessions.tokens_of(session, signer), first.codes.texts)
 
 
 def _require_user(pending: PendingSignIn) -> User:

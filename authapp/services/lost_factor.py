@@ -184,7 +184,7 @@ def _stop(user: User, client: Client | None) -> None:
 def _remove_factors(user: User, client: Client) -> None:
     """Remove the factors, and end all sessions, some of which may be on the lost phone."""
     lost_factors.cancel(user.id)
-    if not second_factors.remove(user.id):
+    if not second_factors.remove_all(user.id):
         raise NotFound("the account has no second factor")
     sessions.end_all(user.id, EndReason.FACTORS_REMOVED)
     activity.note(user.id, Activity.SECOND_FACTOR_REMOVED, client)

@@ -11,13 +11,14 @@ from authapp.domain import (
     account_status,
     activity,
     lost_factors,
+    passkeys,
     remembered_devices,
     second_factors,
     security_notices,
 )
 from authapp.domain.client import Client
 from authapp.errors import Conflict, NotAllowed, NotFound
-from authapp.models import Activity, AuthenticatorApp, User, db
+from authapp.models import Activity, AuthenticatorApp, Passkey, User, db
 from authapp.models.transaction import transaction
 from authapp.security import recovery_codes, totp
 
@@ -28,7 +29,16 @@ class Overview:
 
     app_added_at: datetime | None
     app_last_used_at: datetime | None
+    passkeys: list[Passkey]
     codes_left: int
+
+    @property
+    def since(self) -> datetime | None:
+        """When the oldest of them was added."""
+        return min(
+            filter(None, [self.app_added_at, *(each.created_at for each in self.passkeys)]),
+            default=None,
+        )
 
 
 @dataclass(frozen=True)
@@ -39,21 +49,31 @@ class Enrollment:
     secret: str
 
 
+class Codes(NamedTuple):
+    """Recovery codes to show, and their digests to store; both may be empty."""
+
+    texts: list[str]
+    digests: list[bytes]
+
+
 class FirstCode(NamedTuple):
-    """The first code of an app, when it was entered, and new recovery codes with their digests."""
+    """The first code of an app, when it was entered, and recovery codes for a first factor."""
 
     code: str
     entered_at: datetime
-    codes: list[str]
-    digests: list[bytes]
+    codes: Codes
 
 
 def overview(user_id: UUID) -> Overview:
     """Return an account's second factors."""
     app = db.session.get(AuthenticatorApp, user_id)
-    if app is None or app.confirmed_at is None:
-        return Overview(None, None, 0)
-    return Overview(app.confirmed_at, app.last_used_at, second_factors.count_codes(user_id))
+    in_use = app if app is not None and app.confirmed_at is not None else None
+    return Overview(
+        app_added_at=in_use.confirmed_at if in_use else None,
+        app_last_used_at=in_use.last_used_at if in_use else None,
+        passkeys=passkeys.list_all(user_id),
+        codes_left=second_factors.count_codes(user_id),
+    )
 
 
 def begin(user_id: UUID) -> None:
@@ -89,15 +109,16 @@ def get_enrollment(user_id: UUID) -> Enrollment:
 
 
 def confirm(user_id: UUID, typed: str, *, client: Client) -> list[str]:
-    """Enable the app with a code from it, and return ten recovery codes.
+    """Enable the app with a code from it.
 
-    From now on, sign-in asks for a second factor. Raises InputRefused for a wrong code, NotFound
+    From now on, sign-in asks for a second factor. Returns ten recovery codes, or none if another
+    factor had them issued. Raises InputRefused for a wrong code, NotFound
     if no enrollment was begun, and Conflict if it was confirmed already.
     """
     first = check_first_code(user_id, typed)
     with transaction():
         enable(account_status.require_active(user_id), first, client=client)
-    return first.codes
+    return first.codes.texts
 
 
 def check_first_code(user_id: UUID, typed: str) -> FirstCode:
@@ -109,7 +130,7 @@ def check_first_code(user_id: UUID, typed: str) -> FirstCode:
         raise NotFound("SECOND_FACTOR is off")
     code, entered_at = second_factors.read_app_code(typed), clock.now()
     second_factors.check_app(_begun(user_id), code, entered_at)
-    return FirstCode(code, entered_at, *_new_codes(user_id))
+    return FirstCode(code, entered_at, new_codes_for_first(user_id))
 
 
 def enable(user: User, first: FirstCode, *, client: Client) -> None:
@@ -117,8 +138,8 @@ def enable(user: User, first: FirstCode, *, client: Client) -> None:
     app = _begun(user.id)
     # Another tab may have begun again, with another secret.
     second_factors.claim(second_factors.check_app(app, first.code, first.entered_at))
+    store_codes_for_first(user.id, first.codes)
     app.confirmed_at = clock.now()
-    second_factors.replace_codes(user.id, first.digests)
     lost_factors.prove(user, client)
     remembered_devices.forget(user.id)
     activity.note(user.id, Activity.SECOND_FACTOR_ADDED, client)
@@ -126,32 +147,73 @@ def enable(user: User, first: FirstCode, *, client: Client) -> None:
 
 
 def renew_codes(user_id: UUID, *, client: Client) -> list[str]:
-    """Replace the recovery codes and return the new ones; raises NotFound without an app."""
-    codes, digests = _new_codes(user_id)
+    """Replace the recovery codes and return the new ones; raises NotFound without a factor."""
+    codes = _new_codes(user_id)
     with transaction():
         user = account_status.require_active(user_id)
         if not second_factors.is_enrolled(user_id):
             raise NotFound("the account has no second factor")
-        second_factors.replace_codes(user_id, digests)
+        second_factors.replace_codes(user_id, codes.digests)
         activity.note(user_id, Activity.RECOVERY_CODES_RENEWED, client)
         security_notices.send(user, "recovery_codes_renewed", client=client)
-    return codes
+    return codes.texts
 
 
-def remove(user_id: UUID, *, client: Client | None) -> None:
-    """Remove the app and the recovery codes; `client` is None for an operator.
+def remove_app(user_id: UUID, *, client: Client) -> bool:
+    """Remove the app, and the recovery codes if there is no passkey.
 
-    Raises NotFound if the account has no second factor, and NotAllowed if its owner needs one.
+    Returns whether sign-in still asks for a second factor. Raises NotFound without an app, and
+    NotAllowed if its owner needs one.
     """
-    if client is not None and second_factors.is_required():
-        raise NotAllowed("SECOND_FACTOR requires a second factor")
     with transaction():
         user = account_status.lock(user_id)
-        if not second_factors.remove(user_id):
+        if not second_factors.remove_app(user_id):
+            raise NotFound("the account has no authenticator app")
+        require_factor_left(user_id)
+        return _note_removal(user, client)
+
+
+def remove_all(user_id: UUID) -> None:
+    """Remove the app, the passkeys and the recovery codes, for an operator.
+
+    Raises NotFound if the account has no second factor.
+    """
+    with transaction():
+        user = account_status.lock(user_id)
+        if not second_factors.remove_all(user_id):
             raise NotFound("the account has no second factor")
-        lost_factors.cancel_and_note(user_id, client)
-        activity.note(user_id, Activity.SECOND_FACTOR_REMOVED, client)
-        security_notices.send(user, "second_factor_removed", client=client)
+        _note_removal(user, None)
+
+
+def require_factor_left(user_id: UUID) -> None:
+    """Raise NotAllowed in a transaction that has removed the last factor of who needs one."""
+    if second_factors.is_required() and not second_factors.is_enrolled(user_id):
+        raise NotAllowed("SECOND_FACTOR requires a second factor")
+
+
+def new_codes_for_first(user_id: UUID) -> Codes:
+    """Return new recovery codes if the account has no second factor yet, before the transaction."""
+    return Codes([], []) if second_factors.is_enrolled(user_id) else _new_codes(user_id)
+
+
+def store_codes_for_first(user_id: UUID, codes: Codes) -> None:
+    """Store the codes of `new_codes_for_first` in the caller's transaction, before the factor.
+
+    Raises Conflict if another request has just added or removed a factor.
+    """
+    if second_factors.is_enrolled(user_id) == bool(codes.digests):
+        raise Conflict("another request has changed the second factors")
+    if codes.digests:
+        second_factors.replace_codes(user_id, codes.digests)
+
+
+def _note_removal(user: User, client: Client | None) -> bool:
+    still_on = second_factors.is_enrolled(user.id)
+    if not still_on:
+        lost_factors.cancel_and_note(user.id, client)
+    activity.note(user.id, Activity.SECOND_FACTOR_REMOVED, client)
+    security_notices.send(user, "second_factor_removed", client=client, still_on=still_on)
+    return still_on
 
 
 def _begun(user_id: UUID) -> AuthenticatorApp:
@@ -167,7 +229,7 @@ def _require_unconfirmed(app: AuthenticatorApp | None) -> None:
         raise Conflict("the account has an authenticator app")
 
 
-def _new_codes(user_id: UUID) -> tuple[list[str], list[bytes]]:
+def _new_codes(user_id: UUID) -> Codes:
     codes = [recovery_codes.new_code() for _ in range(second_factors.RECOVERY_CODES)]
     texts = [recovery_codes.as_text(code) for code in codes]
-    return texts, second_factors.hash_codes(user_id, codes)
+    return Codes(texts, second_factors.hash_codes(user_id, codes))

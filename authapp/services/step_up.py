@@ -19,11 +19,12 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.client import Client
+from authapp.domain.passkeys import claim, list_usable
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import CredentialsRefused, InputRefused
 from authapp.models import Activity
 from authapp.models.transaction import transaction
-from authapp.services import session_guesses
+from authapp.services import passkeys, session_guesses
 from authapp.services.confirm_password import require_password, require_unchanged
 
 
@@ -32,6 +33,7 @@ class Way(StrEnum):
 
     PASSWORD = "password"
     CODE = "code"
+    PASSKEY = "passkey"
 
 
 def is_fresh(identity: Identity) -> bool:
@@ -41,7 +43,12 @@ def is_fresh(identity: Identity) -> bool:
 
 def ways(user_id: UUID) -> list[Way]:
     """Return the ways that are open to an account."""
-    return [Way.PASSWORD, *([Way.CODE] if second_factors.has_app(user_id) else [])]
+    open_ways = {
+        Way.PASSWORD: True,
+        Way.CODE: second_factors.has_app(user_id),
+        Way.PASSKEY: bool(list_usable(user_id)),
+    }
+    return [way for way, is_open in open_ways.items() if is_open]
 
 
 def confirm_password(identity: Identity, password: str, *, client: Client) -> SignedIn:
@@ -81,4 +88,26 @@ def confirm_code(identity: Identity, typed: str, *, client: Client) -> SignedIn:
         session = sessions.prove_again(
             identity.session_id, authentication_methods.ONE_TIME_PASSWORD, client=client
         )
+    return sessions.tokens_of(session, signer)
+
+
+def confirm_passkey(identity: Identity, answer: str, *, browser: str, client: Client) -> SignedIn:
+    """Check the answer to `passkeys.begin_check`, and return the session's next tokens.
+
+    Failures do not end the session, because a signature cannot be guessed. Raises InputRefused,
+    TooManyAttempts, and TokenRevoked if the session has ended.
+    """
+    signer = signing_keys.signer()
+    try:
+        proof = passkeys.check(identity, answer, browser=browser, client=client)
+        with transaction():
+            account_status.require_active(identity.user_id)
+            claim(proof)
+            session_guesses.forgive(identity)
+            activity.note(identity.user_id, Activity.PASSKEY_CONFIRMED, client)
+            session = sessions.prove_again(
+                identity.session_id, authentication_methods.PASSKEY, client=client
+            )
+    except CredentialsRefused as refusal:
+        raise InputRefused("passkey", "wrong") from refusal
     return sessions.tokens_of(session, signer)

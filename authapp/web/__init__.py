@@ -1,6 +1,7 @@
 """HTML pages: their blueprints, and the hooks that run before them."""
 
 from authapp.config import DEVELOPMENT, Settings
+from authapp.domain.passkeys import are_available
 from authapp.http.application import Application
 from authapp.web import (
     access,
@@ -25,7 +26,9 @@ from authapp.web import (
     login,
     login_code,
     login_enroll,
+    login_passkey,
     lost_factor,
+    passkeys,
     password_reset,
     passwords,
     phone,
@@ -68,6 +71,7 @@ def init_app(app: Application) -> None:
         login,
         login_code,
         login_enroll,
+        login_passkey,
         freeze_account,
     ):
         allow(app, feature.blueprint, Access.EVERYBODY)
@@ -82,10 +86,13 @@ def init_app(app: Application) -> None:
     allow(app, download_data.blueprint, Access.FRESH)
     allow(app, sessions.blueprint, Access.FRESH)
     allow(app, second_factors.blueprint, Access.FRESH)
+    allow(app, passkeys.blueprint, Access.FRESH)
     allow(app, remembered_devices.blueprint, Access.FRESH)
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
     allow(app, phone.blueprint, Access.FRESH)
-    app.jinja_env.globals.update(sections=account.SECTIONS, account_menu=account.menu)
+    app.jinja_env.globals.update(
+        sections=account.SECTIONS, account_menu=account.menu, has_passkeys=are_available
+    )
     is_development = settings.deployment.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development
     if is_development:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from authapp.services import account as service
 from authapp.services import verify_phone
-from authapp.web import i18n, second_factors
+from authapp.web import i18n, passkeys, second_factors
 from authapp.web.catalogue import lazy_gettext as _l
 
 
@@ -60,6 +60,13 @@ SECTIONS: Final = (
         _l("Ask for a code from your phone when someone signs in with your password."),
         _l("Manage"),
         is_offered=second_factors.is_shown,
+    ),
+    Section(
+        "passkeys.show",
+        _l("Passkeys"),
+        _l("Sign in with your fingerprint, face, screen lock or security key."),
+        _l("Manage"),
+        is_offered=passkeys.is_shown,
     ),
     Section(
         "sessions.show",

@@ -36,6 +36,10 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.LOST_FACTOR_STOPPED: _l("Turning two-step sign-in off was stopped"),
     Activity.DEVICE_REMEMBERED: _l("A device was remembered, so that it needs no code"),
     Activity.DEVICES_FORGOTTEN: _l("Remembered devices were forgotten"),
+    Activity.PASSKEY_ADDED: _l("Passkey added"),
+    Activity.PASSKEY_REMOVED: _l("Passkey removed"),
+    Activity.PASSKEY_CONFIRMED: _l("Identity confirmed with a passkey"),
+    Activity.PASSKEY_COPIED: _l("Someone tried to use a copy of a passkey"),
     Activity.SIGN_IN_REFUSED: _l("Sign-in failed"),
     Activity.SIGN_IN_BLOCKED: _l(
         "Sign-in on new devices blocked after too many incorrect passwords"

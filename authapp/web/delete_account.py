@@ -13,6 +13,7 @@ from authapp.http.client import client
 from authapp.services import account
 from authapp.services import delete_account as service
 from authapp.web import authn, flows, login
+from authapp.web.flows import Flow
 from authapp.web.forms import Form, password_field
 
 blueprint = Blueprint("delete_account", __name__, url_prefix="/account/delete")
@@ -63,7 +64,7 @@ def done() -> ResponseReturnValue:
 @blueprint.get("/keep")
 def offer() -> ResponseReturnValue:
     """Offer to keep the account to a user who has just entered its password."""
-    offered = flows.opened(flows.KEEP_ACCOUNT)
+    offered = _offered()
     try:
         delete_at = service.check_offer(offered.subject if offered else "")
     except TokenRefused:
@@ -74,11 +75,14 @@ def offer() -> ResponseReturnValue:
 @blueprint.post("/keep")
 def keep() -> ResponseReturnValue:
     """Keep the account, and sign in."""
-    offered = flows.opened(flows.KEEP_ACCOUNT)
+    offered = _offered()
     try:
         signed_in = service.keep(offered.subject if offered else "", client=client())
     except SecondFactorRequired as required:
         flash(_("Your account will not be deleted."))
+        if offered is not None and offered.kind == flows.KEEP_ACCOUNT_BY_PASSKEY:
+            # No password was entered, so the session must not say so.
+            return redirect(url_for("login.show"), 303)
         return login.ask_for_factor(required)
     except TokenRefused:
         # The sign-in page shows the result: kept in another tab, or already deleted.
@@ -87,6 +91,10 @@ def keep() -> ResponseReturnValue:
     authn.set_session_cookies(signed_in)
     flash(_("Your account will not be deleted."))
     return redirect(url_for("account.show"), 303)
+
+
+def _offered() -> Flow | None:
+    return flows.opened(flows.KEEP_ACCOUNT) or flows.opened(flows.KEEP_ACCOUNT_BY_PASSKEY)
 
 
 def _render(form: DeleteAccountForm) -> str:

@@ -19,6 +19,7 @@ _FIELD: Final = "flow"
 
 REGISTERED: Final = "registered"
 KEEP_ACCOUNT: Final = "keep_account"
+KEEP_ACCOUNT_BY_PASSKEY: Final = "keep_account_by_passkey"
 SECOND_FACTOR: Final = "second_factor"
 
 LIFETIME: Final = timedelta(days=7)

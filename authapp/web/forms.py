@@ -28,14 +28,16 @@ class Form(FlaskForm):  # type: ignore[misc]
             return request.form if request.method == "POST" else drafts.restore()
 
 
-def email_field(enter: str = "next", label: LazyString | None = None) -> Field:
+def email_field(
+    enter: str = "next", label: LazyString | None = None, autocomplete: str = "username"
+) -> Field:
     """Return a field for an email address; the service validates the address."""
     return EmailField(
         label or _l("Email address"),
         validators=[InputRequired(_l("Enter your email address."))],
         render_kw={
             # Password managers store the password under this field's value.
-            "autocomplete": "username",
+            "autocomplete": autocomplete,
             "inputmode": "email",
             "enterkeyhint": enter,
             "autocapitalize": "none",
@@ -95,7 +97,8 @@ class RegisterForm(Form):
 class LoginForm(Form):
     """An email address, a password, and whether to stay signed in."""
 
-    email = email_field()
+    # Browsers list passkeys in the field.
+    email = email_field(autocomplete="username webauthn")
     password = password_field("current-password")
     remember = BooleanField(_l("Keep me signed in"))
 

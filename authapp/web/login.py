@@ -19,10 +19,11 @@ from authapp.errors import (
 )
 from authapp.http.client import client
 from authapp.http.credentials import DEVICE, REMEMBERED, cookie
-from authapp.services import delete_account, language, lost_factor
+from authapp.services import delete_account, language, login_code, lost_factor
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
 from authapp.web import authn, drafts, flows, i18n, messages
+from authapp.web.browser import browser_secret
 from authapp.web.forms import LoginForm, refused_for_now
 from authapp.web.navigation import next_page
 
@@ -37,7 +38,9 @@ def show() -> ResponseReturnValue:
     """Show the form."""
     if g.identity:
         return redirect(_next())
-    return _render(LoginForm())
+    # Scripts in two tabs must not each create one.
+    browser_secret()
+    return render(LoginForm())
 
 
 @blueprint.post("/login")
@@ -45,7 +48,7 @@ def submit() -> ResponseReturnValue:
     """Sign in, and continue to the requested page."""
     form = LoginForm()
     if not form.validate():
-        return _render(form), 422
+        return render(form), 422
     try:
         signed_in = service.sign_in(
             form.email.data,
@@ -60,9 +63,9 @@ def submit() -> ResponseReturnValue:
         return refused_for_now(form, refusal, _render_paused)
     except CredentialsRefused:
         form.form_errors.append(_("Incorrect email address or password."))
-        return _render(form), 422
+        return render(form), 422
     except (AccountFrozen, AccountClosing, SecondFactorRequired) as refusal:
-        return _after_right_password(refusal)
+        return after_right_credentials(refusal)
     return finish(signed_in)
 
 
@@ -74,7 +77,11 @@ def ask_for_factor(required: SecondFactorRequired) -> ResponseReturnValue:
         return redirect(url_for("login_enroll.show", flow=flow, next=_next()), 303)
     if lost_factor.is_over(pending):
         return redirect(url_for("lost_factor.show", flow=flow, next=_next()), 303)
-    return redirect(url_for("login_code.show", kind="code", flow=flow, next=_next()), 303)
+    methods = login_code.methods(pending)
+    if methods.passkey:
+        return redirect(url_for("login_passkey.second_step", flow=flow, next=_next()), 303)
+    kind = "code" if methods.app else "recovery-code"
+    return redirect(url_for("login_code.show", kind=kind, flow=flow, next=_next()), 303)
 
 
 def finish(signed_in: SignedIn, message: str = "") -> ResponseReturnValue:
@@ -110,19 +117,22 @@ def sign_out() -> ResponseReturnValue:
     return redirect(url_for("login.show", next=next_page("") or None), 303)
 
 
-def _after_right_password(refusal: NotAllowed) -> ResponseReturnValue:
-    """Continue with an account for which the right password is not enough."""
+def after_right_credentials(
+    refusal: NotAllowed, *, knows_password: bool = True
+) -> ResponseReturnValue:
+    """Continue with an account for which the right password, or passkey, is not enough."""
     if isinstance(refusal, SecondFactorRequired):
         return ask_for_factor(refusal)
     if isinstance(refusal, AccountClosing):
         value = delete_account.issue_keep_token(refusal.user_id)
+        kind = flows.KEEP_ACCOUNT if knows_password else flows.KEEP_ACCOUNT_BY_PASSKEY
         # A later offer to the same account replaces the earlier one, in every tab.
-        flow = flows.start(flows.KEEP_ACCOUNT, value, about=str(refusal.user_id))
+        flow = flows.start(kind, value, about=str(refusal.user_id))
         return redirect(url_for("delete_account.offer", flow=flow), 303)
     return render_template("login/frozen.html", text=messages.FROZEN), 403
 
 
-def _render(form: LoginForm, *, is_paused: bool = False) -> str:
+def render(form: LoginForm, *, is_paused: bool = False) -> str:
     ending = authn.ending()
     return render_template(
         "login/show.html",
@@ -135,7 +145,7 @@ def _render(form: LoginForm, *, is_paused: bool = False) -> str:
 
 
 def _render_paused(form: LoginForm) -> str:
-    return _render(form, is_paused=True)
+    return render(form, is_paused=True)
 
 
 def _next() -> str:

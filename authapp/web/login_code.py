@@ -68,7 +68,7 @@ _PATH: Final = "/<any(code, 'recovery-code'):kind>"
 def show(kind: str) -> ResponseReturnValue:
     """Ask for a code; visitors who have not entered their password start at the beginning."""
     if g.identity:
-        return redirect(_next())
+        return redirect(next_after_sign_in())
     pending = flows.opened(flows.SECOND_FACTOR)
     make_form, name = _FORMS[kind]
     return _render(name, make_form(), pending) if pending else begin_again()
@@ -106,21 +106,24 @@ def submit(kind: str) -> ResponseReturnValue:
     return login.finish(signed_in)
 
 
+def next_after_sign_in() -> str:
+    """Return the page to continue to."""
+    return next_page(url_for("account.show"))
+
+
+@blueprint.errorhandler(TokenRefused)
+def begin_again(_refusal: TokenRefused | None = None) -> ResponseReturnValue:
+    """Send a visitor whose pending sign-in has ended back to the password."""
+    flash(_("Enter your password to continue."))
+    return redirect(url_for("login.show", next=next_after_sign_in()), 303)
+
+
 def _render(name: str, form: Form, pending: Flow) -> str:
     return render_template(
         f"login/{name}.html",
         form=form,
         flow=pending,
-        next=_next(),
+        methods=service.methods(pending.subject),
+        next=next_after_sign_in(),
         remembered_for=current_settings().accounts.remember_device_lifetime,
     )
-
-
-def _next() -> str:
-    return next_page(url_for("account.show"))
-
-
-def begin_again() -> ResponseReturnValue:
-    """Redirect a visitor whose password must be entered again to the sign-in page."""
-    flash(_("Enter your password to continue."))
-    return redirect(url_for("login.show", next=_next()), 303)

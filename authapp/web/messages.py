@@ -51,6 +51,12 @@ _INPUT: Final = {
     ("code", "used"): _l("This code was already used. Wait for the next one in your app."),
     ("code", "wrong"): _l("Incorrect code. Use the code from the latest message."),
     ("password", "wrong"): _l("Incorrect password."),
+    ("passkey", "malformed"): _l("Your browser's answer could not be read. Try again."),
+    ("passkey", "not_asked_for"): _l("This page was out of date. Try again."),
+    ("passkey", "expired"): _l("That took too long. Try again."),
+    ("passkey", "used"): _l("This answer was already used. Try again."),
+    ("passkey", "wrong"): _l("This passkey doesn't work here. Choose another way."),
+    ("passkey", "exists"): _l("This passkey already exists. Create another one."),
     ("password", "unchanged"): _l("Choose a password that is different from your current one."),
     ("phone", "not_a_number"): _l("Enter a phone number, such as %(example)s."),
     ("phone", "impossible"): _l(

@@ -52,7 +52,7 @@ def enroll() -> ResponseReturnValue:
 
 @blueprint.post("/app")
 def confirm() -> ResponseReturnValue:
-    """Turn two-step sign-in on, and show the recovery codes once."""
+    """Add the app, and show the recovery codes once if it is the first second factor."""
     form = CodeForm()
     if not form.validate():
         return _render_enrollment(form, 422)
@@ -63,7 +63,10 @@ def confirm() -> ResponseReturnValue:
         return _render_enrollment(form, 422)
     except (Conflict, NotFound):
         return _to_overview()
-    return _render_codes(codes)
+    if codes:
+        return _render_codes(codes)
+    flash(_("Authenticator app added."))
+    return _to_overview()
 
 
 @blueprint.get("/recovery-codes")
@@ -83,20 +86,21 @@ def renew_codes() -> ResponseReturnValue:
 
 @blueprint.get("/remove")
 def ask_to_remove() -> ResponseReturnValue:
-    """Ask the user to confirm that a password alone should be enough again."""
-    if second_factors.is_required():
+    """Ask the user to confirm that the app should no longer be asked for."""
+    still_on = bool(service.overview(g.identity.user_id).passkeys)
+    if second_factors.is_required() and not still_on:
         return _to_overview()
-    return render_template("second_factors/remove.html", form=Form())
+    return render_template("second_factors/remove.html", form=Form(), still_on=still_on)
 
 
 @blueprint.post("/remove")
 def remove() -> ResponseReturnValue:
-    """Turn two-step sign-in off."""
+    """Remove the app, which turns two-step sign-in off if there is no passkey."""
     try:
-        service.remove(g.identity.user_id, client=client())
+        still_on = service.remove_app(g.identity.user_id, client=client())
     except NotFound:
         return _to_overview()
-    flash(_("Two-step sign-in is off."))
+    flash(_("Authenticator app removed.") if still_on else _("Two-step sign-in is off."))
     return _to_overview()
 
 

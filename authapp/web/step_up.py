@@ -2,17 +2,20 @@
 
 from typing import Any, Final
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from authapp.domain.sessions import SignedIn
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.http.client import client
-from authapp.services import account
+from authapp.services import account, passkeys
 from authapp.services import step_up as service
 from authapp.services.step_up import Way
 from authapp.web import authn, drafts, messages
+from authapp.web.browser import browser_secret
 from authapp.web.forms import CodeForm, Form, password_field, refuse_codes, show_refusal
 from authapp.web.navigation import next_page
+from authapp.web.passkeys import PasskeyForm
 
 blueprint = Blueprint("step_up", __name__, url_prefix="/account/confirm")
 
@@ -24,8 +27,11 @@ class PasswordForm(Form):
 
 
 # Each form has one field, which is named after its way.
-_FORMS: Final[dict[Way, type[Form]]] = {Way.PASSWORD: PasswordForm, Way.CODE: CodeForm}
-_SERVICES: Final = {Way.PASSWORD: service.confirm_password, Way.CODE: service.confirm_code}
+_FORMS: Final[dict[Way, type[Form]]] = {
+    Way.PASSWORD: PasswordForm,
+    Way.CODE: CodeForm,
+    Way.PASSKEY: PasskeyForm,
+}
 
 
 @blueprint.get("")
@@ -45,7 +51,7 @@ def submit() -> ResponseReturnValue:
     if not form.validate():
         return _render(forms, way), 422
     try:
-        confirmed = _SERVICES[way](g.identity, form[way].data, client=client())
+        confirmed = _confirm(way, form[way].data)
     except TooManyAttempts as refusal:
         limited = refuse_codes(form[way], refusal, messages.PASSWORD)
         return _render(forms, way), *limited
@@ -55,6 +61,21 @@ def submit() -> ResponseReturnValue:
     authn.set_session_cookies(confirmed)
     drafts.tell_if_lost()
     return redirect(_next(), 303)
+
+
+@blueprint.get("/options")
+def options() -> ResponseReturnValue:
+    """Return the options with which the browser asks for one of the account's passkeys."""
+    return jsonify(passkeys.begin_check(g.identity, browser=browser_secret()))
+
+
+def _confirm(way: Way, entered: str) -> SignedIn:
+    if way is Way.PASSWORD:
+        return service.confirm_password(g.identity, entered, client=client())
+    if way is Way.CODE:
+        return service.confirm_code(g.identity, entered, client=client())
+    browser = browser_secret()
+    return service.confirm_passkey(g.identity, entered, browser=browser, client=client())
 
 
 def _forms() -> dict[Way, Any]:

@@ -47,6 +47,8 @@ VALUES: Final[dict[str, Any]] = {
     "name": "Nightly <backup>",
     "shown_as": "aut_…wxyz",
     "phone": "+44 7400 123456",
+    "passkeys_link": f"{URL}/account/passkeys",
+    "still_on": True,
     "had_tokens": True,
     "revoked_tokens": False,
 }

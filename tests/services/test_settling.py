@@ -47,7 +47,9 @@ from authapp.services import (
     leaked_tokens,
     login,
     login_code,
+    login_passkey,
     lost_factor,
+    passkeys,
     password_reset,
     phone,
     purge,
@@ -65,11 +67,13 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.entries import load, parse
 from authapp.token_cache.redis import scripts
 from tests.support.accounts import HERE, PASSWORD, add_user, start_session
+from tests.support.passkeys import Authenticator
 from tests.support.second_factors import code_of, enroll
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
 NEW_PASSWORD = "several other words in a row"
+HOME = "http://127.0.0.1:5000"
 NUMBER = "+12025550123"
 
 
@@ -200,6 +204,19 @@ def _sign_in_again(who: Person) -> None:
     login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE, instead_of=who.identity)
 
 
+def _use_passkeys(who: Person) -> None:
+    browser, device = "x" * 43, Authenticator(origin=HOME, domain="127.0.0.1")
+    made = device.create(passkeys.begin(who.id, browser=browser))
+    passkeys.add(who.id, made, browser=browser, default_name="A device", client=HERE)
+    answer = device.get(passkeys.begin_check(who.identity, browser=browser))
+    step_up.confirm_passkey(who.identity, answer, browser=browser, client=HERE)
+    answer = device.get(login_passkey.begin(browser=browser))
+    login_passkey.sign_in(
+        answer, browser=browser, remember=True, client=HERE, instead_of=who.identity
+    )
+    passkeys.remove(who.id, passkeys.list_passkeys(who.id)[0].id, client=HERE)
+
+
 def _sign_in_with_a_code(who: Person) -> None:
     secret, _ = enroll(who.id)
     with pytest.raises(SecondFactorRequired) as required:
@@ -269,9 +286,10 @@ WALKS: dict[str, Callable[[Person], Any]] = {
         _lose_the_factor(who),
         lost_factor.stop(who.id, client=None),
     ),
+    "create, use and remove a passkey": _use_passkeys,
     "turn two-step sign-in off": lambda who: (
         enroll(who.id),
-        second_factors.remove(who.id, client=HERE),
+        second_factors.remove_app(who.id, client=HERE),
     ),
     "renew the recovery codes": lambda who: (
         enroll(who.id),

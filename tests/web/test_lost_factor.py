@@ -193,7 +193,7 @@ def test_a_sign_in_whose_factor_was_removed_starts_nothing(
 ) -> None:
     page = f"{PAGE}?flow={enter_password(client)}"
     with app.app_context():
-        second_factors.remove(user.id, client=None)
+        second_factors.remove_all(user.id)
 
     answer = post(client, PAGE, page)
 
@@ -369,7 +369,7 @@ def test_what_protects_the_account_stops_it_too(
             users.disable(user.id)
             users.enable(user.id)
         else:
-            second_factors.remove(user.id, client=None)
+            second_factors.remove_all(user.id)
             enroll(user.id)
 
     assert waits(app) == 0

@@ -349,7 +349,7 @@ def _freeze(app: Flask, user: User, client: FlaskClient) -> None:
 
 
 def _replace_factor(app: Flask, user: User, _client: FlaskClient) -> None:
-    second_factors.remove(user.id, client=HERE)
+    second_factors.remove_app(user.id, client=HERE)
     enroll(user.id)
 
 
@@ -371,7 +371,9 @@ FORGETTING: Final[dict[str, Callable[[Flask, User, FlaskClient], Any]]] = {
     "password reset": _reset_password,
     "freezing": _freeze,
     "replacing the factor": _replace_factor,
-    "removing the factor": lambda app, user, client: second_factors.remove(user.id, client=HERE),
+    "removing the factor": lambda app, user, client: second_factors.remove_app(
+        user.id, client=HERE
+    ),
     "an operator removing the factor": lambda app, user, client: app.test_cli_runner().invoke(
         args=["users", "remove-second-factor", user.email, "--yes"]
     ),

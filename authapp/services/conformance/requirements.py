@@ -1,6 +1,6 @@
 """The requirements, each with the test that shows it; docs/security.md says what is left out.
 
-Sources: OWASP ASVS 5.0, NIST SP 800-63B-4, and the RFCs on OAuth and JOSE.
+Sources: OWASP ASVS 5.0, NIST SP 800-63B-4, WebAuthn, and the RFCs on OAuth and JOSE.
 """
 
 from collections.abc import Callable
@@ -159,6 +159,28 @@ REQUIREMENTS: Final = (
         "ASVS 6.5.1, RFC 6238",
         "A code of an authenticator app works once",
         "tests/web/test_second_factors.py::test_a_code_works_once",
+    ),
+    Requirement(
+        "ASVS 6.3.3",
+        "A second factor that resists phishing: passkeys work on this site only",
+        "tests/web/test_passkeys.py::test_an_answer_that_differs_in_one_thing_is_refused",
+    ),
+    Requirement(
+        "ASVS 6.3.3",
+        "A password alone does not bypass a passkey",
+        "tests/web/test_passkeys.py::test_a_password_alone_does_not_sign_in",
+    ),
+    Requirement(
+        "WebAuthn 7.2",
+        "A challenge works once, for one purpose, in the browser that asked",
+        "tests/web/test_passkeys.py"
+        "::test_a_replayed_challenge_is_refused_even_with_the_cookie_that_asked",
+    ),
+    Requirement(
+        "WebAuthn 6.1.1",
+        "A copied passkey is refused, and its owner is told",
+        "tests/web/test_passkeys.py"
+        "::test_a_counter_that_goes_back_is_refused_and_the_owner_is_told_once",
     ),
     Requirement(
         "ASVS 6.5.2",

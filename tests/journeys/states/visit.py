@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -82,15 +82,25 @@ class Visit:
         self.has_verified()
         self.submit("/login", email=self.email, password=PASSWORD)
 
-    def submit(self, path: str, status: int = HTTPStatus.SEE_OTHER, **fields: str) -> None:
+    def submit(
+        self, path: str, status: int = HTTPStatus.SEE_OTHER, to: str = "", **fields: str
+    ) -> None:
         """Send the form of a page with the browser's cookies, without showing a page.
 
         Far cheaper than a browser, for steps that are not the subject.
         """
         page = self.page.request.get(self.server + path)
         form = {**hidden(page.text()), **fields}
-        answer = self.page.request.post(page.url, form=form, max_redirects=0)
+        url = self.server + to if to else page.url
+        answer = self.page.request.post(url, form=form, max_redirects=0)
         assert answer.status == status, answer.text()
+
+    def fetch(self, path: str, page: str = "") -> dict[str, Any]:
+        """Return what a script of a page gets from an address; with `page`, send its form."""
+        if not page:
+            return dict(self.page.request.get(self.server + path).json())
+        form = hidden(self.page.request.get(self.server + page).text())
+        return dict(self.page.request.post(self.server + path, form=form).json())
 
     def newest_mail(self) -> dict[str, str]:
         """Return the newest message to this visitor."""
@@ -166,6 +176,29 @@ class Visit:
         """Sign in where a second factor is required, without having one."""
         self.has_verified()
         self.sign_in()
+
+    def has_device(self, *, is_offered: bool = False, **changes: Any) -> None:
+        """Plug in an authenticator that confirms everything, even what a page only offers."""
+        if not is_offered:
+            self.page.add_init_script("delete PublicKeyCredential.isConditionalMediationAvailable")
+        devtools = self.page.context.new_cdp_session(self.page)
+        devtools.send("WebAuthn.enable")
+        options = {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+            **changes,
+        }
+        devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    def create_passkey(self) -> list[str]:
+        """Create a passkey, and return the recovery codes, if there are any."""
+        self.open("/account/passkeys/new")
+        self.press("Create passkey")
+        return self.page.locator("#codes code").all_inner_texts()
 
     def sign_in_up_to_the_code(self) -> tuple[str, list[str]]:
         """Set up an authenticator app, and enter the password in a browser without cookies."""

@@ -1,0 +1,259 @@
+"""Passkeys: challenges, and checking who answered one.
+
+A challenge is a signed value that needs no row: it is bound to its purpose and to the browser that
+asked, and says when it expires. The first correct answer uses it up in the database.
+"""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import and_, literal, or_, select, update
+
+from authapp import clock
+from authapp.config import current_settings
+from authapp.domain import rate_limits
+from authapp.domain.client import Client
+from authapp.domain.rate_limits import Count, Limit
+from authapp.domain.trusted_networks import is_trusted
+from authapp.errors import CredentialsRefused, InputRefused, PasskeyCopied
+from authapp.models import Passkey, User, db
+from authapp.security import passkeys
+from authapp.security.derivation import derive_key
+from authapp.security.passkeys import (
+    LONGEST_ID_BYTES,
+    NOBODYS_KEY,
+    AnswerRefused,
+    Assertion,
+    Known,
+    NewPasskey,
+    Site,
+)
+
+LIFETIME: Final = timedelta(minutes=10)
+"""How long a browser may take to answer a challenge."""
+
+HANDLE_BYTES: Final = 32
+
+_FAILURES: Final = Limit("passkey", most=50, within=timedelta(minutes=10))
+"""Refused answers of one client. A signature cannot be guessed; this bounds the work."""
+
+# Longer than its lifetime, because the clocks of two hosts may differ.
+_USED: Final = Limit("passkey_challenge", most=1, within=2 * LIFETIME)
+
+_NONCE_BYTES: Final = 16
+_TIME_BYTES: Final = 5
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a browser asks for a passkey for; an answer works only for the same request.
+
+    `purpose` also names the account or the session, if one is known. `browser` is the browser's
+    secret.
+    """
+
+    purpose: str
+    browser: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A verified answer, which `claim` records."""
+
+    user_id: UUID
+    passkey_id: UUID
+    sign_count: int
+
+
+def site() -> Site:
+    """Return the site of passkeys: the host in PUBLIC_URL, and no other origin."""
+    settings = current_settings()
+    origin = settings.deployment.public_url
+    return Site(urlsplit(origin).hostname or "", origin, settings.brand.app_name)
+
+
+def are_available() -> bool:
+    """Return whether browsers can use passkeys here; they cannot at an IP address."""
+    try:
+        ip_address(site().domain)
+    except ValueError:
+        return True
+    return False
+
+
+def new_challenge(request: Request) -> bytes:
+    """Return a challenge for a request of a browser."""
+    expires_at = int((clock.now() + LIFETIME).timestamp())
+    content = secrets.token_bytes(_NONCE_BYTES) + expires_at.to_bytes(_TIME_BYTES, "big")
+    return content + _mac(current_settings().secrets.secret_key, content, request)
+
+
+def require_challenge(challenge: bytes, request: Request) -> None:
+    """Raise InputRefused unless it is a challenge for this request that has not expired."""
+    content, mac = challenge[: _NONCE_BYTES + _TIME_BYTES], challenge[_NONCE_BYTES + _TIME_BYTES :]
+    settings = current_settings().secrets
+    keys = [settings.secret_key, *settings.secret_key_fallbacks]
+    if not any(hmac.compare_digest(mac, _mac(key, content, request)) for key in keys):
+        raise InputRefused("passkey", "not_asked_for")
+    expires_at = int.from_bytes(content[_NONCE_BYTES:], "big")
+    if datetime.fromtimestamp(expires_at, UTC) <= clock.now():
+        raise InputRefused("passkey", "expired")
+
+
+def use_up(challenge: bytes) -> None:
+    """Use up a challenge at once; call it before `transaction()`.
+
+    Raises InputRefused if another request used it first.
+    """
+    if not rate_limits.allows(_USED, challenge.hex()):
+        raise InputRefused("passkey", "used")
+
+
+def ask(request: Request, *, user_id: UUID | None = None, verifies_user: bool) -> dict[str, Any]:
+    """Return the options for the browser; for an unknown visitor, they name no passkeys."""
+    known = [known_to_browser(each) for each in list_usable(user_id)] if user_id else []
+    return passkeys.ask_for_passkey(
+        site(), new_challenge(request), known=known, verifies_user=verifies_user
+    )
+
+
+def check(
+    text: str,
+    request: Request,
+    *,
+    client: Client,
+    user_id: UUID | None = None,
+    verifies_user: bool = True,
+) -> Proof:
+    """Verify an answer and use up its challenge, before the transaction that calls `claim`.
+
+    With `user_id`, only that account's passkeys are accepted. Raises InputRefused for a malformed
+    answer and a challenge that does not work; CredentialsRefused for an unknown passkey and an
+    invalid signature alike; PasskeyCopied for a counter that went back; and TooManyAttempts.
+    """
+    counts = _failures(client)
+    if counts:
+        rate_limits.spend_all(counts)
+    try:
+        assertion = passkeys.read_assertion(text)
+    except AnswerRefused as error:
+        raise InputRefused("passkey", "malformed") from error
+    require_challenge(assertion.challenge, request)
+    proof = _verify(assertion, user_id, verifies_user=verifies_user)
+    use_up(assertion.challenge)
+    rate_limits.give_back(counts)
+    return proof
+
+
+def claim(proof: Proof) -> None:
+    """Record the use of a passkey in the caller's transaction.
+
+    Raises CredentialsRefused if it was removed in the meantime, or used with a higher counter.
+    """
+    counts_up = or_(
+        Passkey.sign_count < proof.sign_count,
+        # Most passkeys never count.
+        and_(Passkey.sign_count == 0, literal(proof.sign_count == 0)),
+    )
+    claimed = (
+        update(Passkey)
+        .where(Passkey.id == proof.passkey_id, Passkey.reported_at.is_(None), counts_up)
+        .values(sign_count=proof.sign_count, last_used_at=clock.now())
+        .returning(Passkey.id)
+    )
+    if db.session.scalar(claimed) is None:
+        raise CredentialsRefused("the passkey was removed or used in the meantime")
+
+
+def read_new(text: str, request: Request) -> tuple[NewPasskey, str]:
+    """Verify a new passkey, use up its challenge, and return it with its transports.
+
+    Raises InputRefused.
+    """
+    try:
+        registration = passkeys.read_registration(text)
+        require_challenge(registration.challenge, request)
+        made = passkeys.verify_registration(registration, site=site())
+    except AnswerRefused as error:
+        raise InputRefused("passkey", "malformed") from error
+    use_up(registration.challenge)
+    return made, registration.transports
+
+
+def list_all(user_id: UUID) -> list[Passkey]:
+    """Return an account's passkeys, oldest first."""
+    found = select(Passkey).where(Passkey.user_id == user_id)
+    return list(db.session.scalars(found.order_by(Passkey.created_at, Passkey.id)))
+
+
+def list_usable(user_id: UUID) -> list[Passkey]:
+    """Return the passkeys that sign in to an account, oldest first."""
+    return [passkey for passkey in list_all(user_id) if passkey.reported_at is None]
+
+
+def report_added_since(user_id: UUID, since: datetime) -> None:
+    """Make passkeys that were added since an email useless, in the caller's transaction.
+
+    They are not deleted: if someone else reads the owner's email, sign-in must still ask for a
+    second factor.
+    """
+    db.session.execute(
+        update(Passkey)
+        .where(Passkey.user_id == user_id, Passkey.created_at >= since)
+        .where(Passkey.reported_at.is_(None))
+        .values(reported_at=clock.now())
+    )
+
+
+def known_to_browser(passkey: Passkey) -> Known:
+    """Return what a browser needs to find a passkey."""
+    return Known(passkey.credential_id, passkey.transports)
+
+
+def _verify(assertion: Assertion, user_id: UUID | None, *, verifies_user: bool) -> Proof:
+    passkey = _find(assertion, user_id)
+    key = passkey.public_key if passkey else NOBODYS_KEY
+    try:
+        count = passkeys.verify_assertion(
+            assertion, site=site(), public_key=key, verifies_user=verifies_user
+        )
+    except AnswerRefused as error:
+        raise CredentialsRefused("the answer does not verify") from error
+    if passkey is None:
+        raise CredentialsRefused("no such passkey")
+    if (count or passkey.sign_count) and count <= passkey.sign_count:
+        raise PasskeyCopied(passkey.user_id, passkey.id)
+    return Proof(passkey.user_id, passkey.id, count)
+
+
+def _find(assertion: Assertion, user_id: UUID | None) -> Passkey | None:
+    """Return the passkey that an answer names, if it belongs to the account that it names."""
+    if len(assertion.credential_id) > LONGEST_ID_BYTES:
+        return None
+    found = (
+        select(Passkey, User.passkey_handle)
+        .join(User, User.id == Passkey.user_id)
+        .where(Passkey.credential_id == assertion.credential_id, Passkey.reported_at.is_(None))
+    )
+    row = db.session.execute(found).one_or_none()
+    if row is None or user_id not in (None, row.Passkey.user_id):
+        return None
+    # A passkey that was found by its account may leave out the handle (WebAuthn, section 7.2).
+    handle = assertion.user_handle if user_id is None else assertion.user_handle or row[1]
+    passkey: Passkey = row.Passkey
+    return passkey if handle == row[1] else None
+
+
+def _failures(client: Client) -> list[Count]:
+    return [] if is_trusted(client) else [Count(_FAILURES, client.network)]
+
+
+def _mac(secret: str, content: bytes, request: Request) -> bytes:
+    bound = f"{request.purpose}\0{request.browser}".encode("utf-8", "surrogatepass")
+    return hmac.digest(derive_key(secret, "passkey challenge"), content + bound, "sha256")

@@ -1,0 +1,150 @@
+"""Signing in with a passkey: alone, or as the second step after a password."""
+
+from typing import Any
+from uuid import UUID
+
+from authapp import clock, metrics
+from authapp.domain import (
+    activity,
+    authentication_methods,
+    passkeys,
+    pending_sign_ins,
+    second_factors,
+    sessions,
+    sign_ins,
+    signing_keys,
+)
+from authapp.domain.account_status import require_active
+from authapp.domain.client import Client
+from authapp.domain.passkeys import Proof, Request
+from authapp.domain.second_factors import Factor
+from authapp.domain.sessions import Identity, SignedIn
+from authapp.errors import (
+    AccountClosing,
+    AccountDisabled,
+    CredentialsRefused,
+    NotFound,
+    PasskeyCopied,
+)
+from authapp.models import Activity, User, db
+from authapp.models.transaction import transaction
+from authapp.services.passkeys import tell_of_copy
+
+
+def begin(*, browser: str) -> dict[str, Any]:
+    """Return the options with which the browser asks for any passkey; they name no account.
+
+    `browser` is the browser's secret.
+    """
+    return passkeys.ask(_alone(browser), verifies_user=True)
+
+
+@metrics.outcomes(metrics.SIGN_INS)
+def sign_in(
+    answer: str,
+    *,
+    browser: str,
+    remember: bool,
+    client: Client,
+    device: str = "",
+    instead_of: Identity | None = None,
+) -> SignedIn:
+    """Start a session with the answer to `begin`, and end the session that it replaces.
+
+    Raises CredentialsRefused for an unknown passkey, an invalid signature and a disabled account
+    alike; InputRefused for an answer that is malformed, too late or repeated; AccountFrozen and
+    AccountClosing; and TooManyAttempts.
+    """
+    proof = _check(answer, _alone(browser), client=client)
+    signer = signing_keys.signer()
+    with transaction():
+        user = _require_active(proof.user_id)
+        passkeys.claim(proof)
+        session = sign_ins.begin(
+            user,
+            remember=remember,
+            client=client,
+            device=device,
+            instead_of=instead_of,
+            amr=authentication_methods.PASSKEY,
+        )
+    return sessions.tokens_of(session, signer)
+
+
+def begin_second_step(value: str, *, browser: str) -> dict[str, Any]:
+    """Return the options with which the browser asks for a passkey of a pending sign-in's account.
+
+    Raises TokenInvalid or TokenExpired if the password must be entered again.
+    """
+    user_id = pending_sign_ins.require(value).user_id
+    return passkeys.ask(_second_step(user_id, browser), user_id=user_id, verifies_user=False)
+
+
+@metrics.outcomes(metrics.SIGN_INS)
+def complete_sign_in(
+    value: str,
+    answer: str,
+    *,
+    browser: str,
+    client: Client,
+    device: str = "",
+    instead_of: Identity | None = None,
+) -> SignedIn:
+    """Start the session of a pending sign-in with the answer to `begin_second_step`.
+
+    Raises what `begin_second_step` and `sign_in` raise, and what `require_active` raises.
+    """
+    pending = pending_sign_ins.require(value)
+    request = _second_step(pending.user_id, browser)
+    proof = _check(answer, request, client=client, user_id=pending.user_id)
+    signer = signing_keys.signer()
+    with transaction():
+        user = require_active(pending.user_id)
+        pending_sign_ins.require_same_password(pending, user)
+        passkeys.claim(proof)
+        session = sign_ins.begin(
+            user,
+            remember=pending.remember,
+            client=client,
+            device=device,
+            instead_of=instead_of,
+            amr=second_factors.AMR[Factor.PASSKEY],
+        )
+    return sessions.tokens_of(session, signer)
+
+
+def _alone(browser: str) -> Request:
+    return Request("sign-in", browser)
+
+
+def _second_step(user_id: UUID, browser: str) -> Request:
+    return Request(f"second step {user_id}", browser)
+
+
+def _check(answer: str, request: Request, *, client: Client, user_id: UUID | None = None) -> Proof:
+    """Check an answer, and record a refusal; after a password, presence of the user is enough."""
+    try:
+        return passkeys.check(
+            answer, request, client=client, user_id=user_id, verifies_user=user_id is None
+        )
+    except PasskeyCopied as copied:
+        tell_of_copy(copied, client)
+        raise
+    except CredentialsRefused:
+        kind = Activity.SECOND_FACTOR_REFUSED if user_id else Activity.SIGN_IN_REFUSED
+        with transaction():
+            activity.note_failure(f"passkey {user_id or client.network}", user_id, kind, client)
+        raise
+
+
+def _require_active(user_id: UUID) -> User:
+    """Lock and return the account; raises CredentialsRefused if it is disabled or to be deleted."""
+    try:
+        return require_active(user_id)
+    except (AccountDisabled, NotFound) as error:
+        raise CredentialsRefused("the account is disabled") from error
+    except AccountClosing as error:
+        user = db.session.get_one(User, user_id)
+        if user.delete_at is not None and user.delete_at <= clock.now():
+            raise CredentialsRefused("the account is about to be deleted") from error
+        raise

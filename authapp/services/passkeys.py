@@ -1,0 +1,204 @@
+"""Passkeys of an account: create, list, rename and remove them, and prove that the user has one."""
+
+import secrets
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from authapp import clock
+from authapp.config import current_settings
+from authapp.domain import (
+    account_status,
+    activity,
+    lost_factors,
+    passkeys,
+    rate_limits,
+    remembered_devices,
+    second_factors,
+    security_notices,
+)
+from authapp.domain.api_token_rules import NAME_CHARACTERS, parse_name
+from authapp.domain.client import Client
+from authapp.domain.passkeys import Proof, Request
+from authapp.domain.rate_limits import Limit
+from authapp.domain.sessions import Identity
+from authapp.errors import InputRefused, LimitReached, NotFound, PasskeyCopied
+from authapp.models import Activity, Passkey, User, db
+from authapp.models.transaction import transaction
+from authapp.security.passkeys import NewPasskey, ask_for_new_passkey
+from authapp.services.passkey_providers import PROVIDERS
+from authapp.services.second_factors import (
+    new_codes_for_first,
+    require_factor_left,
+    store_codes_for_first,
+)
+
+MOST: Final = 20
+"""Largest number of passkeys per account."""
+
+_WARNINGS: Final = Limit("passkey_warnings", most=1, within=timedelta(days=1))
+
+
+def list_passkeys(user_id: UUID) -> list[Passkey]:
+    """Return an account's passkeys, oldest first."""
+    return passkeys.list_all(user_id)
+
+
+def get_passkey(user_id: UUID, id: UUID) -> Passkey:
+    """Return a passkey of an account; raises NotFound for any other."""
+    passkey = db.session.get(Passkey, id)
+    if passkey is None or passkey.user_id != user_id:
+        raise NotFound("no such passkey")
+    return passkey
+
+
+def accepted(user_id: UUID) -> tuple[bytes, list[bytes]] | None:
+    """Return the account's handle and the ids of its passkeys, for authenticators that sync."""
+    handle = db.session.get_one(User, user_id).passkey_handle
+    if handle is None:
+        return None
+    return handle, [each.credential_id for each in passkeys.list_usable(user_id)]
+
+
+def begin(user_id: UUID, *, browser: str) -> dict[str, Any]:
+    """Return the options with which the browser creates a passkey.
+
+    `browser` is the browser's secret. Raises LimitReached if the account has MOST passkeys, and
+    NotFound if SECOND_FACTOR is off.
+    """
+    if not second_factors.is_offered():
+        raise NotFound("SECOND_FACTOR is off")
+    with transaction():
+        user = account_status.require_active(user_id)
+        existing = passkeys.list_all(user_id)
+        _require_room(existing)
+        user.passkey_handle = user.passkey_handle or secrets.token_bytes(passkeys.HANDLE_BYTES)
+        return ask_for_new_passkey(
+            passkeys.site(),
+            passkeys.new_challenge(_enrollment(user_id, browser)),
+            user_handle=user.passkey_handle,
+            user_name=user.email,
+            known=[passkeys.known_to_browser(each) for each in existing],
+        )
+
+
+def add(
+    user_id: UUID, answer: str, *, browser: str, default_name: str, client: Client
+) -> list[str]:
+    """Add the passkey that the browser created.
+
+    From now on, sign-in asks for a second factor. Returns ten recovery codes, or none if another
+    factor had them issued. `default_name` is its name if its provider is unknown. Raises
+    InputRefused for an answer that is malformed, too late or repeated; LimitReached; and Conflict.
+    """
+    made, transports = passkeys.read_new(answer, _enrollment(user_id, browser))
+    codes = new_codes_for_first(user_id)
+    name = parse_name(PROVIDERS.get(made.provider, default_name[:NAME_CHARACTERS]))
+    try:
+        with transaction():
+            user = account_status.require_active(user_id)
+            store_codes_for_first(user_id, codes)
+            _require_room(passkeys.list_all(user_id))
+            lost_factors.prove(user, client)
+            remembered_devices.forget(user_id)
+            activity.note(user_id, Activity.PASSKEY_ADDED, client, name=name)
+            security_notices.send(user, "passkey_added", client=client, name=name)
+            # The passkey must be newer than the link in the email, which makes it useless.
+            db.session.flush()
+            db.session.add(_row(user_id, made, transports, name))
+    except IntegrityError as error:
+        raise InputRefused("passkey", "exists") from error
+    return codes.texts
+
+
+def rename(user_id: UUID, id: UUID, name: str) -> None:
+    """Rename a passkey; raises InputRefused or NotFound."""
+    parsed_name = parse_name(name)
+    with transaction():
+        account_status.require_active(user_id)
+        get_passkey(user_id, id).name = parsed_name
+
+
+def remove(user_id: UUID, id: UUID, *, client: Client) -> None:
+    """Remove a passkey, and the recovery codes if it was the last second factor.
+
+    Raises NotFound, and NotAllowed if its owner needs a second factor.
+    """
+    with transaction():
+        user = account_status.require_active(user_id)
+        passkey = get_passkey(user_id, id)
+        name = passkey.name
+        db.session.delete(passkey)
+        db.session.flush()
+        require_factor_left(user_id)
+        second_factors.remove_codes_without_factor(user_id)
+        remembered_devices.forget(user_id)
+        still_on = second_factors.is_enrolled(user_id)
+        if not still_on:
+            lost_factors.cancel_and_note(user_id, client)
+        activity.note(user_id, Activity.PASSKEY_REMOVED, client, name=name)
+        security_notices.send(user, "passkey_removed", client=client, name=name, still_on=still_on)
+
+
+def begin_check(identity: Identity, *, browser: str) -> dict[str, Any]:
+    """Return the options with which the browser asks a signed-in user for a passkey."""
+    request = _confirmation(identity, browser)
+    return passkeys.ask(request, user_id=identity.user_id, verifies_user=True)
+
+
+def check(identity: Identity, answer: str, *, browser: str, client: Client) -> Proof:
+    """Verify the answer to `begin_check`, before a transaction that calls `passkeys.claim`.
+
+    Raises InputRefused, CredentialsRefused and TooManyAttempts.
+    """
+    request = _confirmation(identity, browser)
+    try:
+        return passkeys.check(answer, request, client=client, user_id=identity.user_id)
+    except PasskeyCopied as copied:
+        tell_of_copy(copied, client)
+        raise
+
+
+def tell_of_copy(copied: PasskeyCopied, client: Client) -> None:
+    """Record the use of a copied passkey, and tell the owner once a day."""
+    tells_owner = rate_limits.allows(_WARNINGS, str(copied.passkey_id))
+    with transaction():
+        passkey = db.session.get(Passkey, copied.passkey_id)
+        user = db.session.get(User, copied.user_id)
+        if passkey is None or user is None:
+            return
+        activity.note_failure(
+            f"copied {copied.passkey_id}", copied.user_id, Activity.PASSKEY_COPIED, client
+        )
+        if tells_owner:
+            link = f"{current_settings().deployment.public_url}/account/passkeys"
+            security_notices.send(
+                user, "passkey_copied", client=client, name=passkey.name, passkeys_link=link
+            )
+
+
+def _enrollment(user_id: UUID, browser: str) -> Request:
+    return Request(f"enroll {user_id}", browser)
+
+
+def _confirmation(identity: Identity, browser: str) -> Request:
+    return Request(f"confirm {identity.session_id}", browser)
+
+
+def _require_room(existing: list[Passkey]) -> None:
+    if len(existing) >= MOST:
+        raise LimitReached(MOST)
+
+
+def _row(user_id: UUID, made: NewPasskey, transports: str, name: str) -> Passkey:
+    return Passkey(
+        user_id=user_id,
+        credential_id=made.credential_id,
+        public_key=made.public_key,
+        sign_count=made.sign_count,
+        transports=transports,
+        name=name,
+        created_at=clock.now(),
+    )
