@@ -82,7 +82,7 @@ def new(language: str) -> Catalog:
 def as_po(catalog: Catalog) -> bytes:
     """Return a catalog as the file that people edit."""
     target = BytesIO()
-    write_po(target, catalog, width=100, sort_output=True, include_lineno=False)
+    write_po(target, catalog, width=100, sort_output=True, no_location=True)
     return target.getvalue()
 
 
