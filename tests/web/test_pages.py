@@ -56,7 +56,7 @@ def test_protected_pages_redirect_visitors_to_sign_in(
         assert answer.headers["Location"].startswith("/login?next=")
 
 
-NOT_PAGES = {"login.sign_out", "passwords.strength"}
+NOT_PAGES = {"login.sign_out", "passwords.strength", "passkeys.options"}
 """What forms and scripts send, but no one has open as a page."""
 
 
