@@ -90,6 +90,8 @@ def go_through_every_flow(app: Flask, secrets: Secrets) -> None:
     post(owner, newest_to(app, NEW_ADDRESS, r"http://[^/]+(/account/email/\S+)"))
     reset_password(app, owner)
     close_and_keep(owner)
+    sign_in_by_email(app)
+    secrets.note_messages()
     with app.test_request_context():
         invited = users.create(INVITED)
         secret, codes = enroll(invited)
@@ -132,6 +134,13 @@ def reset_password(app: Flask, client: FlaskClient) -> None:
         password_reset.answer_requests()
     client.get(newest_to(app, NEW_ADDRESS, r"http://[^/]+(/password/reset/\S+)"))
     assert post(client, "/password/reset/new", new_password=NEW_PASSWORD).status_code == 303
+
+
+def sign_in_by_email(app: Flask) -> None:
+    client = app.test_client()
+    page = post(client, "/login/email", email=NEW_ADDRESS).headers["Location"]
+    code = code_to(app, NEW_ADDRESS)
+    assert post(client, "/login/email/code", page, code=code).status_code == 303
 
 
 def close_and_keep(client: FlaskClient) -> None:

@@ -21,6 +21,7 @@ from authapp.models.base import OUTAGES
 from authapp.models.outage import database_outage
 from authapp.services import (
     delete_account,
+    email_sign_in,
     lost_factor,
     password_reset,
     sign_in_blocks,
@@ -53,6 +54,7 @@ class Worker(threading.Thread):
                     token_cache.mark_database,
                     verify_email.answer_requests,
                     password_reset.answer_requests,
+                    email_sign_in.answer_requests,
                     sign_in_blocks.answer_blocks,
                     lost_factor.remind_due,
                     self._deliver,
@@ -100,6 +102,7 @@ def run_command(once: bool) -> None:
         token_cache.mark_database()
         verify_email.answer_requests()
         password_reset.answer_requests()
+        email_sign_in.answer_requests()
         sign_in_blocks.answer_blocks()
         lost_factor.remind_due()
         with open_senders() as send:

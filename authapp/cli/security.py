@@ -11,7 +11,7 @@ from authapp.cli.progress import with_progress
 from authapp.config import current_settings
 from authapp.services import conformance, database_restored, enumeration
 from authapp.services.conformance import Finding
-from authapp.services.enumeration import REQUESTS, STATES, Comparison, NotMeasured
+from authapp.services.enumeration import STATES, Comparison, NotMeasured
 
 security_group = OneLineGroup(
     "security", help="Measure a deployment, and recover after a backup was restored."
@@ -59,7 +59,7 @@ def enumeration_command(
     """
     chosen = list(dict.fromkeys(states or STATES))
     # Many comparisons have some small p-values by chance (Bonferroni's correction).
-    significance = 0.0 if ignore_time else RISK / (len(chosen) * len(REQUESTS))
+    significance = 0.0 if ignore_time else RISK / (len(chosen) * len(enumeration.requests()))
     try:
         enumeration.require_rounds(rounds, significance)
         with click.progressbar(length=rounds + 1, label="Measuring") as progress:

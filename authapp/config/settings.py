@@ -150,6 +150,7 @@ class Accounts:
     password_reset_lifetime: timedelta = setting("PASSWORD_RESET_LIFETIME", duration(60, 86_400, SECOND), "1800", "How long a password reset link is valid.", unit="seconds")
     invitation_lifetime: timedelta = setting("INVITATION_LIFETIME", duration(3600, 2_592_000, SECOND), "259200", "How long an invitation link is valid. An invitation is sent when an operator creates an account.", unit="seconds")
     not_me_lifetime: timedelta = setting("NOT_ME_LIFETIME", duration(3600, 2_592_000, SECOND), "604800", "How long the \"This wasn't me\" link in a security email is valid.", unit="seconds")
+    email_sign_in: str = setting("EMAIL_SIGN_IN", choice("off", "on"), "off", "Whether the sign-in page offers to email a code in place of the password: `on` or `off`. NIST SP 800-63B-4 and ASVS do not accept a mailbox as a factor, so such a session has to confirm the password before sensitive changes.")
     lost_factor_wait: timedelta = setting("LOST_FACTOR_WAIT", duration(0, 2_592_000, SECOND), "259200", "How long an owner who knows the password but lost every second factor waits before signing in without one. The account is warned in the meantime, and can stop it. 0 turns this off.", unit="seconds")
     deletion_grace: timedelta = setting("ACCOUNT_DELETION_GRACE", duration(0, 7_776_000, SECOND), "1209600", "How long an owner can restore a deleted account. 0 deletes accounts at once.", unit="seconds")
 
@@ -170,6 +171,7 @@ class Limits:
     mail_overall: Limit = setting("LIMIT_MAIL_OVERALL", limit("mail_overall"), "5000/1h", "The same for all clients.")
     mail_by_mailbox: Limit = setting("LIMIT_MAIL_BY_MAILBOX", limit("mail_by_mailbox"), "6/3h", "Emails to one mailbox because someone registered or wants one of its addresses. Any more are silently dropped.")
     reset_by_mailbox: Limit = setting("LIMIT_RESET_BY_MAILBOX", limit("reset_by_mailbox"), "3/1h", "Password reset links to one mailbox. Any more are silently dropped.")
+    sign_in_codes_by_mailbox: Limit = setting("LIMIT_SIGN_IN_CODES_BY_MAILBOX", limit("sign_in_codes_by_mailbox"), "5/1h", "Sign-in codes emailed to one mailbox (EMAIL_SIGN_IN). Any more are silently dropped.")
     second_factor: Limit = setting("LIMIT_SECOND_FACTOR", limit("second_factor"), "5/15m", "Wrong codes of an authenticator app for one account, after the right password.")
     second_factor_in_a_row: int = setting("LIMIT_SECOND_FACTOR_IN_A_ROW", whole(3, 100), "100", "The same, without a correct code in between. Then only a recovery code works. Recovery codes have the same limit.", unit="codes")
     confirm_password: int = setting("LIMIT_CONFIRM_PASSWORD", whole(3, 100), "10", "Wrong passwords and codes entered in one session, without a correct one in between. Then the session ends.", unit="passwords")

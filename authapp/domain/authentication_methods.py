@@ -1,5 +1,6 @@
 """The methods by which a user proved who they are, as in the claim `amr` (RFC 8176 section 2)."""
 
+from collections.abc import Collection
 from typing import Final
 
 PASSWORD: Final = "pwd"
@@ -10,15 +11,27 @@ PASSKEY: Final = "pop user mfa"
 Without attestation, no one can tell whether the key is in hardware (`hwk`) or not (`swk`).
 """
 
+EMAILED_CODE: Final = "otp email"
+"""RFC 8176 has no value for email, which is not a factor: `email` says which one-time password."""
+
+_EMAIL: Final = "email"
+
 _SEVERAL_FACTORS: Final = "mfa"
+
+
+def is_factor(methods: Collection[str]) -> bool:
+    """Return whether a session has used more than an emailed code."""
+    return _EMAIL not in methods
 
 
 def add(methods: str, method: str) -> str:
     """Return a session's methods, separated by spaces, with one that was used later.
 
-    Two different methods in one session are two factors, even if hours lie between them.
+    Two different methods in one session are two factors, even if hours lie between them. An emailed
+    code is none: the factor that was used later replaces it.
     """
-    used = dict.fromkeys([*methods.split(), *method.split()])
+    before = methods.split() if is_factor(methods.split()) else []
+    used = dict.fromkeys([*before, *method.split()])
     is_several = _SEVERAL_FACTORS in used or len(used) > 1
     used.pop(_SEVERAL_FACTORS, None)
     return " ".join([*used, _SEVERAL_FACTORS] if is_several else used)

@@ -22,6 +22,7 @@ from authapp.models import VerificationToken, VerificationType, db
 
 _RECOVERY_CODES: Final = Limit("recovery_code", most=10, within=timedelta(minutes=15))
 _TEXTED: Final = VerificationType.PHONE_VERIFICATION
+_SIGN_IN: Final = VerificationType.EMAIL_SIGN_IN
 _BLOCKS: Final = frozenset(
     {
         "code_in_a_row",
@@ -53,7 +54,7 @@ def forgive(guesses: Sequence[Count]) -> None:
 
 def forgive_account(user_id: UUID) -> None:
     """Delete all guesses at an account's codes, and at codes sent where its codes were sent."""
-    types = (VerificationType.EMAIL_VERIFICATION, VerificationType.EMAIL_CHANGE, _TEXTED)
+    types = (VerificationType.EMAIL_VERIFICATION, VerificationType.EMAIL_CHANGE, _TEXTED, _SIGN_IN)
     sent = select(VerificationToken.type, VerificationToken.target).where(
         VerificationToken.user_id == user_id, VerificationToken.type.in_(types)
     )
@@ -61,6 +62,8 @@ def forgive_account(user_id: UUID) -> None:
     for type, target in db.session.execute(sent.distinct()):
         if type == _TEXTED:
             guesses += at_texted(user_id, target)
+        elif type == _SIGN_IN:
+            guesses += at_sign_in_code(target)
         else:
             guesses += at_emailed(type, user_id, target)
     forgive(guesses)
@@ -74,6 +77,19 @@ def at_emailed(type: str, user_id: UUID, address: str) -> list[Count]:
         Count(limits.codes, of_account),
         Count(limits.codes_by_address, of_address),
         *_in_a_row(of_account, of_address),
+    ]
+
+
+def at_sign_in_code(address: str) -> list[Count]:
+    """Return what a guess at an emailed sign-in code counts against.
+
+    Not the account: there may be none, and guesses must run out in the same way.
+    """
+    limits, subject = current_settings().limits, f"{_SIGN_IN} {email_key(address)}"
+    return [
+        Count(limits.codes, subject),
+        Count(limits.codes_by_address, subject),
+        *_in_a_row(subject),
     ]
 
 

@@ -97,6 +97,11 @@ def code_of(value: str) -> str:
     return make_code(_keys()[0], claimed.id)
 
 
+def is_code_of(link_id: UUID, code: str) -> bool:
+    """Return whether digits are the code of a link; the caller counts the guess."""
+    return is_code(_keys(), link_id, code)
+
+
 def require_code(record: VerificationTokenRecord, typed: str) -> None:
     """Check the code that a user typed for a link; guesses are limited.
 

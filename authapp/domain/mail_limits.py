@@ -33,6 +33,11 @@ def allows_reset(address: str) -> bool:
     return rate_limits.allows(current_settings().limits.reset_by_mailbox, mailbox(address))
 
 
+def allows_sign_in_code(address: str) -> bool:
+    """Count a sign-in code; a limit of its own, so that strangers cannot use up the others."""
+    return rate_limits.allows(current_settings().limits.sign_in_codes_by_mailbox, mailbox(address))
+
+
 def mailbox(address: str) -> str:
     """Return the key of an address without its tag: `name+tag@` reaches the mailbox `name@`."""
     local, _, domain = email_key(address).rpartition("@")

@@ -97,7 +97,7 @@ def require(value: str, type: VerificationType) -> VerificationTokenRecord:
     return record
 
 
-def claim(record: VerificationTokenRecord) -> None:
+def claim(record: VerificationTokenRecord | VerificationToken) -> None:
     """Consume a link or code in the caller's transaction.
 
     Raises TokenUsed on a second claim; TokenInvalid, TokenExpired or TokenRevoked if it was
@@ -108,7 +108,7 @@ def claim(record: VerificationTokenRecord) -> None:
         raise _why_unusable(db.session.get(VerificationToken, record.id))
 
 
-def _try_claim(record: VerificationTokenRecord) -> bool:
+def _try_claim(record: VerificationTokenRecord | VerificationToken) -> bool:
     now = clock.now()
     won = update_where(
         VerificationToken,

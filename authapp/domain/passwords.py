@@ -30,6 +30,7 @@ _queue: Final = HashingQueue()
 VOIDED_BY_A_NEW_PASSWORD: Final = (
     VerificationType.PASSWORD_RESET,
     VerificationType.EMAIL_CHANGE,
+    VerificationType.EMAIL_SIGN_IN,
     VerificationType.KEEP_ACCOUNT,
 )
 

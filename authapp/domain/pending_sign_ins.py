@@ -14,7 +14,9 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import second_factors
+from authapp.domain import authentication_methods, second_factors
+from authapp.domain.authentication_methods import PASSWORD
+from authapp.domain.second_factors import AMR, Factor
 from authapp.errors import (
     EnrollmentRequired,
     SecondFactorRequired,
@@ -30,41 +32,57 @@ _SALT: Final = "pending sign-in"
 
 @dataclass(frozen=True)
 class PendingSignIn:
-    """A correct password: whose it is, and whether the session is to be kept longer."""
+    """A correct password: whose it is, and whether the session is to be kept longer.
+
+    `amr` is the first step, which is an emailed code in place of the password if it says so.
+    """
 
     user_id: UUID
     remember: bool
     password_changed_at: str
+    amr: str = PASSWORD
 
 
-def missing_step(user: User, *, remember: bool) -> SecondFactorRequired | None:
+def missing_step(user: User, *, remember: bool, amr: str = PASSWORD) -> SecondFactorRequired | None:
     """Return the error to raise after the commit if the password alone does not sign in.
 
     It has the value that a second factor turns into a session: the account's own, or a new one if
     SECOND_FACTOR requires one.
     """
     if second_factors.is_enrolled(user.id):
-        return SecondFactorRequired(_issue(user, remember=remember))
+        return SecondFactorRequired(_issue(user, remember=remember, amr=amr))
     if second_factors.is_required():
-        return EnrollmentRequired(_issue(user, remember=remember))
+        return EnrollmentRequired(_issue(user, remember=remember, amr=amr))
     return None
 
 
-def _issue(user: User, *, remember: bool) -> str:
+def _issue(user: User, *, remember: bool, amr: str) -> str:
     expires_at = int((clock.now() + LIFETIME).timestamp())
     changed_at = user.password_changed_at.isoformat()
-    return _serializer().dumps([str(user.id), remember, changed_at, expires_at])
+    return _serializer().dumps([str(user.id), remember, changed_at, expires_at, amr])
+
+
+def methods(pending: PendingSignIn, factor: Factor) -> str:
+    """Return the methods of a completed sign-in: an emailed code is not one of two factors."""
+    if pending.amr == PASSWORD:
+        return AMR[factor]
+    if factor is Factor.PASSKEY:
+        return authentication_methods.PASSKEY
+    if factor is Factor.AUTHENTICATOR_APP:
+        return authentication_methods.add(pending.amr, authentication_methods.ONE_TIME_PASSWORD)
+    return pending.amr
 
 
 def require(value: str) -> PendingSignIn:
     """Return the pending sign-in in a value; raises TokenInvalid or TokenExpired."""
     try:
-        user_id, remember, changed_at, expires_at = _serializer().loads(value)
+        # The previous release did not say how a sign-in began.
+        user_id, remember, changed_at, expires_at, *amr = _serializer().loads(value)
     except (BadData, UnicodeEncodeError) as error:
         raise TokenInvalid("not a pending sign-in") from error
     if datetime.fromtimestamp(expires_at, UTC) <= clock.now():
         raise TokenExpired("the password was entered too long ago")
-    return PendingSignIn(UUID(user_id), remember, changed_at)
+    return PendingSignIn(UUID(user_id), remember, changed_at, *amr)
 
 
 def require_same_password(pending: PendingSignIn, user: User) -> None:

@@ -5,11 +5,22 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
-from authapp.models import PasswordResetRequest, SignInBlock, VerificationRequest, db
+from authapp.models import (
+    EmailSignInRequest,
+    PasswordResetRequest,
+    SignInBlock,
+    VerificationRequest,
+    db,
+)
 from authapp.models.base import table_of
 from authapp.models.transaction import release_connection
 
-Queue = type[PasswordResetRequest] | type[SignInBlock] | type[VerificationRequest]
+Queue = (
+    type[EmailSignInRequest]
+    | type[PasswordResetRequest]
+    | type[SignInBlock]
+    | type[VerificationRequest]
+)
 
 
 def is_waiting(queue: Queue) -> bool:

@@ -5,6 +5,7 @@ from authapp.models.attempt import Attempt
 from authapp.models.base import db
 from authapp.models.cache_journal import CacheCounter, CacheJournal, CacheState, CacheTombstone
 from authapp.models.deletion import delete_user
+from authapp.models.email_sign_in_request import EmailSignInRequest
 from authapp.models.jwks_fetch import JWKSFetch
 from authapp.models.jwt_key import JWTKey, KeyState
 from authapp.models.lost_factor import LostFactor
@@ -33,6 +34,7 @@ __all__ = [
     "CacheState",
     "CacheTombstone",
     "Channel",
+    "EmailSignInRequest",
     "EndReason",
     "JWKSFetch",
     "JWTKey",

@@ -21,6 +21,7 @@ class Activity(StrEnum):
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
     SECOND_FACTOR_REFUSED = "second_factor_refused"
+    SIGN_IN_CODE_REQUESTED = "sign_in_code_requested"
     SIGN_IN_BLOCKED = "sign_in_blocked"
     PASSWORD_CONFIRMED = "password_confirmed"
     PASSWORD_REFUSED = "password_refused"

@@ -20,6 +20,7 @@ class VerificationType(StrEnum):
     PHONE_VERIFICATION = "phone_verification"
     PASSWORD_RESET = "password_reset"
     EMAIL_CHANGE = "email_change"
+    EMAIL_SIGN_IN = "email_sign_in"
     NOT_ME = "not_me"
     KEEP_ACCOUNT = "keep_account"
     STOP_LOST_FACTOR = "stop_lost_factor"

@@ -31,6 +31,7 @@ _MAILED: Final = (
     VerificationType.EMAIL_VERIFICATION,
     VerificationType.PASSWORD_RESET,
     VerificationType.EMAIL_CHANGE,
+    VerificationType.EMAIL_SIGN_IN,
 )
 
 

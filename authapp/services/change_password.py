@@ -1,6 +1,6 @@
 """Changing a password; the current one is required."""
 
-from authapp.domain import passwords, sessions, signing_keys
+from authapp.domain import authentication_methods, passwords, sessions, signing_keys
 from authapp.domain.client import Client
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import InputRefused, TokenRevoked
@@ -43,6 +43,9 @@ def change_password(
         if end_others:
             sessions.end_all(identity.user_id, EndReason.PASSWORD_CHANGED)
         session = sessions.begin(
-            identity.user_id, remember=replaced.remember, client=client, amr=replaced.amr
+            identity.user_id,
+            remember=replaced.remember,
+            client=client,
+            amr=authentication_methods.add(replaced.amr, authentication_methods.PASSWORD),
         )
     return sessions.tokens_of(session, signer)

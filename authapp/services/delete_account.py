@@ -26,6 +26,7 @@ from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import NotFound, TokenInvalid
 from authapp.models import (
     Activity,
+    EmailSignInRequest,
     EndReason,
     OutboxMessage,
     PasswordResetRequest,
@@ -154,12 +155,10 @@ def _try_delete(user_id: UUID) -> bool:
 
 
 def _delete(user: User) -> None:
-    # Reset requests refer to an address, not to an account.
-    db.session.execute(
-        delete_rows(PasswordResetRequest).where(
-            func.lower(PasswordResetRequest.email) == user.email.lower()
-        )
-    )
+    # These requests refer to an address, not to an account.
+    for queue in (PasswordResetRequest, EmailSignInRequest):
+        is_theirs = func.lower(queue.email) == user.email.lower()
+        db.session.execute(delete_rows(queue).where(is_theirs))
     if not delete_user(user.id):
         raise NotFound("no such account")
 

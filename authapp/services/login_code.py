@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from authapp import metrics
 from authapp.domain import (
     activity,
+    authentication_methods,
+    lost_factors,
     passkeys,
     pending_sign_ins,
     rate_limits,
@@ -20,8 +21,9 @@ from authapp.domain import (
 )
 from authapp.domain.account_status import require_active
 from authapp.domain.client import Client
+from authapp.domain.pending_sign_ins import PendingSignIn
 from authapp.domain.rate_limits import Limit
-from authapp.domain.second_factors import AMR, Factor
+from authapp.domain.second_factors import Factor
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.models import Activity, User, db
@@ -71,7 +73,7 @@ def complete_sign_in(
     try:
         proof = second_factors.check(pending.user_id, code)
     except (InputRefused, TooManyAttempts) as refusal:
-        _note_refusal(pending.user_id, client, ran_out=isinstance(refusal, TooManyAttempts))
+        _note_refusal(pending, client, ran_out=isinstance(refusal, TooManyAttempts))
         raise
     with transaction():
         user = require_active(pending.user_id)
@@ -79,13 +81,16 @@ def complete_sign_in(
         second_factors.claim(proof)
         if proof.factor is Factor.RECOVERY_CODE:
             _note_recovery_code(user, client)
+        if pending.amr != authentication_methods.PASSWORD:
+            # Its session will not have several factors, but the account's is not lost.
+            lost_factors.cancel_and_note(user.id, client)
         session = sign_ins.begin(
             user,
             remember=pending.remember,
             client=client,
             device=device,
             instead_of=instead_of,
-            amr=AMR[proof.factor],
+            amr=pending_sign_ins.methods(pending, proof.factor),
         )
         is_remembered = remember_device and proof.factor is not Factor.RECOVERY_CODE
         remembered = _remember(session, remembered, client) if is_remembered else ""
@@ -105,12 +110,13 @@ def _note_recovery_code(user: User, client: Client) -> None:
     security_notices.send(user, "recovery_code_used", client=client, left=left)
 
 
-def _note_refusal(user_id: UUID, client: Client, *, ran_out: bool) -> None:
+def _note_refusal(pending: PendingSignIn, client: Client, *, ran_out: bool) -> None:
     """Record a wrong code; if guesses ran out, tell the owner that someone has the password."""
-    subject = f"second factor {user_id}"
-    tells_owner = ran_out and rate_limits.allows(_WARNINGS, str(user_id))
+    user_id, has_password = pending.user_id, pending.amr == authentication_methods.PASSWORD
+    refused = Activity.SECOND_FACTOR_REFUSED if has_password else Activity.SIGN_IN_REFUSED
+    tells_owner = has_password and ran_out and rate_limits.allows(_WARNINGS, str(user_id))
     with transaction():
-        activity.note_failure(subject, user_id, Activity.SECOND_FACTOR_REFUSED, client)
+        activity.note_failure(f"second factor {user_id}", user_id, refused, client)
         user = db.session.get(User, user_id) if tells_owner else None
         if user is not None:
             security_notices.send(user, "second_factor_refused", client=client)

@@ -11,7 +11,7 @@ from authapp.domain import pending_sign_ins, second_factors, sessions, sign_ins,
 from authapp.domain.account_status import require_active
 from authapp.domain.client import Client
 from authapp.domain.pending_sign_ins import PendingSignIn
-from authapp.domain.second_factors import AMR, Factor
+from authapp.domain.second_factors import Factor
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import NotAllowed
 from authapp.models import User
@@ -73,7 +73,7 @@ def confirm(
             client=client,
             device=device,
             instead_of=instead_of,
-            amr=AMR[Factor.AUTHENTICATOR_APP],
+            amr=pending_sign_ins.methods(pending, Factor.AUTHENTICATOR_APP),
         )
     return Enrolled(sessions.tokens_of(session, signer), first.codes.texts)
 

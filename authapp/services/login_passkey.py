@@ -9,7 +9,6 @@ from authapp.domain import (
     authentication_methods,
     passkeys,
     pending_sign_ins,
-    second_factors,
     sessions,
     sign_ins,
     signing_keys,
@@ -108,7 +107,7 @@ def complete_sign_in(
             client=client,
             device=device,
             instead_of=instead_of,
-            amr=second_factors.AMR[Factor.PASSKEY],
+            amr=pending_sign_ins.methods(pending, Factor.PASSKEY),
         )
     return sessions.tokens_of(session, signer)
 

@@ -10,6 +10,7 @@ from authapp.config import current_settings
 from authapp.domain import (
     account_status,
     activity,
+    authentication_methods,
     lost_factors,
     one_time_tokens,
     pending_sign_ins,
@@ -37,8 +38,12 @@ STARTS: Final = Limit("lost_factor_starts", most=2, within=timedelta(days=14))
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a waiting time is; `ends_at` is None before it was started."""
+    """How far a waiting time is; `ends_at` is None before it was started.
 
+    `has_password` is False if an emailed code began the sign-in.
+    """
+
+    has_password: bool
     may_start: bool
     ends_at: datetime | None
     expires_at: datetime | None
@@ -59,10 +64,12 @@ def progress(value: str) -> Progress:
     pending = pending_sign_ins.require(value)
     user = db.session.get(User, pending.user_id)
     row = lost_factors.get(pending.user_id)
-    may_start = user is not None and user.password_from_email_at is None
+    has_password = pending.amr == authentication_methods.PASSWORD
+    may_start = has_password and user is not None and user.password_from_email_at is None
     if row is None:
-        return Progress(may_start, None, None, is_over=False)
-    return Progress(may_start, row.ends_at, row.expires_at, is_over=row.ends_at <= clock.now())
+        return Progress(has_password, may_start, None, None, is_over=False)
+    is_over = has_password and row.ends_at <= clock.now()
+    return Progress(has_password, may_start, row.ends_at, row.expires_at, is_over)
 
 
 def is_over(value: str) -> bool:
@@ -193,6 +200,8 @@ def _remove_factors(user: User, client: Client) -> None:
 
 def _require_user(pending: PendingSignIn) -> User:
     """Lock and return the account, if it is active and has the password that was entered."""
+    if pending.amr != authentication_methods.PASSWORD:
+        raise NotAllowed("the password was not entered")
     user = account_status.require_active(pending.user_id)
     pending_sign_ins.require_same_password(pending, user)
     return user

@@ -37,7 +37,12 @@ class Way(StrEnum):
 
 
 def is_fresh(identity: Identity) -> bool:
-    """Return whether the user confirmed or signed in within PASSWORD_FRESHNESS (ASVS 7.5.1)."""
+    """Return whether the user confirmed or signed in within PASSWORD_FRESHNESS (ASVS 7.5.1).
+
+    An emailed code does not count: a mailbox is not a factor.
+    """
+    if not authentication_methods.is_factor(identity.amr):
+        return False
     return clock.now() - identity.auth_time < current_settings().accounts.password_freshness
 
 

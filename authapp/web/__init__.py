@@ -17,6 +17,7 @@ from authapp.web import (
     delete_account,
     dev_outbox,
     download_data,
+    email_sign_in,
     errors,
     freeze_account,
     headers,
@@ -47,7 +48,7 @@ from authapp.web.access import Access, allow
 def init_app(app: Application) -> None:
     """Register the hooks, and every page with its access rule."""
     settings: Settings = app.extensions["settings"]
-    for part in (i18n, brand, headers, authn, csrf, errors, lost_factor):
+    for part in (i18n, brand, headers, authn, csrf, errors, email_sign_in, lost_factor):
         part.init_app(app)
     # The identity is loaded first, because error pages show it too.
     access.init_app(
@@ -69,6 +70,7 @@ def init_app(app: Application) -> None:
         passwords,
         password_reset,
         login,
+        email_sign_in,
         login_code,
         login_enroll,
         login_passkey,

@@ -40,6 +40,7 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.PASSKEY_REMOVED: _l("Passkey removed"),
     Activity.PASSKEY_CONFIRMED: _l("Identity confirmed with a passkey"),
     Activity.PASSKEY_COPIED: _l("Someone tried to use a copy of a passkey"),
+    Activity.SIGN_IN_CODE_REQUESTED: _l("Sign-in code requested by email"),
     Activity.SIGN_IN_REFUSED: _l("Sign-in failed"),
     Activity.SIGN_IN_BLOCKED: _l(
         "Sign-in on new devices blocked after too many incorrect passwords"
@@ -93,6 +94,7 @@ PURPOSES: Final[dict[str, LazyString]] = {
     VerificationType.PHONE_VERIFICATION: _l("confirm a phone number"),
     VerificationType.EMAIL_CHANGE: _l("confirm a new email address"),
     VerificationType.PASSWORD_RESET: _l("reset the password"),
+    VerificationType.EMAIL_SIGN_IN: _l("sign in"),
     VerificationType.NOT_ME: _l("freeze the account"),
     VerificationType.KEEP_ACCOUNT: _l("keep the account"),
     VerificationType.STOP_LOST_FACTOR: _l("keep two-step sign-in on"),

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
 from authapp.delivery import outbox
-from authapp.services import password_reset, verify_email
+from authapp.services import email_sign_in, password_reset, verify_email
 
 blueprint = Blueprint("dev_outbox", __name__, url_prefix="/dev")
 
@@ -19,6 +19,7 @@ def answer_requests() -> None:
     """Do what the worker does every second, so that no message is missing here."""
     verify_email.answer_requests()
     password_reset.answer_requests()
+    email_sign_in.answer_requests()
 
 
 @blueprint.get("/outbox")

@@ -20,6 +20,7 @@ _FIELD: Final = "flow"
 REGISTERED: Final = "registered"
 KEEP_ACCOUNT: Final = "keep_account"
 KEEP_ACCOUNT_BY_PASSKEY: Final = "keep_account_by_passkey"
+EMAIL_SIGN_IN: Final = "email_sign_in"
 SECOND_FACTOR: Final = "second_factor"
 
 LIFETIME: Final = timedelta(days=7)

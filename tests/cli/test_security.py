@@ -14,8 +14,8 @@ import pytest
 from flask import Flask
 
 from authapp.domain.email_addresses import find_owner
-from authapp.models import OutboxMessage, PasswordResetRequest, User, db
-from authapp.services.enumeration.requests import REQUESTS
+from authapp.models import EmailSignInRequest, OutboxMessage, PasswordResetRequest, User, db
+from authapp.services.enumeration.requests import EXPECTED
 from authapp.services.enumeration.samples import STATES
 from tests.support.servers import free_port, serving
 
@@ -63,9 +63,9 @@ def test_nothing_reveals_whether_an_address_has_an_account(app: Flask) -> None:
         code, output = measure(app, f"http://127.0.0.1:{port}", "--rounds", "2", "--ignore-time")
 
     assert code == 0, output
-    assert f"No difference in {len(STATES) * len(REQUESTS)} comparisons" in output
+    assert f"No difference in {len(STATES) * len(EXPECTED)} comparisons" in output
     with app.app_context():
-        for model in (User, OutboxMessage, PasswordResetRequest):
+        for model in (User, OutboxMessage, PasswordResetRequest, EmailSignInRequest):
             assert db.session.scalars(db.select(model)).all() == []
 
 

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -32,16 +33,19 @@ from authapp.models import (
     RevokeReason,
     Scope,
     User,
+    VerificationToken,
     VerificationType,
     db,
 )
 from authapp.models.changes import delete_where
+from authapp.security.opaque_tokens import make_link_token, new_secret
 from authapp.services import (
     api_tokens,
     change_email,
     change_password,
     delete_account,
     download_data,
+    email_sign_in,
     freeze_account,
     keys,
     leaked_tokens,
@@ -249,6 +253,33 @@ def _stop_by_link(who: Person) -> None:
     lost_factor.stop_by_link(link, Visitor(None, None), who.user.email, client=HERE)
 
 
+def _sign_in_by_email(who: Person) -> None:
+    visitor = Visitor(None, "x" * 43)
+    email_sign_in.request(who.user.email, browser="x" * 43, client=HERE)
+    assert email_sign_in.answer_requests() == 1
+    code = emailed_links.code_of(newest_link(who.id))
+    email_sign_in.sign_in_by_code(
+        who.user.email, visitor, code, remember=False, client=HERE, instead_of=who.identity
+    )
+    email_sign_in.sign_in_by_link(
+        who.link(VerificationType.EMAIL_SIGN_IN),
+        Visitor(who.id, None),
+        "",
+        remember=False,
+        client=HERE,
+    )
+
+
+def newest_link(user_id: UUID) -> str:
+    """Return a value with the id of the newest sign-in link, which its code is derived from."""
+    links = db.select(VerificationToken.id).where(
+        VerificationToken.user_id == user_id,
+        VerificationToken.type == VerificationType.EMAIL_SIGN_IN,
+        VerificationToken.browser_digest.is_not(None),
+    )
+    return make_link_token(db.session.scalars(links).one(), new_secret())
+
+
 WALKS: dict[str, Callable[[Person], Any]] = {
     "make a token": lambda who: api_tokens.create(
         who.id, name="a script", scopes=["account:read"], expires_at=None, client=HERE
@@ -279,6 +310,7 @@ WALKS: dict[str, Callable[[Person], Any]] = {
     "rotate and revoke keys": _roll_keys,
     "stage a key": _stage,
     "sign in": _sign_in_again,
+    "sign in by email": _sign_in_by_email,
     "sign in with a code": _sign_in_with_a_code,
     "sign in after losing the factor": _sign_in_without_a_factor,
     "stop the waiting time by link": _stop_by_link,

@@ -6,7 +6,13 @@ from typing import Any, Final
 from flask import Flask
 
 from authapp.models import db
-from authapp.services import lost_factor, password_reset, sign_in_blocks, verify_email
+from authapp.services import (
+    email_sign_in,
+    lost_factor,
+    password_reset,
+    sign_in_blocks,
+    verify_email,
+)
 
 UNHURRIED: Final = {
     "CACHE_TIMEOUT": "2000",
@@ -38,6 +44,7 @@ def settings(database_url: str, redis_url: str) -> dict[str, str]:
         "REDIS_URL": redis_url,
         "PUBLIC_URL": "http://127.0.0.1:5000",
         "PHONE_REGIONS": "*",
+        "EMAIL_SIGN_IN": "on",
     }
 
 
@@ -57,6 +64,7 @@ def answer_requests(app: Flask) -> None:
     with app.app_context():
         verify_email.answer_requests()
         password_reset.answer_requests()
+        email_sign_in.answer_requests()
         sign_in_blocks.answer_blocks()
         lost_factor.remind_due()
 

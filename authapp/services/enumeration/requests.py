@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
 
+from authapp.services import email_sign_in
 from authapp.services.enumeration.visitor import Answer, Visitor
 
 EXPECTED: Final = {
@@ -16,10 +17,18 @@ EXPECTED: Final = {
     "enter code": HTTPStatus.UNPROCESSABLE_ENTITY,
     "send again": HTTPStatus.SEE_OTHER,
     "reset password": HTTPStatus.SEE_OTHER,
+    "email sign-in": HTTPStatus.SEE_OTHER,
+    "sign-in code": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 """The status of each request about an address that no one has used."""
 
-REQUESTS: Final = tuple(EXPECTED)
+_IF_EMAIL_SIGN_IN: Final = ("email sign-in", "sign-in code")
+
+
+def requests() -> list[str]:
+    """Return the names of the requests that the settings allow."""
+    is_on = email_sign_in.is_offered()
+    return [name for name in EXPECTED if is_on or name not in _IF_EMAIL_SIGN_IN]
 
 
 def send_all(visitor: Visitor, email: str) -> Iterator[tuple[str, Answer]]:
@@ -39,3 +48,13 @@ def send_all(visitor: Visitor, email: str) -> Iterator[tuple[str, Answer]]:
     yield "send again", visitor.submit("/verify/email", page)
     asked = visitor.submit("/password/reset", visitor.get("/password/reset"), email=email)
     yield "reset password", asked
+    if email_sign_in.is_offered():
+        yield from _ask_for_sign_in_code(visitor, email)
+
+
+def _ask_for_sign_in_code(visitor: Visitor, email: str) -> Iterator[tuple[str, Answer]]:
+    path = "/login/email"
+    asked = visitor.submit(path, visitor.get(path), email=email)
+    yield "email sign-in", asked
+    page = visitor.get(dict(asked.headers).get("location", path))
+    yield "sign-in code", visitor.submit(f"{path}/code", page, code="000000")

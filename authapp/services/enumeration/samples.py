@@ -10,7 +10,14 @@ from sqlalchemy import delete, select
 from authapp import clock
 from authapp.domain.email_addresses import email_key
 from authapp.domain.passwords import hash_password
-from authapp.models import OutboxMessage, PasswordResetRequest, User, db, delete_user
+from authapp.models import (
+    EmailSignInRequest,
+    OutboxMessage,
+    PasswordResetRequest,
+    User,
+    db,
+    delete_user,
+)
 from authapp.models.transaction import transaction
 
 ABSENT: Final = "absent"
@@ -53,7 +60,11 @@ def delete_all(created: Samples) -> None:
         ids = db.session.scalars(select(User.id).where(User.email_key.in_(emails))).all()
         for id in ids:
             delete_user(id)
-        for column in (OutboxMessage.recipient, PasswordResetRequest.email):
+        for column in (
+            OutboxMessage.recipient,
+            PasswordResetRequest.email,
+            EmailSignInRequest.email,
+        ):
             db.session.execute(delete(column.class_).where(column.in_(emails)))
 
 
