@@ -16,7 +16,7 @@ RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-run: $(RUNTIME) ## Set everything up and serve at http://localhost:5000 (PORT changes it)
+run: $(RUNTIME) ## Set everything up and serve at http://127.0.0.1:5000 (PORT changes it)
 	@exec $(BIN)/python -m authapp.cli.dev
 
 serve: $(RUNTIME) ## Do the same with the production server, `python -m deploy.serve`

@@ -79,6 +79,10 @@ for (const button of document.querySelectorAll("[data-passkey]")) {
     button.closest(".passkey").dataset.unsupported = "yes";
     continue;
   }
+  if (location.origin !== button.dataset.origin) {
+    button.closest(".passkey").dataset.elsewhere = "yes";
+    continue;
+  }
   button.addEventListener("click", (event) => {
     // The second click is the one in `send`, when the answer is in the form.
     if (answerOf(button).value) return;

@@ -100,8 +100,7 @@ def _environ(instance: Path, port: int) -> dict[str, str]:
     instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     defaults = {
         "DATABASE_URL": URL.create("sqlite", database=str(instance / "authapp.db")),
-        # Passkeys need a domain.
-        "PUBLIC_URL": f"http://localhost:{port}",
+        "PUBLIC_URL": f"http://{HOST}:{port}",
         "PHONE_REGIONS": "*",  # Texts are shown on the outbox page.
         **_load_secrets(instance / "secrets.env"),
     }

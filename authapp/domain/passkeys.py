@@ -8,9 +8,9 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from sqlalchemy import and_, literal, or_, select, update
@@ -72,19 +72,29 @@ class Proof:
 
 
 def site() -> Site:
-    """Return the site of passkeys: the host in PUBLIC_URL, and no other origin."""
+    """Return the site of passkeys: the host in PUBLIC_URL, and no other origin.
+
+    Browsers refuse passkeys at an IP address, so that of this machine becomes `localhost`.
+    """
     settings = current_settings()
-    origin = settings.deployment.public_url
-    return Site(urlsplit(origin).hostname or "", origin, settings.brand.app_name)
+    origin = urlsplit(settings.deployment.public_url)
+    address = _as_address(origin)
+    if address is not None and address.is_loopback:
+        port = f":{origin.port}" if origin.port else ""
+        origin = origin._replace(netloc=f"localhost{port}")
+    return Site(origin.hostname or "", origin.geturl(), settings.brand.app_name)
 
 
 def are_available() -> bool:
     """Return whether browsers can use passkeys here; they cannot at an IP address."""
+    return _as_address(urlsplit(site().origin)) is None
+
+
+def _as_address(origin: SplitResult) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(site().domain)
+        return ip_address(origin.hostname or "")
     except ValueError:
-        return True
-    return False
+        return None
 
 
 def new_challenge(request: Request) -> bytes:

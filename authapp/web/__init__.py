@@ -1,7 +1,7 @@
 """HTML pages: their blueprints, and the hooks that run before them."""
 
 from authapp.config import DEVELOPMENT, Settings
-from authapp.domain.passkeys import are_available
+from authapp.domain.passkeys import are_available, site
 from authapp.http.application import Application
 from authapp.web import (
     access,
@@ -93,7 +93,10 @@ def init_app(app: Application) -> None:
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
     allow(app, phone.blueprint, Access.FRESH)
     app.jinja_env.globals.update(
-        sections=account.SECTIONS, account_menu=account.menu, has_passkeys=are_available
+        sections=account.SECTIONS,
+        account_menu=account.menu,
+        has_passkeys=are_available,
+        passkey_origin=lambda: site().origin,
     )
     is_development = settings.deployment.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development

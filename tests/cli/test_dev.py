@@ -53,7 +53,7 @@ def test_it_serves_and_stops_cleanly(launch: Launch, tmp_path: Path, stop: signa
     said = process.stdout.readline()
     children = psutil.Process(process.pid).children(recursive=True)
 
-    assert f"http://localhost:{port}" in said
+    assert f"http://127.0.0.1:{port}" in said
     assert "/dev/outbox" in said
     for path in ("/", "/healthz", "/readyz", "/register"):
         with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
@@ -86,7 +86,7 @@ def test_the_production_server_serves_and_stops_cleanly(
     said = read_until_served(process)
     children = psutil.Process(process.pid).children(recursive=True)
 
-    assert f"http://localhost:{port}" in said
+    assert f"http://127.0.0.1:{port}" in said
     for path in ("/", "/healthz", "/readyz", "/register", "/.well-known/jwks.json"):
         with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
             assert answer.status == 200

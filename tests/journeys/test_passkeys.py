@@ -149,6 +149,17 @@ def test_a_browser_without_passkeys_is_told(
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
 
 
+def test_at_another_address_pages_name_the_one_where_passkeys_work(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+
+    page.goto(live_server.replace("localhost", "127.0.0.1") + "/login")
+
+    expect(page.get_by_role("link", name=live_server)).to_be_visible()
+    expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
+
+
 def test_a_passkey_confirms_who_the_user_is(
     live_server: str, new_page: Callable[..., Page]
 ) -> None:

@@ -730,9 +730,19 @@ def test_without_javascript_the_page_explains_what_is_missing(
 def test_at_an_ip_address_pages_do_not_offer_passkeys(
     make_app: Callable[..., Flask], user: User
 ) -> None:
-    at_address = make_app(PUBLIC_URL="http://127.0.0.1:5000").test_client()
+    at_address = make_app(PUBLIC_URL="http://192.0.2.1:5000").test_client()
 
     assert "passkey" not in at_address.get("/login").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+def test_at_this_machines_address_passkeys_belong_to_localhost(
+    make_app: Callable[..., Flask], address: str
+) -> None:
+    at_address = make_app(PUBLIC_URL=f"http://{address}:5000").test_client()
+
+    assert at_address.get("/login/passkey/options").get_json()["rpId"] == "localhost"
+    assert 'href="http://localhost:5000"' in at_address.get("/login").get_data(as_text=True)
 
 
 def test_a_passkey_confirms_a_session(
