@@ -22,14 +22,14 @@ def test_an_owner_waits_and_gets_back_in(
     page = new_page(**SCREENS[screen])
     visit = Visit(page, live_server, "new@example.org")
     visit.sign_in_up_to_the_code()
-    visit.follow("Lost every one of them?")
+    visit.follow("Can't use any of these?")
     visit.press("Start the waiting time")
     expect(page.get_by_role("heading", name="Your waiting time has started")).to_be_visible()
 
     with move_time(hours=71):
         visit.sign_in()
         expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
-        visit.follow("Lost every one of them?")
+        visit.follow("Can't use any of these?")
         expect(page.get_by_text("Come back on")).to_be_visible()
 
     with move_time(hours=73):
@@ -48,7 +48,7 @@ def test_the_owner_stops_a_thief_from_a_signed_in_browser(
     visit.turn_on_second_factor()
     thief = Visit(new_page(), live_server, visit.email)
     thief.sign_in()
-    thief.follow("Lost every one of them?")
+    thief.follow("Can't use any of these?")
     thief.press("Start the waiting time")
 
     visit.open("/account/activity")
@@ -67,7 +67,7 @@ def test_the_owner_stops_a_thief_with_the_link_in_the_email(
 ) -> None:
     thief = Visit(new_page(), live_server, "new@example.org")
     thief.sign_in_up_to_the_code()
-    thief.follow("Lost every one of them?")
+    thief.follow("Can't use any of these?")
     thief.press("Start the waiting time")
     page = new_page()
     visit = Visit(page, live_server, thief.email)

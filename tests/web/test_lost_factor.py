@@ -500,7 +500,7 @@ def test_it_can_be_turned_off(
         refused = client.get(f"{PAGE}?flow={flow}")
         answer_requests(off)
 
-    assert "Lost your phone and recovery codes?" not in page
+    assert "/login/lost-factor" not in page
     assert refused.status_code == 404
     assert mails(app, "lost_factor_over") == []
 

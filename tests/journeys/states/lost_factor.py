@@ -22,7 +22,7 @@ def ask(visit: Visit) -> None:
     for name in ("access_token", "refresh_token"):
         visit.page.context.clear_cookies(name=name)
     visit.sign_in()
-    visit.follow("Lost every one of them?")
+    visit.follow("Can't use any of these?")
 
 
 def start(visit: Visit) -> None:
@@ -68,7 +68,7 @@ def open_with_a_password_from_an_email(visit: Visit) -> None:
     visit.ask_for_reset()
     visit.reset(NEW_PASSWORD)
     visit.sign_in(NEW_PASSWORD)
-    visit.follow("Lost every one of them?")
+    visit.follow("Can't use any of these?")
 
 
 @state("lost_factor-notice")
@@ -76,7 +76,7 @@ def open_account_while_someone_waits(visit: Visit) -> None:
     visit.turn_on_second_factor()
     elsewhere = visit.elsewhere()
     elsewhere.sign_in()
-    elsewhere.follow("Lost every one of them?")
+    elsewhere.follow("Can't use any of these?")
     elsewhere.press("Start the waiting time")
     elsewhere.page.context.close()
     visit.open("/account")
@@ -126,7 +126,7 @@ def start_too_often(visit: Visit) -> None:
         visit.fill(email=visit.email)
         visit.press("Stop this")
         visit.sign_in()
-        visit.follow("Lost every one of them?")
+        visit.follow("Can't use any of these?")
     visit.press("Start the waiting time")
 
 
