@@ -56,6 +56,6 @@ class RequestThreads(Generic[Answer]):
 
 
 def _settle(answered: asyncio.Future[Any], settle: Callable[[Any], None], outcome: Any) -> None:
-    # The client of a cancelled request has gone.
+    # The client of a canceled request has disconnected.
     if not answered.cancelled():
         settle(outcome)

@@ -36,7 +36,7 @@ class Code(Body):
 def confirm_password(caller: Principal, json: Password) -> Grant:
     """Confirm with the password, and return the session's next tokens.
 
-    After ten wrong passwords and codes in a row, the session ends.
+    After too many wrong passwords and codes in a row, the session ends.
     """
     return grant(service.confirm_password(_session(caller), json.password, client=client()))
 

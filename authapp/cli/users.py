@@ -135,7 +135,7 @@ def remove_second_factor_command(who: str, yes: bool) -> None:
 def allow_codes_command(who: str) -> None:
     """Forget the wrong codes that were entered for an account, so that its owner can try again.
 
-    Counts emailed and texted codes, codes of an authenticator app, and recovery codes.
+    This covers emailed and texted codes, codes of an authenticator app, and recovery codes.
     """
     user_id = users.find(who).id
     users.allow_codes(user_id)

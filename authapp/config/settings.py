@@ -144,13 +144,13 @@ class Accounts:
     password_min_length: int = setting("PASSWORD_MIN_LENGTH", whole(8, 64), "15", "Minimum password length. NIST SP 800-63B-4 requires 15 where the password is the only factor.", unit="characters")
     pwned_passwords_url: str = setting("PWNED_PASSWORDS_URL", url("https", "http"), "", "URL of a service that lists passwords from data breaches, such as `https://api.pwnedpasswords.com/range`. It learns five digits of a digest of each new password. If it does not answer, the password is accepted.")
     password_freshness: timedelta = setting("PASSWORD_FRESHNESS", duration(60, 86_400, SECOND), "900", "How long after signing in or confirming with the password or a code a user can make security changes without confirming again.", unit="seconds")
-    second_factor: str = setting("SECOND_FACTOR", choice(OFF, OPTIONAL, REQUIRED), OPTIONAL, "Two-step sign-in. `optional`: users decide. `required`: users without a second factor set one up when they sign in. `off`: it is not offered, but still asked for where it is on.")
+    second_factor: str = setting("SECOND_FACTOR", choice(OFF, OPTIONAL, REQUIRED), OPTIONAL, "Two-step sign-in. `optional`: users decide. `required`: users without a second factor set one up when they sign in. `off`: it is not offered; accounts that have one are still asked for it.")
     remember_device_lifetime: timedelta = setting("REMEMBER_DEVICE_LIFETIME", duration(0, 31_536_000, SECOND), "2592000", "How long a user who asks for it does not have to enter a code on a device. 0 does not offer it.", unit="seconds")
     email_verification_lifetime: timedelta = setting("EMAIL_VERIFICATION_LIFETIME", duration(60, 604_800, SECOND), "1800", "How long an email verification link is valid.", unit="seconds")
     password_reset_lifetime: timedelta = setting("PASSWORD_RESET_LIFETIME", duration(60, 86_400, SECOND), "1800", "How long a password reset link is valid.", unit="seconds")
     invitation_lifetime: timedelta = setting("INVITATION_LIFETIME", duration(3600, 2_592_000, SECOND), "259200", "How long an invitation link is valid. An invitation is sent when an operator creates an account.", unit="seconds")
     not_me_lifetime: timedelta = setting("NOT_ME_LIFETIME", duration(3600, 2_592_000, SECOND), "604800", "How long the \"This wasn't me\" link in a security email is valid.", unit="seconds")
-    email_sign_in: str = setting("EMAIL_SIGN_IN", choice("off", "on"), "off", "Whether the sign-in page offers to email a code in place of the password: `on` or `off`. NIST SP 800-63B-4 and ASVS do not accept a mailbox as a factor, so such a session has to confirm the password before sensitive changes.")
+    email_sign_in: str = setting("EMAIL_SIGN_IN", choice("off", "on"), "off", "Whether the sign-in page offers to email a code in place of the password: `on` or `off`. NIST SP 800-63B-4 and ASVS do not accept a mailbox as a factor, so such a session has to confirm with the password or a second factor before sensitive changes.")
     lost_factor_wait: timedelta = setting("LOST_FACTOR_WAIT", duration(0, 2_592_000, SECOND), "259200", "How long an owner who knows the password but lost every second factor waits before signing in without one. The account is warned in the meantime, and can stop it. 0 turns this off.", unit="seconds")
     deletion_grace: timedelta = setting("ACCOUNT_DELETION_GRACE", duration(0, 7_776_000, SECOND), "1209600", "How long an owner can restore a deleted account. 0 deletes accounts at once.", unit="seconds")
 
@@ -191,7 +191,7 @@ class Brand:
 
     app_name: str = setting("APP_NAME", pattern(r"[^\x00-\x1f\x7f<>]{1,60}", "1 to 60 printable characters"), "authapp", "Product name, shown in pages and emails.")
     accent_color: str = setting("ACCENT_COLOR", pattern(r"#[0-9a-f]{6}", "a color such as #1f5fbf"), "#1f5fbf", "Color of buttons and links. Must be dark enough to read on a light page; dark pages use a lighter shade.")
-    header_color: str = setting("HEADER_COLOR", pattern(r"|#[0-9a-f]{6}", "a color such as #1f5fbf"), "", "Background of the header. Leave empty for that of the page.")
+    header_color: str = setting("HEADER_COLOR", pattern(r"|#[0-9a-f]{6}", "a color such as #1f5fbf"), "", "Background of the header. Leave empty to use that of the page.")
     logo_file: str = setting("LOGO_FILE", text, "", "SVG, PNG or WebP file of at most 16 KiB, shown in the header instead of the product name.")
     icon_file: str = setting("ICON_FILE", text, "", "SVG or PNG file of at most 16 KiB, shown in browser tabs instead of the default icon.")
     font_family: str = setting("FONT_FAMILY", pattern(r'|("[A-Za-z0-9 -]+"|[A-Za-z][A-Za-z -]*)(, ?("[A-Za-z0-9 -]+"|[A-Za-z][A-Za-z -]*))*', "font names as in CSS, separated by commas"), "", "Fonts of the pages, as in CSS, that devices may have installed. Leave empty for the system's own.")
@@ -200,7 +200,7 @@ class Brand:
     security_contact: str = setting("SECURITY_CONTACT", pattern(r"|https?://[!-~]+|[!-?A-~]+@[!-?A-~]+", "an email address or a URL"), "", "Where to report a vulnerability, for /.well-known/security.txt: an email address or a URL.")
     terms_url: str = setting("TERMS_URL", url("https", "http"), "", "URL of the terms of use.")
     privacy_url: str = setting("PRIVACY_URL", url("https", "http"), "", "URL of the privacy policy.")
-    template_folder: str = setting("TEMPLATE_FOLDER", text, "", "Folder with templates that override the built-in ones of the same name. They can extend a built-in template as `authapp/<name>`. Visitors begin at sign-in unless it has a page for `home`.")
+    template_folder: str = setting("TEMPLATE_FOLDER", text, "", "Folder with templates that override the built-in ones of the same name. They can extend a built-in template as `authapp/<name>`. The start page redirects to sign-in unless it has `home/show.html`.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ def add(methods: str, method: str) -> str:
     """Return a session's methods, separated by spaces, with one that was used later.
 
     Two different methods in one session are two factors, even if hours lie between them. An emailed
-    code is none: the factor that was used later replaces it.
+    code is not a factor: the factor that was used later replaces it.
     """
     before = methods.split() if is_factor(methods.split()) else []
     used = dict.fromkeys([*before, *method.split()])

@@ -93,9 +93,18 @@ def at_sign_in_code(address: str) -> list[Count]:
     ]
 
 
+def at_sign_in_link(id: UUID) -> list[Count]:
+    """Return what a guess counts against if it is made with the link from the same email.
+
+    Not the address, whose guesses a stranger can use up: only a reader of the email has the link.
+    """
+    limits, subject = current_settings().limits, f"{_SIGN_IN} {id}"
+    return [Count(limits.codes, subject), *_in_a_row(subject)]
+
+
 def at_unsent(visitor: str) -> list[Count]:
     """Return what a guess counts against if there is no code, so that it looks the same."""
-    of_visitor = f"nobody {visitor}"
+    of_visitor = f"no code {visitor}"
     return [Count(current_settings().limits.codes, of_visitor), *_in_a_row(of_visitor)]
 
 

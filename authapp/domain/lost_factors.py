@@ -2,9 +2,10 @@
 
 The account is warned while time passes, and anyone with its email or a signed-in device can stop
 it. Only the right password starts one, and not one that an emailed link has set: otherwise, the
-mailbox alone would be enough after a while (ASVS 6.4.3).
+mailbox alone would be enough after the waiting time (ASVS 6.4.3).
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -15,6 +16,7 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail, sms
 from authapp.domain import activity, one_time_tokens, security_notices
+from authapp.domain.authentication_methods import PASSWORD
 from authapp.domain.client import Client
 from authapp.domain.devices import device
 from authapp.domain.email_addresses import email_key
@@ -82,9 +84,14 @@ def cancel_and_note(user_id: UUID, client: Client | None) -> None:
         activity.note(user_id, Activity.LOST_FACTOR_STOPPED, client)
 
 
-def prove(user: User, client: Client) -> None:
-    """Record in the caller's transaction that the owner has used a second factor: none is lost."""
-    user.password_from_email_at = None
+def prove(user: User, client: Client, methods: Collection[str]) -> None:
+    """Record, in the caller's transaction, a used second factor, which cancels a waiting time.
+
+    `methods` are those of its session. With the password among them, its user knows both: a
+    password that an emailed link set may start waiting times from now on.
+    """
+    if PASSWORD in methods:
+        user.password_from_email_at = None
     cancel_and_note(user.id, client)
 
 

@@ -1,4 +1,4 @@
-"""Passkeys: challenges, and checking who answered one.
+"""Passkeys: issuing challenges, and verifying the answers.
 
 A challenge is a signed value that needs no row: it is bound to its purpose and to the browser that
 asked, and says when it expires. The first correct answer uses it up in the database.
@@ -26,8 +26,8 @@ from authapp.models import Passkey, User, db
 from authapp.security import passkeys
 from authapp.security.derivation import derive_key
 from authapp.security.passkeys import (
+    DUMMY_KEY,
     LONGEST_ID_BYTES,
-    NOBODYS_KEY,
     AnswerRefused,
     Assertion,
     Known,
@@ -52,7 +52,7 @@ _TIME_BYTES: Final = 5
 
 @dataclass(frozen=True)
 class Request:
-    """What a browser asks for a passkey for; an answer works only for the same request.
+    """What a challenge is bound to; an answer works only for the same request.
 
     `purpose` also names the account or the session, if one is known. `browser` is the browser's
     secret.
@@ -155,10 +155,13 @@ def check(
     except AnswerRefused as error:
         raise InputRefused("passkey", "malformed") from error
     require_challenge(assertion.challenge, request)
-    proof = _verify(assertion, user_id, verifies_user=verifies_user)
+    passkey, sign_count = _verify(assertion, user_id, verifies_user=verifies_user)
+    # Before the counter is compared: the same answer sent twice does not mean a copy.
     use_up(assertion.challenge)
+    if (sign_count or passkey.sign_count) and sign_count <= passkey.sign_count:
+        raise PasskeyCopied(passkey.user_id, passkey.id)
     rate_limits.give_back(counts)
-    return proof
+    return Proof(passkey.user_id, passkey.id, sign_count)
 
 
 def claim(proof: Proof) -> None:
@@ -168,7 +171,7 @@ def claim(proof: Proof) -> None:
     """
     counts_up = or_(
         Passkey.sign_count < proof.sign_count,
-        # Most passkeys never count.
+        # Most passkeys always send 0.
         and_(Passkey.sign_count == 0, literal(proof.sign_count == 0)),
     )
     claimed = (
@@ -208,7 +211,7 @@ def list_usable(user_id: UUID) -> list[Passkey]:
 
 
 def report_added_since(user_id: UUID, since: datetime) -> None:
-    """Make passkeys that were added since an email useless, in the caller's transaction.
+    """Disable the passkeys that were added since an email was sent, in the caller's transaction.
 
     They are not deleted: if someone else reads the owner's email, sign-in must still ask for a
     second factor.
@@ -226,20 +229,21 @@ def known_to_browser(passkey: Passkey) -> Known:
     return Known(passkey.credential_id, passkey.transports)
 
 
-def _verify(assertion: Assertion, user_id: UUID | None, *, verifies_user: bool) -> Proof:
+def _verify(
+    assertion: Assertion, user_id: UUID | None, *, verifies_user: bool
+) -> tuple[Passkey, int]:
+    """Return the passkey that signed an answer, and its counter."""
     passkey = _find(assertion, user_id)
-    key = passkey.public_key if passkey else NOBODYS_KEY
+    key = passkey.public_key if passkey else DUMMY_KEY
     try:
-        count = passkeys.verify_assertion(
+        sign_count = passkeys.verify_assertion(
             assertion, site=site(), public_key=key, verifies_user=verifies_user
         )
     except AnswerRefused as error:
         raise CredentialsRefused("the answer does not verify") from error
     if passkey is None:
         raise CredentialsRefused("no such passkey")
-    if (count or passkey.sign_count) and count <= passkey.sign_count:
-        raise PasskeyCopied(passkey.user_id, passkey.id)
-    return Proof(passkey.user_id, passkey.id, count)
+    return passkey, sign_count
 
 
 def _find(assertion: Assertion, user_id: UUID | None) -> Passkey | None:

@@ -19,6 +19,7 @@ from authapp.domain.authentication_methods import PASSWORD
 from authapp.domain.second_factors import AMR, Factor
 from authapp.errors import (
     EnrollmentRequired,
+    NotAllowed,
     SecondFactorRequired,
     TokenExpired,
     TokenInvalid,
@@ -83,6 +84,12 @@ def require(value: str) -> PendingSignIn:
     if datetime.fromtimestamp(expires_at, UTC) <= clock.now():
         raise TokenExpired("the password was entered too long ago")
     return PendingSignIn(UUID(user_id), remember, changed_at, *amr)
+
+
+def require_password(pending: PendingSignIn) -> None:
+    """Raise NotAllowed unless the password was entered, and not an emailed code."""
+    if pending.amr != PASSWORD:
+        raise NotAllowed("the password was not entered")
 
 
 def require_same_password(pending: PendingSignIn, user: User) -> None:

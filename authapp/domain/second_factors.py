@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import Exists, delete, exists, func, or_, select, update
 
 from authapp import clock
 from authapp.config import OFF, REQUIRED, current_settings
@@ -73,10 +73,13 @@ def is_enrolled(user_id: UUID) -> bool:
 
     A passkey counts, or a stolen password would be enough without it. So does a reported one.
     """
+    return _has_app_or(exists().where(Passkey.user_id == user_id), user_id)
+
+
+def _has_app_or(has_passkey: Exists, user_id: UUID) -> bool:
     has_app = exists().where(
         AuthenticatorApp.user_id == user_id, AuthenticatorApp.confirmed_at.is_not(None)
     )
-    has_passkey = exists().where(Passkey.user_id == user_id)
     return bool(db.session.scalar(select(or_(has_app, has_passkey))))
 
 
@@ -184,7 +187,7 @@ def remove_app(user_id: UUID) -> bool:
     remembered_devices.forget(user_id)
     removed = delete(AuthenticatorApp).where(AuthenticatorApp.user_id == user_id)
     found = db.session.scalar(removed.returning(AuthenticatorApp.confirmed_at))
-    remove_codes_without_factor(user_id)
+    remove_useless(user_id)
     return found is not None
 
 
@@ -195,9 +198,14 @@ def remove_all(user_id: UUID) -> bool:
     return remove_app(user_id) or had_passkey
 
 
-def remove_codes_without_factor(user_id: UUID) -> None:
-    """Remove the recovery codes if nothing is left that they replace."""
-    if not is_enrolled(user_id):
+def remove_useless(user_id: UUID) -> None:
+    """Remove reported passkeys and the recovery codes if no factor is left that works.
+
+    For an owner who removed the last one: sign-in would ask for what no longer exists.
+    """
+    usable = exists().where(Passkey.user_id == user_id, Passkey.reported_at.is_(None))
+    if not _has_app_or(usable, user_id):
+        db.session.execute(delete(Passkey).where(Passkey.user_id == user_id))
         replace_codes(user_id, [])
 
 

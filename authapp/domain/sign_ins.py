@@ -28,8 +28,9 @@ def begin(
     if not known_devices.knows(device, user.id) and not is_first(user):
         security_notices.send(user, "new_device", client=client)
     activity.note(user.id, Activity.SIGNED_IN, client)
-    if "mfa" in amr.split():
-        lost_factors.prove(user, client)
+    methods = amr.split()
+    if "mfa" in methods:
+        lost_factors.prove(user, client, methods)
     if instead_of is not None:
         # A client has one session; the replaced one would stay active unnoticed.
         sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)

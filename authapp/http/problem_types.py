@@ -95,7 +95,7 @@ _DOMAIN: Final[dict[type[errors.DomainError], ProblemType]] = {
         HTTPStatus.FORBIDDEN,
         "second-factor-enrollment-required",
         "The account has to set up a second factor",
-        "Ask the user to sign in on the pages of this site, which set it up.",
+        "Ask the user to sign in on the pages of this site, where they can set one up.",
     ),
     errors.SecondFactorRequired: ProblemType(
         HTTPStatus.FORBIDDEN,

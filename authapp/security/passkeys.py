@@ -53,12 +53,12 @@ _LEAST_RSA_BITS: Final = 2048
 _LONGEST_CHARACTERS: Final = 16_000
 _PATIENCE: Final = timedelta(minutes=5)
 
-NOBODYS_KEY: Final = bytes.fromhex(
+DUMMY_KEY: Final = bytes.fromhex(
     "a5010203262001"
     "2158204d397f48d00d8ab633b49c36222569c349cef7fd021a65f1a219281442223bb0"
     "22582009469146ee382be750639ede9b1753950c81fb453f08b947b0cc2c3769567121"
 )
-"""A P-256 key for answers that name no passkey of ours, so that refusing them takes as long."""
+"""A P-256 key for answers that name an unknown passkey, so that refusing them takes as long."""
 
 Text = Annotated[str, msgspec.Meta(max_length=_LONGEST_CHARACTERS)]
 
@@ -214,7 +214,7 @@ def verify_assertion(
     """Return the passkey's new counter if its key signed the challenge; raises AnswerRefused.
 
     The caller checks the challenge, and that the counter is higher than the last one: a copied
-    passkey must be told from an invalid signature.
+    passkey must be distinguished from an invalid signature.
     """
     try:
         verified = verify_authentication_response(

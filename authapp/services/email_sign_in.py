@@ -1,7 +1,8 @@
 """Signing in with a code that is emailed, for a mailbox instead of a password.
 
 A mailbox is not an authentication factor (NIST SP 800-63B-4, section 3.1.3.1; ASVS 6.3.6), so it is
-off by default, and such a session has to confirm the password before sensitive changes.
+off by default, and such a session has to confirm with the password or a second factor before
+sensitive changes.
 """
 
 from datetime import timedelta
@@ -138,7 +139,7 @@ def sign_in_by_link(
     link = one_time_tokens.require(value, TYPE)
     if not emailed_links.is_recognized(link, visitor):
         code = emailed_links.require_digits(typed)
-        code_guesses.spend(code_guesses.at_sign_in_code(link.target))
+        code_guesses.spend(code_guesses.at_sign_in_link(link.id))
         if not emailed_links.is_code_of(link.id, code):
             raise InputRefused("code", "wrong")
     return _begin(link, remember, client, device, instead_of)

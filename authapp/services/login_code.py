@@ -34,7 +34,7 @@ _WARNINGS: Final = Limit("second_factor_warnings", most=1, within=timedelta(days
 
 
 class Methods(NamedTuple):
-    """What can complete a sign-in besides a recovery code."""
+    """What can complete a sign-in in addition to a recovery code."""
 
     app: bool
     passkey: bool

@@ -30,11 +30,11 @@ class Enrolled(NamedTuple):
 def require(value: str) -> UUID:
     """Return whose pending sign-in it is, if it has to set up a factor.
 
-    Raises TokenInvalid or TokenExpired if the password must be entered again, and NotAllowed if no
-    factor is required, or the account has one: it is asked for instead.
+    Raises TokenInvalid or TokenExpired if the password must be entered again, and NotAllowed if it
+    was not entered, no factor is required, or the account has one: it is asked for instead.
     """
     pending = pending_sign_ins.require(value)
-    _require_without_factor(pending.user_id)
+    _require_allowed(pending)
     return pending.user_id
 
 
@@ -61,7 +61,7 @@ def confirm(
     raises.
     """
     pending = pending_sign_ins.require(value)
-    _require_without_factor(pending.user_id)
+    _require_allowed(pending)
     first = service.check_first_code(pending.user_id, typed)
     signer = signing_keys.signer()
     with transaction():
@@ -82,13 +82,15 @@ def _require_user(pending: PendingSignIn) -> User:
     """Lock the account; its owner may have set up a factor elsewhere in the meantime."""
     user = require_active(pending.user_id)
     pending_sign_ins.require_same_password(pending, user)
-    _require_without_factor(user.id)
+    _require_allowed(pending)
     return user
 
 
-def _require_without_factor(user_id: UUID) -> None:
+def _require_allowed(pending: PendingSignIn) -> None:
+    # A mailbox would get a factor of its own, with which it could change everything.
+    pending_sign_ins.require_password(pending)
     if not second_factors.is_required():
         raise NotAllowed("no second factor is required")
     # Otherwise, the password alone would add a factor that replaces the one that protects it.
-    if second_factors.is_enrolled(user_id):
+    if second_factors.is_enrolled(pending.user_id):
         raise NotAllowed("the account has a second factor")

@@ -16,6 +16,7 @@ from authapp.domain import (
 from authapp.domain.account_status import require_active
 from authapp.domain.client import Client
 from authapp.domain.passkeys import Proof, Request
+from authapp.domain.pending_sign_ins import PendingSignIn
 from authapp.domain.second_factors import Factor
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import (
@@ -54,7 +55,7 @@ def sign_in(
     alike; InputRefused for an answer that is malformed, too late or repeated; AccountFrozen and
     AccountClosing; and TooManyAttempts.
     """
-    proof = _check(answer, _alone(browser), client=client)
+    proof = _check(answer, _alone(browser), client=client, verifies_user=True)
     signer = signing_keys.signer()
     with transaction():
         user = _require_active(proof.user_id)
@@ -75,8 +76,12 @@ def begin_second_step(value: str, *, browser: str) -> dict[str, Any]:
 
     Raises TokenInvalid or TokenExpired if the password must be entered again.
     """
-    user_id = pending_sign_ins.require(value).user_id
-    return passkeys.ask(_second_step(user_id, browser), user_id=user_id, verifies_user=False)
+    pending = pending_sign_ins.require(value)
+    return passkeys.ask(
+        _second_step(pending.user_id, browser),
+        user_id=pending.user_id,
+        verifies_user=_verifies_user(pending),
+    )
 
 
 @metrics.outcomes(metrics.SIGN_INS)
@@ -95,7 +100,13 @@ def complete_sign_in(
     """
     pending = pending_sign_ins.require(value)
     request = _second_step(pending.user_id, browser)
-    proof = _check(answer, request, client=client, user_id=pending.user_id)
+    proof = _check(
+        answer,
+        request,
+        client=client,
+        user_id=pending.user_id,
+        verifies_user=_verifies_user(pending),
+    )
     signer = signing_keys.signer()
     with transaction():
         user = require_active(pending.user_id)
@@ -120,11 +131,26 @@ def _second_step(user_id: UUID, browser: str) -> Request:
     return Request(f"second step {user_id}", browser)
 
 
-def _check(answer: str, request: Request, *, client: Client, user_id: UUID | None = None) -> Proof:
-    """Check an answer, and record a refusal; after a password, presence of the user is enough."""
+def _verifies_user(pending: PendingSignIn) -> bool:
+    """Return whether the device must verify its user: after a password, presence is enough.
+
+    After an emailed code, which is not a factor, the passkey alone has to be both factors.
+    """
+    return pending.amr != authentication_methods.PASSWORD
+
+
+def _check(
+    answer: str,
+    request: Request,
+    *,
+    client: Client,
+    user_id: UUID | None = None,
+    verifies_user: bool,
+) -> Proof:
+    """Check an answer, and record a refusal."""
     try:
         return passkeys.check(
-            answer, request, client=client, user_id=user_id, verifies_user=user_id is None
+            answer, request, client=client, user_id=user_id, verifies_user=verifies_user
         )
     except PasskeyCopied as copied:
         tell_of_copy(copied, client)

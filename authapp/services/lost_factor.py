@@ -86,6 +86,8 @@ def start(value: str, *, client: Client) -> None:
     """
     _require_offered()
     pending = pending_sign_ins.require(value)
+    # Before the attempt counts: someone who only reads the mailbox must not use the starts up.
+    pending_sign_ins.require_password(pending)
     if lost_factors.get(pending.user_id) is not None:
         return
     rate_limits.spend(STARTS, f"{pending.user_id} {pending.password_changed_at}")
@@ -200,8 +202,7 @@ def _remove_factors(user: User, client: Client) -> None:
 
 def _require_user(pending: PendingSignIn) -> User:
     """Lock and return the account, if it is active and has the password that was entered."""
-    if pending.amr != authentication_methods.PASSWORD:
-        raise NotAllowed("the password was not entered")
+    pending_sign_ins.require_password(pending)
     user = account_status.require_active(pending.user_id)
     pending_sign_ins.require_same_password(pending, user)
     return user

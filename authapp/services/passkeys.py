@@ -89,9 +89,10 @@ def add(
 ) -> list[str]:
     """Add the passkey that the browser created.
 
-    From now on, sign-in asks for a second factor. Returns ten recovery codes, or none if another
-    factor had them issued. `default_name` is its name if its provider is unknown. Raises
-    InputRefused for an answer that is malformed, too late or repeated; LimitReached; and Conflict.
+    From now on, sign-in asks for a second factor. Returns ten recovery codes, or none if the
+    account already has a second factor. `default_name` is its name if its provider is unknown.
+    Raises InputRefused for an answer that is malformed, too late or repeated; LimitReached; and
+    Conflict.
     """
     made, transports = passkeys.read_new(answer, _enrollment(user_id, browser))
     codes = new_codes_for_first(user_id)
@@ -101,7 +102,7 @@ def add(
             user = account_status.require_active(user_id)
             store_codes_for_first(user_id, codes)
             _require_room(passkeys.list_all(user_id))
-            lost_factors.prove(user, client)
+            lost_factors.cancel_and_note(user_id, client)
             remembered_devices.forget(user_id)
             activity.note(user_id, Activity.PASSKEY_ADDED, client, name=name)
             security_notices.send(user, "passkey_added", client=client, name=name)
@@ -132,8 +133,8 @@ def remove(user_id: UUID, id: UUID, *, client: Client) -> None:
         name = passkey.name
         db.session.delete(passkey)
         db.session.flush()
+        second_factors.remove_useless(user_id)
         require_factor_left(user_id)
-        second_factors.remove_codes_without_factor(user_id)
         remembered_devices.forget(user_id)
         still_on = second_factors.is_enrolled(user_id)
         if not still_on:

@@ -40,6 +40,11 @@ class Overview:
             default=None,
         )
 
+    @property
+    def usable_passkeys(self) -> list[Passkey]:
+        """Passkeys that were not reported with the link in a security email."""
+        return [each for each in self.passkeys if each.reported_at is None]
+
 
 @dataclass(frozen=True)
 class Enrollment:
@@ -88,7 +93,7 @@ def begin(user_id: UUID) -> None:
 
 
 def add_secret(user_id: UUID) -> None:
-    """Do the same in the caller's transaction, which has locked the account."""
+    """Generate a new app's secret in the caller's transaction, which has locked the account."""
     if not second_factors.is_offered():
         raise NotFound("SECOND_FACTOR is off")
     sealed = second_factors.seal_secret(user_id, totp.new_secret())
@@ -111,9 +116,9 @@ def get_enrollment(user_id: UUID) -> Enrollment:
 def confirm(user_id: UUID, typed: str, *, client: Client) -> list[str]:
     """Enable the app with a code from it.
 
-    From now on, sign-in asks for a second factor. Returns ten recovery codes, or none if another
-    factor had them issued. Raises InputRefused for a wrong code, NotFound
-    if no enrollment was begun, and Conflict if it was confirmed already.
+    From now on, sign-in asks for a second factor. Returns ten recovery codes, or none if the
+    account already has a second factor. Raises InputRefused for a wrong code, NotFound if no
+    enrollment was begun, and Conflict if it was confirmed already.
     """
     first = check_first_code(user_id, typed)
     with transaction():
@@ -140,7 +145,7 @@ def enable(user: User, first: FirstCode, *, client: Client) -> None:
     second_factors.claim(second_factors.check_app(app, first.code, first.entered_at))
     store_codes_for_first(user.id, first.codes)
     app.confirmed_at = clock.now()
-    lost_factors.prove(user, client)
+    lost_factors.cancel_and_note(user.id, client)
     remembered_devices.forget(user.id)
     activity.note(user.id, Activity.SECOND_FACTOR_ADDED, client)
     security_notices.send(user, "second_factor_added", client=client)
@@ -186,7 +191,7 @@ def remove_all(user_id: UUID) -> None:
 
 
 def require_factor_left(user_id: UUID) -> None:
-    """Raise NotAllowed in a transaction that has removed the last factor of who needs one."""
+    """Raise NotAllowed in a transaction that has removed the last factor someone needs."""
     if second_factors.is_required() and not second_factors.is_enrolled(user_id):
         raise NotAllowed("SECOND_FACTOR requires a second factor")
 

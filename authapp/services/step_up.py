@@ -1,7 +1,7 @@
-"""Confirming that the user of a session is still its owner, before changes to their security.
+"""Confirming that the user of a session is still its owner, before sensitive changes.
 
-Each way is one function, and all of them count their guesses together (`session_guesses`).
-Recovery codes are none: they are for a lost phone, and a user who is signed in has the password.
+Each way is one function, and all of them count their guesses together (`session_guesses`). Recovery
+codes do not count: they are for a lost phone, and a user who is signed in has the password.
 """
 
 from enum import StrEnum
@@ -87,7 +87,7 @@ def confirm_code(identity: Identity, typed: str, *, client: Client) -> SignedIn:
     with transaction():
         user = account_status.require_active(identity.user_id)
         second_factors.claim(proof)
-        lost_factors.prove(user, client)
+        lost_factors.prove(user, client, identity.amr)
         session_guesses.forgive(identity)
         activity.note(identity.user_id, Activity.CODE_CONFIRMED, client)
         session = sessions.prove_again(
@@ -106,8 +106,9 @@ def confirm_passkey(identity: Identity, answer: str, *, browser: str, client: Cl
     try:
         proof = passkeys.check(identity, answer, browser=browser, client=client)
         with transaction():
-            account_status.require_active(identity.user_id)
+            user = account_status.require_active(identity.user_id)
             claim(proof)
+            lost_factors.prove(user, client, identity.amr)
             session_guesses.forgive(identity)
             activity.note(identity.user_id, Activity.PASSKEY_CONFIRMED, client)
             session = sessions.prove_again(

@@ -221,4 +221,7 @@ def _verify(
 
 def _may_continue(user: User) -> bool:
     is_recent = user.created_at > clock.now() - _MAY_CONTINUE
-    return is_recent and user.email_verified_at is not None and sign_ins.is_first(user)
+    # After a reset, the browser that registered may be a stranger's.
+    has_own_password = user.password_from_email_at is None
+    is_verified = user.email_verified_at is not None
+    return is_recent and is_verified and has_own_password and sign_ins.is_first(user)

@@ -31,7 +31,7 @@ _DRAFT: Final = "draft"
 
 
 def remember_user(user_id: UUID) -> None:
-    """Store whose session the browser has: an ended session no longer says it."""
+    """Store whose session the browser has: an ended session no longer names its user."""
     session[_USER] = str(user_id)
 
 

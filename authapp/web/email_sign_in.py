@@ -50,7 +50,7 @@ class ElsewhereForm(CodeForm):
 
 
 def init_app(app: Flask) -> None:
-    """Let the sign-in page show the button."""
+    """Allow the sign-in page to show the button."""
     app.jinja_env.globals["offers_email_sign_in"] = service.is_offered
 
 

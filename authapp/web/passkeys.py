@@ -54,7 +54,7 @@ def show() -> ResponseReturnValue:
         passkeys=service.list_passkeys(user_id),
         most=service.MOST,
         accepted=_accepted(user_id),
-        is_offered=factors.is_offered(),
+        is_offered=are_available() and factors.is_offered(),
     )
 
 
@@ -124,7 +124,8 @@ def ask(id: UUID) -> ResponseReturnValue:
         "passkeys/remove.html",
         form=Form(),
         passkey=service.get_passkey(g.identity.user_id, id),
-        is_last=not overview.app_added_at and len(overview.passkeys) == 1,
+        is_last=not overview.app_added_at
+        and all(each.id == id for each in overview.usable_passkeys),
     )
 
 
@@ -142,8 +143,8 @@ def remove(id: UUID) -> ResponseReturnValue:
 
 def is_shown() -> bool:
     """Return whether the signed-in user has passkeys, or may create one."""
-    is_offered = factors.is_offered()
-    return are_available() and (is_offered or bool(service.list_passkeys(g.identity.user_id)))
+    may_create = are_available() and factors.is_offered()
+    return may_create or bool(service.list_passkeys(g.identity.user_id))
 
 
 def for_refusal(form: PasskeyForm, refusal: InputRefused) -> str:

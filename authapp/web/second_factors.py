@@ -87,7 +87,7 @@ def renew_codes() -> ResponseReturnValue:
 @blueprint.get("/remove")
 def ask_to_remove() -> ResponseReturnValue:
     """Ask the user to confirm that the app should no longer be asked for."""
-    still_on = bool(service.overview(g.identity.user_id).passkeys)
+    still_on = bool(service.overview(g.identity.user_id).usable_passkeys)
     if second_factors.is_required() and not still_on:
         return _to_overview()
     return render_template("second_factors/remove.html", form=Form(), still_on=still_on)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from authapp.security.passkeys import (
-    NOBODYS_KEY,
+    DUMMY_KEY,
     AnswerRefused,
     NewPasskey,
     Site,
@@ -59,7 +59,7 @@ def test_a_passkey_is_created_and_used(key: type[Any]) -> None:
 
 def test_the_key_of_nobody_verifies_nothing() -> None:
     with pytest.raises(AnswerRefused, match="verify authentication signature"):
-        verified(use(Authenticator()), NOBODYS_KEY)
+        verified(use(Authenticator()), DUMMY_KEY)
 
 
 @pytest.mark.parametrize("key", [ES256, EdDSA])

@@ -102,7 +102,7 @@ def faults(catalog: Catalog) -> Iterator[str]:
 
 
 def _with_header(catalog: Catalog) -> Catalog:
-    """Replace what Babel writes about a catalog that nobody has described."""
+    """Replace what Babel writes about a catalog that has no description."""
     catalog.header_comment = f"# The {catalog.locale.english_name} texts of authapp."
     catalog.project, catalog.version = "authapp", "1"
     catalog.msgid_bugs_address = catalog.last_translator = "authapp"

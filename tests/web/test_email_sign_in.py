@@ -13,9 +13,16 @@ from authapp import clock
 from authapp.config.loader import load
 from authapp.delivery import outbox
 from authapp.domain import pending_sign_ins
-from authapp.errors import NotAllowed
-from authapp.models import EmailSignInRequest, LostFactor, User, VerificationToken, db
-from authapp.services import lost_factor, users
+from authapp.errors import NotAllowed, SecondFactorRequired
+from authapp.models import (
+    AuthenticatorApp,
+    EmailSignInRequest,
+    LostFactor,
+    User,
+    VerificationToken,
+    db,
+)
+from authapp.services import login, lost_factor, users
 from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.applications import answer_requests
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
@@ -251,6 +258,66 @@ def test_it_never_starts_or_uses_the_waiting_time_for_a_lost_factor(
         assert missing is not None
         with pytest.raises(NotAllowed, match="password"):
             lost_factor.finish(missing.pending, client=HERE)
+
+
+def test_it_does_not_use_up_the_owners_waiting_times(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    with app.app_context():
+        enroll(user.id)
+    asked = enter(client, ask(client), code_to(app, user.email)).headers["Location"]
+    for _ in range(3):
+        post(client, "/login/lost-factor", asked)
+
+    with app.app_context():
+        with pytest.raises(SecondFactorRequired) as owner:
+            login.sign_in(user.email, PASSWORD, remember=False, client=HERE)
+        lost_factor.start(owner.value.pending, client=HERE)
+
+        assert db.session.get(LostFactor, user.id) is not None
+
+
+def test_it_sets_up_no_second_factor_where_one_is_required(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    """Otherwise, someone who reads the mailbox would get a factor to confirm with."""
+    app = make_app(SECOND_FACTOR="required")
+    client = app.test_client()
+    asked = enter(client, ask(client), code_to(app, user.email)).headers["Location"]
+
+    shown = client.get(asked)
+    begun = post(client, asked, "/login")
+
+    assert shown.headers["Location"].startswith("/login?")
+    assert begun.headers["Location"].startswith("/login?")
+    assert not is_signed_in(client)
+    with app.app_context():
+        assert db.session.get(AuthenticatorApp, user.id) is None
+
+
+def test_a_stranger_cannot_use_up_the_guesses_of_someone_with_the_link(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    page = ask(client)
+    code, link = code_to(app, user.email), newest_to(app, user.email, LINK)
+    for _ in range(6):
+        enter(client, page, wrong(code))
+    owner = app.test_client()
+
+    assert post(owner, link, code=wrong(code)).status_code == 422
+    assert post(owner, link, code=code).status_code == 303
+
+    assert is_signed_in(owner)
+
+
+def test_guesses_with_the_link_run_out_too(app: Flask, client: FlaskClient, user: User) -> None:
+    ask(client)
+    code, link = code_to(app, user.email), newest_to(app, user.email, LINK)
+    other = app.test_client()
+    for _ in range(5):
+        assert post(other, link, code=wrong(code)).status_code == 422
+
+    assert post(other, link, code=code).status_code == 429
 
 
 def test_sensitive_pages_ask_for_the_password_after_it(

@@ -12,13 +12,23 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from authapp import clock
 from authapp.delivery import outbox
-from authapp.models import Activity, ActivityEvent, Passkey, RecoveryCode, User, db
-from authapp.services import download_data, freeze_account, password_reset, second_factors, users
+from authapp.errors import SecondFactorRequired
+from authapp.models import Activity, ActivityEvent, LostFactor, Passkey, RecoveryCode, User, db
+from authapp.services import (
+    download_data,
+    freeze_account,
+    login,
+    lost_factor,
+    password_reset,
+    second_factors,
+    users,
+)
 from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.applications import introduce_redis
 from tests.support.browsing import HOSTILE, cookie, hidden, is_signed_in, post, sign_in
-from tests.support.messages import newest_to
+from tests.support.messages import code_to, newest_to
 from tests.support.passkeys import (
     BACKUP,
     ES256,
@@ -509,6 +519,68 @@ def test_a_passkey_of_another_account_does_not_complete_a_sign_in(
     assert not is_signed_in(client)
 
 
+def test_after_an_emailed_code_the_device_must_verify_its_user(
+    app: Flask, client: FlaskClient, user: User, device: Authenticator
+) -> None:
+    """The mailbox is not a factor, so the passkey alone has to be two of them."""
+    page = post(client, "/login/email", email=user.email).headers["Location"]
+    code = code_to(app, user.email)
+    address = post(client, "/login/email/code", page, code=code).headers["Location"]
+    device.flags = PRESENT
+
+    refused = complete(client, address, device.get(second_step_options(client, address)))
+    device.flags = PRESENT | VERIFIED
+    options = second_step_options(client, address)
+    accepted = complete(client, address, device.get(options))
+
+    assert refused.status_code == 422
+    assert options["userVerification"] == "required"
+    assert accepted.status_code == 303
+    assert amr(client) == ["pop", "user", "mfa"]
+
+
+def test_a_passkey_does_not_prove_a_password_that_an_emailed_link_set(
+    app: Flask, client: FlaskClient, user: User, device: Authenticator
+) -> None:
+    """Otherwise, someone who reads the mailbox could start a waiting time with it."""
+    with app.app_context():
+        password_reset.request(user.email, client=HERE)
+        password_reset.answer_requests()
+        link = password_reset.check(newest_to(app, user.email, r"/password/reset/(\S+)"))
+        password_reset.reset(link, NEW_PASSWORD, revoke_tokens=True, client=HERE)
+
+    sign_in_with(client, device)
+    assert has_emailed_password(app, user)
+
+    other = app.test_client()
+    address = post(other, "/login", email=user.email, password=NEW_PASSWORD).headers["Location"]
+    complete(other, address, device.get(second_step_options(other, address)))
+    assert is_signed_in(other)
+    assert not has_emailed_password(app, user)
+
+
+def has_emailed_password(app: Flask, user: User) -> bool:
+    with app.app_context():
+        return db.session.get_one(User, user.id).password_from_email_at is not None
+
+
+def test_the_same_answer_again_is_not_taken_for_a_copy(
+    app: Flask, client: FlaskClient, device: Authenticator
+) -> None:
+    device.count = 7
+    answer = device.get(sign_in_options(client))
+    fields = hidden(client.get("/login").get_data(as_text=True))
+    session = cookie(client, "session")
+    assert client.post("/login/passkey", data={**fields, "passkey": answer}).status_code == 303
+
+    again = app.test_client()
+    again.set_cookie("session", session)
+    repeated = again.post("/login/passkey", data={**fields, "passkey": answer})
+
+    assert repeated.status_code == 422
+    assert "passkey_copied" not in messages(app)
+
+
 def test_a_counter_that_goes_back_is_refused_and_the_owner_is_told_once(
     app: Flask, user: User, device: Authenticator
 ) -> None:
@@ -628,6 +700,21 @@ def test_freezing_stops_passkeys_that_someone_else_added(
     owner = app.test_client()
     assert sign_in_with(owner, device).status_code == 303
     assert "reported" in owner.get(PAGES).get_data(as_text=True)
+
+
+def test_removing_the_last_factor_that_works_also_removes_reported_passkeys(
+    app: Flask, user: User, device: Authenticator
+) -> None:
+    with app.app_context():
+        enroll_app(user.id)
+        db.session.execute(db.update(Passkey).values(reported_at=clock.now()))
+        db.session.commit()
+
+        still_on = second_factors.remove_app(user.id, client=HERE)
+
+        assert not still_on
+        assert second_factors.overview(user.id).since is None
+    assert passkeys(app) == []
 
 
 def test_someone_who_reads_email_cannot_freeze_the_second_factor_away(
@@ -765,6 +852,27 @@ def test_a_passkey_confirms_a_session(
             post(client, "/account/confirm", page=f"{PAGES}/new", passkey=answer).status_code == 422
         )
     assert Activity.PASSKEY_CONFIRMED in activities(app, user)
+
+
+def test_confirming_with_a_passkey_stops_a_waiting_time(
+    app: Flask,
+    client: FlaskClient,
+    user: User,
+    device: Authenticator,
+    move_time: Callable[..., object],
+) -> None:
+    sign_in_with(client, device)
+    with app.app_context():
+        with pytest.raises(SecondFactorRequired) as thief:
+            login.sign_in(user.email, PASSWORD, remember=False, client=HERE)
+        lost_factor.start(thief.value.pending, client=HERE)
+    with move_time(minutes=16):
+        page = client.get(PAGES).headers["Location"]
+
+        post(client, page, passkey=device.get(client.get("/account/confirm/options").get_json()))
+
+    with app.app_context():
+        assert db.session.get(LostFactor, user.id) is None
 
 
 def test_a_session_that_began_with_a_password_gains_the_passkey(

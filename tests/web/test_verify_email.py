@@ -15,6 +15,7 @@ from authapp.domain.email_addresses import find_owner
 from authapp.domain.emailed_links import Visitor
 from authapp.errors import Conflict
 from authapp.models import Activity, ActivityEvent, User, db, delete_user
+from authapp.services import password_reset
 from authapp.services import verify_email as service
 from authapp.services.register import register as register_service
 from tests.support.accounts import HERE, PASSWORD
@@ -208,6 +209,22 @@ def test_the_browser_that_registered_continues_after_another_one_confirmed(
     assert "You confirmed it in another browser." in shown
     assert done.headers["Location"] == "/account"
     assert is_signed_in(client)
+
+
+def test_the_browser_that_registered_does_not_continue_after_a_reset(
+    app: Flask, client: FlaskClient
+) -> None:
+    """It may be a stranger's, who registered someone else's address."""
+    register(client)
+    page = client.get("/verify/email").get_data(as_text=True)
+    post(app.test_client(), "/password/reset", email=EMAIL)
+    answer_requests(app)
+    with app.app_context():
+        link = password_reset.check(newest_to(app, EMAIL, r"/password/reset/(\S+)"))
+        password_reset.reset(link, "another four words", revoke_tokens=True, client=HERE)
+    assert is_verified(app)
+
+    assert not continues(client, page)
 
 
 def test_it_cannot_continue_later_or_twice_or_for_another_account(
