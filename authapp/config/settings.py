@@ -200,7 +200,7 @@ class Brand:
     security_contact: str = setting("SECURITY_CONTACT", pattern(r"|https?://[!-~]+|[!-?A-~]+@[!-?A-~]+", "an email address or a URL"), "", "Where to report a vulnerability, for /.well-known/security.txt: an email address or a URL.")
     terms_url: str = setting("TERMS_URL", url("https", "http"), "", "URL of the terms of use.")
     privacy_url: str = setting("PRIVACY_URL", url("https", "http"), "", "URL of the privacy policy.")
-    template_folder: str = setting("TEMPLATE_FOLDER", text, "", "Folder with templates that override the built-in ones of the same name. They can extend a built-in template as `authapp/<name>`. The start page redirects to sign-in unless it has `home/show.html`.")
+    template_folder: str = setting("TEMPLATE_FOLDER", text, "", "Folder with templates that override the built-in ones of the same name. They can extend a built-in template as `authapp/<name>`. The start page redirects to sign-in unless the folder has a template for `home`.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -158,7 +158,8 @@ def claim(proof: Proof) -> None:
             .returning(RecoveryCode.user_id)
         )
     if db.session.scalar(claimed) is None:
-        raise InputRefused("code", "used")
+        is_from_app = proof.factor is Factor.AUTHENTICATOR_APP
+        raise InputRefused("code", "used" if is_from_app else "recovery_code_used")
     code_guesses.forgive([*code_guesses.at_app(user_id), *code_guesses.at_recovery_code(user_id)])
 
 
@@ -255,7 +256,7 @@ def _check_recovery_code(user_id: UUID, code: str) -> Proof:
     if row is None:
         raise InputRefused("code", "wrong_recovery_code")
     if row.used_at is not None:
-        raise InputRefused("code", "used")
+        raise InputRefused("code", "recovery_code_used")
     return Proof(user_id, Factor.RECOVERY_CODE, digest=digest)
 
 

@@ -145,7 +145,7 @@ def _try(act: Callable[[], SignedIn], form: Any, render: Callable[[], str]) -> R
     except SecondFactorRequired as required:
         return login.ask_for_factor(required)
     except TooManyAttempts as refusal:
-        return render(), *refuse_codes(form.code, refusal, messages.PASSWORD)
+        return render(), *refuse_codes(form.code, refusal, messages.SIGN_IN_WITH_PASSWORD)
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return render(), 422

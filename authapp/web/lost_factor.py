@@ -14,7 +14,10 @@ from authapp.errors import (
     InputRefused,
     NotAllowed,
     NotFound,
+    TokenExpired,
     TokenRefused,
+    TokenRevoked,
+    TokenUsed,
     TooManyAttempts,
 )
 from authapp.http.client import client
@@ -161,4 +164,6 @@ def _next() -> str | None:
 
 
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
-    return render_template("lost_factor/refused.html", text=messages.for_link(refusal)), 410
+    was_valid = isinstance(refusal, (TokenUsed, TokenRevoked, TokenExpired))
+    text = messages.NOTHING_TO_STOP if was_valid else messages.for_link(refusal)
+    return render_template("lost_factor/refused.html", text=text), 410

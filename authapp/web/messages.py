@@ -48,6 +48,7 @@ _INPUT: Final = {
         "Incorrect code. Enter the code your app shows now, and check your phone's clock."
     ),
     ("code", "wrong_recovery_code"): _l("Incorrect recovery code. Check each character."),
+    ("code", "recovery_code_used"): _l("This recovery code was already used. Enter another one."),
     ("code", "used"): _l("This code was already used. Wait for the next one in your app."),
     ("code", "wrong"): _l("Incorrect code. Use the code from the latest message."),
     ("password", "wrong"): _l("Incorrect password."),
@@ -77,7 +78,7 @@ _INPUT: Final = {
     ("password", "too_guessable"): _l(
         "This password is easy to guess. Use several unrelated words."
     ),
-    ("name", "missing"): _l("Enter a name that says what the token is for."),
+    ("name", "missing"): _l("Enter a name."),
     ("name", "too_long"): _l("Use at most %(most)s characters."),
     ("name", "unprintable"): _l("Use only letters, digits, spaces and symbols."),
     ("scopes", "missing"): _l("Choose at least one permission."),
@@ -135,7 +136,13 @@ LINK_WHERE_SIGNED_IN: Final = _l("Open the link in a browser in which you're sig
 ASK_SUPPORT: Final = _l("Contact support to confirm your phone number.")
 RECOVERY_CODE: Final = _l("Enter a recovery code instead.")
 PASSWORD: Final = _l("Enter your password instead.")
+SIGN_IN_WITH_PASSWORD: Final = _l("Sign in with your password instead.")
 ASK_SUPPORT_TO_SIGN_IN: Final = _l("Enter a code from your app instead, or contact support.")
+
+NOTHING_TO_STOP: Final = Explanation(
+    _l("There is nothing to stop"),
+    _l("The waiting time was already stopped, or has ended."),
+)
 
 RESET_LINK_VOID: Final = Explanation(
     _l("This link no longer works"),
