@@ -59,7 +59,7 @@ def enumeration_command(
     """
     chosen = list(dict.fromkeys(states or STATES))
     # Many comparisons have some small p-values by chance (Bonferroni's correction).
-    significance = 0.0 if ignore_time else RISK / (len(chosen) * len(enumeration.requests()))
+    significance = 0.0 if ignore_time else RISK / (len(chosen) * len(enumeration.every_request()))
     try:
         enumeration.require_rounds(rounds, significance)
         with click.progressbar(length=rounds + 1, label="Measuring") as progress:

@@ -31,7 +31,7 @@ def sign_in(page: Page, server: str, email: str) -> None:
     page.goto(f"{server}/account")
     page.get_by_label("Email address").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -77,7 +77,6 @@ from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
 
 NEW_PASSWORD = "several other words in a row"
-HOME = "http://127.0.0.1:5000"
 NUMBER = "+12025550123"
 
 
@@ -209,7 +208,7 @@ def _sign_in_again(who: Person) -> None:
 
 
 def _use_passkeys(who: Person) -> None:
-    browser, device = "x" * 43, Authenticator(origin=HOME, domain="127.0.0.1")
+    browser, device = "x" * 43, Authenticator()
     made = device.create(passkeys.begin(who.id, browser=browser))
     passkeys.add(who.id, made, browser=browser, default_name="A device", client=HERE)
     answer = device.get(passkeys.begin_check(who.identity, browser=browser))

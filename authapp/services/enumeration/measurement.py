@@ -12,7 +12,7 @@ from urllib3 import HTTPConnectionPool
 from authapp.services.enumeration import samples
 from authapp.services.enumeration.comparison import Comparison, compare_answers
 from authapp.services.enumeration.rank_test import smallest_p
-from authapp.services.enumeration.requests import EXPECTED, requests, send_all
+from authapp.services.enumeration.requests import EXPECTED, every_request, send_all
 from authapp.services.enumeration.samples import ABSENT, Samples
 from authapp.services.enumeration.visitor import Answer, NotMeasured, Visitor, connect
 
@@ -37,7 +37,7 @@ def measure(
         samples.delete_all(created)
     return [
         compare_answers(request, state, answers[request, state], answers[request, ABSENT])
-        for request in requests()
+        for request in every_request()
         for state in states
     ]
 
@@ -61,7 +61,7 @@ def _require_same_database(visitor: Visitor, created: Samples) -> None:
 
 def _require_expected(answers: Answers) -> None:
     """Raise NotMeasured unless absent addresses were handled: error pages are all the same."""
-    for request in requests():
+    for request in every_request():
         expected = EXPECTED[request]
         for _, answer in answers[request, ABSENT]:
             if answer.status != expected:

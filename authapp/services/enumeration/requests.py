@@ -25,7 +25,7 @@ EXPECTED: Final = {
 _IF_EMAIL_SIGN_IN: Final = ("email sign-in", "sign-in code")
 
 
-def requests() -> list[str]:
+def every_request() -> list[str]:
     """Return the names of the requests that the settings allow."""
     is_on = email_sign_in.is_offered()
     return [name for name in EXPECTED if is_on or name not in _IF_EMAIL_SIGN_IN]
