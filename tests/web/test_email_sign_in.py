@@ -87,7 +87,7 @@ def test_the_sign_in_page_sends_the_address_and_keeps_where_to_go(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     html = client.get("/login?next=/account/activity").get_data(as_text=True)
-    target = re.search(r'formaction="([^"]+)"', html)
+    target = re.search(r'formaction="(/login/email[^"]+)"', html)
     assert target
 
     page = post(client, target[1], "/login", email=user.email, password="", remember="y")

@@ -142,7 +142,7 @@ def walk(app: Flask, email: str) -> list[Step]:
 def step_of(answer: TestResponse, email: str, statements: list[str]) -> Step:
     """Describe a response without what differs between any two of them."""
     body = without_form_tokens(answer.get_data(as_text=True)).replace(email, "ADDRESS")
-    for varying in (r'(name="flow" value=")\w+', r"(\?flow=)\w+", r"()\d+ (?=seconds)"):
+    for varying in (r'(name="flow" value=")\w+', r"(\?flow(?:=|%3D))\w+", r"()\d+ (?=seconds)"):
         body = re.sub(varying, r"\1", body)
     headers = [
         (name, re.sub(r"(flow=|session=)[^;]+", r"\1", value))

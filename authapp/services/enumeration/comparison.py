@@ -13,6 +13,8 @@ from authapp.services.enumeration.visitor import Answer
 
 _VARIES: Final = (
     re.compile(r"(?<=[?&]flow=)\w+"),
+    # In the address that a link to another page returns to.
+    re.compile(r"(?<=\?flow%3D)\w+"),
     re.compile(r'(?<=name="flow" value=")\w+'),
     re.compile(
         r'(?<=name="csrf_token" value=")[^"]+|(?<=name="csrf_token" type="hidden" value=")[^"]+'
