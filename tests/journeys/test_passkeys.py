@@ -122,7 +122,7 @@ def test_a_canceled_passkey_is_explained_and_can_be_tried_again(
 
     button.click()
 
-    expect(page.get_by_role("status").get_by_text("No passkey was used.")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("No passkey was created.")).to_be_visible()
     expect(button).to_be_enabled()
 
 
