@@ -3,12 +3,61 @@
 from sqlalchemy import exists, select
 
 from authapp import clock
-from authapp.domain import activity, known_devices, lost_factors, security_notices, sessions
+from authapp.domain import (
+    activity,
+    known_devices,
+    lost_factors,
+    pending_sign_ins,
+    remembered_devices,
+    security_notices,
+    sessions,
+)
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
 from authapp.domain.client import Client
-from authapp.domain.sessions import Identity
-from authapp.models import Activity, ActivityEvent, EndReason, User, db
+from authapp.domain.sessions import Identity, SignedIn
+from authapp.domain.signing_keys import Signer
+from authapp.errors import SecondFactorRequired
+from authapp.models import Activity, ActivityEvent, EndReason, RememberedDevice, User, db
 from authapp.token_cache.records import RefreshTokenRecord
+
+Begun = RefreshTokenRecord | SecondFactorRequired
+"""A session, or the error that asks for what is missing; `finish` tells them apart."""
+
+
+def begin_if_complete(
+    user: User,
+    *,
+    remember: bool,
+    client: Client,
+    device: str,
+    instead_of: Identity | None,
+    amr: str = "pwd",
+    remembered: RememberedDevice | None = None,
+) -> Begun:
+    """Do what `begin` does, unless the first step of the sign-in is not enough.
+
+    On a device that the user had `remembered`, it is.
+    """
+    if remembered is None:
+        missing = pending_sign_ins.missing_step(user, remember=remember, amr=amr)
+        if missing is not None:
+            return missing
+    session = begin(
+        user, remember=remember, client=client, device=device, instead_of=instead_of, amr=amr
+    )
+    if remembered is not None:
+        remembered_devices.note_use(remembered, session)
+    return session
+
+
+def finish(begun: Begun, signer: Signer) -> SignedIn:
+    """Return the tokens of a session, or raise the error for what is missing.
+
+    Call it after the transaction: what the first step changed must stay.
+    """
+    if isinstance(begun, SecondFactorRequired):
+        raise begun
+    return sessions.tokens_of(begun, signer)
 
 
 def begin(

@@ -18,6 +18,7 @@ from authapp.domain import (
     pending_sign_ins,
     security_notices,
     sessions,
+    sign_ins,
     signing_keys,
 )
 from authapp.domain.client import Client
@@ -107,11 +108,8 @@ def keep(value: str, *, client: Client) -> SignedIn:
         activity.note(user.id, Activity.ACCOUNT_KEPT, client)
         security_notices.send(user, "account_kept", client=client)
         missing = pending_sign_ins.missing_step(user, remember=False)
-        if missing is None:
-            session = sessions.begin(user.id, remember=False, client=client)
-    if missing is not None:
-        raise missing
-    return sessions.tokens_of(session, signer)
+        begun = missing or sessions.begin(user.id, remember=False, client=client)
+    return sign_ins.finish(begun, signer)
 
 
 def delete(user_id: UUID) -> None:

@@ -22,9 +22,7 @@ from authapp.domain import (
     emailed_links,
     mail_limits,
     one_time_tokens,
-    pending_sign_ins,
     queued_requests,
-    sessions,
     sign_ins,
     signing_keys,
 )
@@ -212,16 +210,12 @@ def _begin(
             raise TokenInvalid("the account's address has changed")
         one_time_tokens.claim(link)
         code_guesses.forgive(code_guesses.at_sign_in_code(link.target))
-        missing = pending_sign_ins.missing_step(user, remember=remember, amr=amr)
-        if missing is None:
-            session = sign_ins.begin(
-                user,
-                remember=remember,
-                client=client,
-                device=device,
-                instead_of=instead_of,
-                amr=amr,
-            )
-    if missing is not None:
-        raise missing
-    return sessions.tokens_of(session, signer)
+        begun = sign_ins.begin_if_complete(
+            user,
+            remember=remember,
+            client=client,
+            device=device,
+            instead_of=instead_of,
+            amr=amr,
+        )
+    return sign_ins.finish(begun, signer)

@@ -8,10 +8,8 @@ from authapp import clock, metrics
 from authapp.domain import (
     activity,
     passwords,
-    pending_sign_ins,
     rate_limits,
     remembered_devices,
-    sessions,
     sign_in_limits,
     sign_ins,
     signing_keys,
@@ -72,19 +70,18 @@ def sign_in(
             user.password_hash = new_hash
             sign_in_limits.forgive(attempt)
             known = remembered_devices.find(user.id, remembered)
-            missing = None if known else pending_sign_ins.missing_step(user, remember=remember)
-            if missing is None:
-                session = sign_ins.begin(
-                    user, remember=remember, client=client, device=device, instead_of=instead_of
-                )
-            if known is not None:
-                remembered_devices.note_use(known, session)
+            begun = sign_ins.begin_if_complete(
+                user,
+                remember=remember,
+                client=client,
+                device=device,
+                instead_of=instead_of,
+                remembered=known,
+            )
     except (CredentialsRefused, NotAllowed, NotFound):
         _note_refusal(guess, attempt)
         raise
-    if missing is not None:
-        raise missing
-    return sessions.tokens_of(session, signer)
+    return sign_ins.finish(begun, signer)
 
 
 def _credentials(email: str) -> _Credentials:

@@ -123,14 +123,10 @@ def finish(
         if lost_factors.require(user.id).ends_at > clock.now():
             raise Conflict("the waiting time is not over")
         _remove_factors(user, client)
-        missing = pending_sign_ins.missing_step(user, remember=pending.remember)
-        if missing is None:
-            session = sign_ins.begin(
-                user, remember=pending.remember, client=client, device=device, instead_of=instead_of
-            )
-    if missing is not None:
-        raise missing
-    return sessions.tokens_of(session, signer)
+        begun = sign_ins.begin_if_complete(
+            user, remember=pending.remember, client=client, device=device, instead_of=instead_of
+        )
+    return sign_ins.finish(begun, signer)
 
 
 def check_link(value: str) -> VerificationTokenRecord:

@@ -19,10 +19,8 @@ from authapp.domain import (
     emailed_links,
     mail_limits,
     one_time_tokens,
-    pending_sign_ins,
     queued_requests,
     rate_limits,
-    sessions,
     sign_ins,
     signing_keys,
 )
@@ -132,14 +130,10 @@ def sign_in_here(user_id: UUID, *, client: Client, device: str = "") -> SignedIn
         user = account_status.require_active(user_id)
         if not _may_continue(user):
             raise NotAllowed("someone has signed in, or too much time has passed")
-        missing = pending_sign_ins.missing_step(user, remember=False)
-        if missing is None:
-            session = sign_ins.begin(
-                user, remember=False, client=client, device=device, instead_of=None
-            )
-    if missing is not None:
-        raise missing
-    return sessions.tokens_of(session, signer)
+        begun = sign_ins.begin_if_complete(
+            user, remember=False, client=client, device=device, instead_of=None
+        )
+    return sign_ins.finish(begun, signer)
 
 
 def _answer(id: UUID) -> bool:
@@ -207,16 +201,12 @@ def _verify(
         one_time_tokens.void(user.id, TYPE)
         activity.note(user.id, Activity.EMAIL_VERIFIED, client)
         may_sign_in = emailed_links.is_recognized(link, visitor) and account_status.is_active(user)
-        session = missing = None
+        begun = None
         if may_sign_in:
-            missing = pending_sign_ins.missing_step(user, remember=False)
-        if may_sign_in and missing is None:
-            session = sign_ins.begin(
+            begun = sign_ins.begin_if_complete(
                 user, remember=False, client=client, device=device, instead_of=None
             )
-    if missing is not None:
-        raise missing
-    return sessions.tokens_of(session, signer) if session else None
+    return sign_ins.finish(begun, signer) if begun else None
 
 
 def _may_continue(user: User) -> bool:
