@@ -35,7 +35,7 @@ from tests.support.applications import (
 from tests.support.databases import ReusableDatabase
 from tests.support.faults import add_faults
 from tests.support.mail import MailServer, mail_settings
-from tests.support.servers import PostgresServer, RedisServer
+from tests.support.servers import PostgresServer, RedisServer, closing_responses
 from tests.support.sharing import (
     SharedTemplates,
     keep_what_is_imported,
@@ -271,7 +271,8 @@ def live_server(environ: dict[str, str]) -> Iterator[str]:
         introduce_redis(app)
         work_before_each_request(app)
         add_faults(app)
-        server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
+        served = closing_responses(app)
+        server = make_server("127.0.0.1", 0, served, threaded=True, fd=listener.fileno())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield url

