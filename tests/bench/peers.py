@@ -131,7 +131,12 @@ def security_too() -> WSGIOverRSGI:
     class User(db.Model, fsqla_v3.FsUserMixin):
         pass
 
+    # The user's model refers to it whenever the webauthn package is installed.
+    class WebAuthn(db.Model, fsqla_v3.FsWebAuthnMixin):
+        pass
+
     assert isinstance(User, DefaultMeta)
+    assert isinstance(WebAuthn, DefaultMeta)
     datastore = security.SQLAlchemyUserDatastore(db, User, Role)
     app.security = security.Security(app, datastore)
     make = partial(_add_security_user, datastore)

@@ -41,7 +41,7 @@ def fill(redis_server: RedisServer, tokens: list[TokenRecord]) -> None:
         pipeline = client.pipeline(transaction=False)
         for each in tokens:
             entry = RowEntry(TOKEN, each.id)
-            sealed, milliseconds = protocol.seal(ticket.epoch, entry, each)
+            sealed, milliseconds = protocol.values.seal(ticket.epoch, entry, each)
             pipeline.set(entry.key, sealed, px=milliseconds)
         pipeline.execute()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import breakdown, memory, report, throughput
+from tests.bench import breakdown, memory, report, rows, throughput
 from tests.bench.ours import deployed
 from tests.support.servers import AppServer, RedisServer
 
@@ -19,6 +19,9 @@ def test_every_request_of_ours_is_answered(database_url: str, redis_server: Redi
         finally:
             server.close()
         samples = memory.measure(ours, requests=200)
+        rows.add(ours, redis_server, 10)
+        with redis_server.client as client:
+            cached = list(client.scan_iter("token:*"))
 
     assert len(found) == 10
     for each in found.values():
@@ -28,4 +31,5 @@ def test_every_request_of_ours_is_answered(database_url: str, redis_server: Redi
     assert layers["all"] > 0
     assert "100%" in report.breakdown_table(layers)
     assert [each.refused for each in samples] == [0] * (memory.SAMPLES + 1)
+    assert len(cached) >= 10
     assert "200 |" in report.memory_table(samples)

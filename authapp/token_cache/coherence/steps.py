@@ -55,7 +55,7 @@ class CoherentRedisCache(RedisCache):
         self.local_trust_seconds = settings.cache.local_trust.total_seconds()
         marks = Marks(client, database, sealer) if client else None
         self.trust = Trust(client, database, counters, settings, marks)
-        self._values = Values(self.envelope, self.trust.tombstones, counters)
+        self.values = Values(self.envelope, self.trust.tombstones, counters)
 
     def enter(self) -> Ticket:
         """Return a ticket to trust Redis; raises RedisUnavailable if it cannot be trusted."""
@@ -71,7 +71,7 @@ class CoherentRedisCache(RedisCache):
             held = self._client.read([entry.key for entry in entries])
         self.confirm(ticket)
         opened = (
-            self._values.open(ticket.epoch, e, raw or b"")
+            self.values.open(ticket.epoch, e, raw or b"")
             for e, raw in zip(entries, held, strict=True)
         )
         return ticket, dict(zip(entries, opened, strict=True))
@@ -89,7 +89,7 @@ class CoherentRedisCache(RedisCache):
         answers = self._run(steps)
         self.confirm(ticket)
         return {
-            e: self._values.open(ticket.epoch, e, raw)
+            e: self.values.open(ticket.epoch, e, raw)
             for e, raw in zip(looks, answers, strict=True)
         }
 
@@ -108,7 +108,7 @@ class CoherentRedisCache(RedisCache):
         steps = []
         for entry, value in values.items():
             ends = not_after[entry] if not_after else None
-            sealed = self._values.seal(ticket.epoch, entry, value, ends)
+            sealed = self.values.seal(ticket.epoch, entry, value, ends)
             steps.append(Script(scripts.REPLACE, entry.key, (placed, *sealed)))
         return {e: bool(done) for e, done in zip(values, self._run(steps), strict=True)}
 
@@ -139,7 +139,7 @@ class CoherentRedisCache(RedisCache):
         epoch = self.trust.epoch
         steps = []
         for key, value in values.items():
-            placed = self._values.seal(epoch, *value) if value and epoch else (b"", 0)
+            placed = self.values.seal(epoch, *value) if value and epoch else (b"", 0)
             steps.append(Script(scripts.SETTLE, key, (writer, *placed)))
         with self._on_trusted_servers():
             answers = dict(zip(values, self._run(steps), strict=True))
@@ -192,7 +192,7 @@ class CoherentRedisCache(RedisCache):
     def place(self, entry: Entry, value: Any, *, only_if_absent: bool) -> bool:
         """Store a value that is not a copy of a row, unless a writer has fenced the key."""
         ticket = self.enter()
-        placed, milliseconds = self._values.seal(ticket.epoch, entry, value)
+        placed, milliseconds = self.values.seal(ticket.epoch, entry, value)
         if not placed:
             return False
         if not only_if_absent:
@@ -240,7 +240,7 @@ class CoherentRedisCache(RedisCache):
         self, ticket: Ticket, entries: Iterable[E], held: Sequence[bytes | None]
     ) -> dict[E, Look]:
         opened = zip(entries, held, strict=True)
-        return {entry: self._values.open(ticket.epoch, entry, raw or b"") for entry, raw in opened}
+        return {entry: self.values.open(ticket.epoch, entry, raw or b"") for entry, raw in opened}
 
     def _remove(self, removed: Sequence[str]) -> None:
         self._run([Script(scripts.INVALIDATE, key) for key in removed], then=[addition(removed)])
