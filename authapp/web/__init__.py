@@ -19,6 +19,7 @@ from authapp.web import (
     download_data,
     email_sign_in,
     errors,
+    fragments,
     freeze_account,
     headers,
     home,
@@ -48,7 +49,7 @@ from authapp.web.access import Access, allow
 def init_app(app: Application) -> None:
     """Register the hooks, and every page with its access rule."""
     settings: Settings = app.extensions["settings"]
-    for part in (i18n, brand, headers, authn, csrf, errors, email_sign_in, lost_factor):
+    for part in (i18n, fragments, brand, headers, authn, csrf, errors, email_sign_in, lost_factor):
         part.init_app(app)
     # The identity is loaded first, because error pages show it too.
     access.init_app(
@@ -93,7 +94,7 @@ def init_app(app: Application) -> None:
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
     allow(app, phone.blueprint, Access.FRESH)
     app.jinja_env.globals.update(
-        sections=account.SECTIONS,
+        section_rows=account.rows,
         account_menu=account.menu,
         has_passkeys=are_available,
         passkey_origin=lambda: site().origin,

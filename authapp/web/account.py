@@ -10,6 +10,7 @@ from authapp.services import account as service
 from authapp.services import verify_phone
 from authapp.web import i18n, passkeys, second_factors
 from authapp.web.catalogue import lazy_gettext as _l
+from authapp.web.fragments import fragment
 
 
 def _always() -> bool:
@@ -109,16 +110,20 @@ _ELSEWHERE: Final = {"verify_phone": "phone"}
 _WITHOUT_MENU: Final = ("step_up",)
 
 
-def menu() -> list[Entry]:
-    """Return the entries of the menu if the current page is one of the account's."""
+def menu() -> str:
+    """Return the menu if the current page is one of the account's, else an empty string."""
     here, feature = request.path, request.blueprint or ""
     is_below = here == _TOP or here.startswith(f"{_TOP}/")
     sections = {section.feature for section in SECTIONS}
     if g.identity is None or feature in _WITHOUT_MENU:
-        return []
+        return ""
     if not is_below and feature not in _ELSEWHERE and feature not in sections:
-        return []
-    return [_entry(section, here, feature) for section in SECTIONS if section.is_offered()]
+        return ""
+    offered = _offered()
+    # Which entry is the current one depends on the endpoint alone.
+    key = (request.endpoint, *(section.feature for section in offered))
+    entries = (_entry(section, here, feature) for section in offered)
+    return fragment("parts/menu.html", *key, entries=entries)
 
 
 def _entry(section: Section, here: str, feature: str) -> Entry:
@@ -128,6 +133,17 @@ def _entry(section: Section, here: str, feature: str) -> Entry:
     is_below = url != _TOP and here.startswith(f"{url}/")
     is_current = is_below or _ELSEWHERE.get(feature, feature) == section.feature
     return Entry(url, section.name, "true" if is_current else None)
+
+
+def rows() -> str:
+    """Return the account page's rows of the sections that have one."""
+    shown = [section for section in _offered() if section.action]
+    names = (section.feature for section in shown)
+    return fragment("account/sections.html", *names, sections=shown)
+
+
+def _offered() -> list[Section]:
+    return [section for section in SECTIONS if section.is_offered()]
 
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")

@@ -89,8 +89,7 @@ class CoherentRedisCache(RedisCache):
         answers = self._run(steps)
         self.confirm(ticket)
         return {
-            e: self.values.open(ticket.epoch, e, raw)
-            for e, raw in zip(looks, answers, strict=True)
+            e: self.values.open(ticket.epoch, e, raw) for e, raw in zip(looks, answers, strict=True)
         }
 
     def replace(
