@@ -29,17 +29,24 @@ def stats_command(as_json: bool) -> None:
 
 @cache_group.command("check")
 @click.option("--sample", type=click.IntRange(1), help="Stop after about this many entries.")
-def check_command(sample: int | None) -> None:
-    """Compare cached entries with the database; exit with 1 if they differ."""
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check_command(sample: int | None, as_json: bool) -> None:
+    """Compare cached entries with the database.
+
+    Exits with 1 if they differ, and with 3 if Redis or the database is not available.
+    """
     compared, differing = 0, []
-    for batch in token_cache.check():
+    for batch in with_progress(token_cache.check(), "batches"):
         compared += batch.compared
         differing += batch.differing
         if sample is not None and compared >= sample:
             break
-    for key in differing:
-        click.echo(f"differs: {key}")
-    click.echo(f"entries compared: {compared}, different: {len(differing)}")
+    if as_json:
+        click.echo(json.dumps({"compared": compared, "differing": differing}))
+    else:
+        for key in differing:
+            click.echo(f"differs: {key}")
+        click.echo(f"entries compared: {compared}, different: {len(differing)}")
     if differing:
         raise SystemExit(1)
 
@@ -61,12 +68,16 @@ def warm_command(hours: int) -> None:
 
 @cache_group.command("flush")
 @click.argument("pattern", required=False)
-def flush_command(pattern: str | None) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def flush_command(pattern: str | None, yes: bool) -> None:
     """Remove every entry, or only those whose key matches PATTERN.
 
     PATTERN is a Redis glob, such as 'token:*' or 'refresh_tokens:user:*'. Without it, a new epoch
     starts too: older entries are unreadable, even those that could not be removed.
     """
+    if not yes:
+        which = "every entry" if pattern is None else f"the entries that match {pattern!a}"
+        click.confirm(f"Remove {which} of the cache?", abort=True)
     if pattern is not None:
         click.echo(f"entries removed: {token_cache.flush(pattern)}")
         return

@@ -1,7 +1,8 @@
 """`flask tokens explain`: a token's kind, owner and state."""
 
+import json
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import click
 from flask.cli import with_appcontext
@@ -16,8 +17,9 @@ MAX_CHARACTERS: Final = 8192
 
 @click.command("explain", cls=ValueCommand)
 @click.argument("value_or_id", metavar="VALUE-OR-ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext
-def explain_command(value_or_id: str) -> None:
+def explain_command(value_or_id: str, as_json: bool) -> None:
     """Show a token's kind, owner and state, and why it does not work.
 
     Takes a token, its id, or the kid of a signing key. With -, reads it from standard input, which
@@ -27,7 +29,22 @@ def explain_command(value_or_id: str) -> None:
         with click.open_file("-", errors="replace") as piped:
             value_or_id = piped.read(MAX_CHARACTERS)
     explained = explain.explain(value_or_id.strip())
-    click.echo("\n".join(f"{name:18}{value}" for name, value in _lines(explained).items()))
+    if as_json:
+        click.echo(json.dumps(_document(explained)))
+    else:
+        click.echo("\n".join(f"{name:18}{value}" for name, value in _lines(explained).items()))
+
+
+def _document(explained: Explained) -> dict[str, Any]:
+    facts = explained.facts.items()
+    return {
+        "kind": explained.kind,
+        "id": str(explained.id),
+        "account": str(explained.user_id) if explained.user_id else None,
+        "is_valid": explained.refusal is None,
+        "refusal": explained.refusal,
+        **{name.replace(" ", "_"): _shown(value) if value else None for name, value in facts},
+    }
 
 
 def _lines(explained: Explained) -> dict[str, str]:

@@ -1,8 +1,13 @@
-"""How commands parse arguments and report errors: in one line, with exit code 1."""
+"""How commands parse arguments, list each other, and report errors: in one line.
 
+The exit code is 1 for a refusal, 2 for arguments that cannot be used, and 3 for an outage.
+"""
+
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from inspect import cleandoc
 from itertools import takewhile
 from typing import Any, Final
 
@@ -10,7 +15,8 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from authapp.errors import DomainError
+from authapp.cli.refusals import sentence
+from authapp.errors import DomainError, InputRefused, Unavailable
 from authapp.models.base import OUTAGES
 from authapp.token_cache.redis.client import RedisUnavailable
 
@@ -58,29 +64,53 @@ class ValueCommand(click.Command):
         return click.NoSuchOption(name, possibilities=self._options(ctx), ctx=ctx)
 
 
+class Outage(click.ClickException):
+    """The database or Redis is not available, so nothing is known about the question."""
+
+    exit_code = 3
+
+
 class OneLineGroup(AppGroup):
     """Reports domain errors and outages in one line each."""
 
     command_class = ValueCommand
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with the whole first sentence of their help, which click would cut."""
+        listed = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, first_sentence(command)) for name, command in listed if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         with one_line():
             return super().invoke(ctx)
 
 
+def first_sentence(command: click.Command) -> str:
+    """Return the first sentence of a command's help, without the line breaks."""
+    paragraph = cleandoc(command.help or "").partition("\n\n")[0]
+    return re.split(r"(?<=\.)\s", " ".join(paragraph.split()), maxsplit=1)[0]
+
+
 @contextmanager
-def one_line(failure: type[click.ClickException] = click.ClickException) -> Iterator[None]:
-    """Report a domain error or an outage in one line; `failure` sets the exit code."""
+def one_line(failure: type[click.ClickException] | None = None) -> Iterator[None]:
+    """Report a domain error or an outage in one line; `failure` sets the exit code of both."""
+    refused, outage = failure or click.ClickException, failure or Outage
     try:
         yield
+    except InputRefused as error:
+        raise refused(sentence(error)) from error
+    except Unavailable as error:
+        raise outage(str(error)) from error
     except DomainError as error:
-        raise failure(str(error)) from error
+        raise refused(str(error)) from error
     except RedisUnavailable as error:
-        raise failure(f"Redis is not available: {error}") from error
+        raise outage(f"Redis is not available: {error}") from error
     except (*OUTAGES, ProgrammingError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = str(cause).splitlines()[0]
-        raise failure(
+        raise outage(
             f"the database is not available ({reason}); check DATABASE_URL, and run"
             " `flask db upgrade` if you have not"
         ) from error

@@ -1,26 +1,34 @@
 """`flask keys`: manage the signing keys."""
 
+import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import click
 
 from authapp.cli.durations import DURATION
 from authapp.cli.group import OneLineGroup
 from authapp.domain import signing_keys
-from authapp.models import JWTKey
+from authapp.models import JWKSFetch, JWTKey
 from authapp.services import jwks_fetches, keys
 
 keys_group = OneLineGroup("keys", help="List, stage, rotate and revoke signing keys.")
 
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 @keys_group.command("list")
-def list_command() -> None:
+@_json
+def list_command(as_json: bool) -> None:
     """List every key with its state.
 
     LIVE is the number of sessions whose latest access token was signed by this key and has not
     expired. A revoked key has none, because nothing that it signed is trusted.
     """
     found = keys.list_keys()
+    if as_json:
+        click.echo(json.dumps([_key(key, keys.live_sessions(key)) for key in found]))
+        return
     click.echo(
         f"{'KID':43}  {'ALGORITHM':9}  {'STATE':7}  {'CREATED':19}  {'VERIFIES UNTIL':19}  LIVE"
     )
@@ -29,9 +37,14 @@ def list_command() -> None:
 
 
 @keys_group.command("consumers")
-def consumers_command() -> None:
+@_json
+def consumers_command(as_json: bool) -> None:
     """List the programs that fetch the keys, and which are up to date."""
     newest = jwks_fetches.newest(signing_keys.published())
+    if as_json:
+        found = [_consumer(each, newest) for each in jwks_fetches.consumers()]
+        click.echo(json.dumps(found))
+        return
     click.echo(f"{'LAST FETCH':19}  {'NEWEST':6}  {'ADDRESS':15}  PROGRAM")
     for each in jwks_fetches.consumers():
         has_newest = "yes" if each.newest_kid == newest else "no"
@@ -41,7 +54,8 @@ def consumers_command() -> None:
 @keys_group.command("ensure")
 def ensure_command() -> None:
     """Generate the first keys, if there are none."""
-    keys.ensure_active()
+    created = keys.ensure_active()
+    click.echo("generated the first keys" if created else "there are keys already")
 
 
 @keys_group.command("stage")
@@ -93,14 +107,37 @@ def rewrap_command(force: bool) -> None:
 @keys_group.command("prune")
 def prune_command() -> None:
     """Delete the keys that can no longer verify any token."""
-    for kid in keys.prune():
+    pruned = keys.prune()
+    for kid in pruned:
         click.echo(f"deleted {kid}")
+    if not pruned:
+        click.echo("no key can be deleted: each one may still verify a token")
 
 
 def _row(key: JWTKey, live: int) -> str:
     created = _time(key.created_at)
     until = _time(key.expires_at) if key.expires_at else "-"
     return f"{key.kid:43}  {key.algorithm:9}  {key.state:7}  {created}  {until:19}  {live}"
+
+
+def _key(key: JWTKey, live: int) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "algorithm": key.algorithm,
+        "state": key.state,
+        "created_at": key.created_at.isoformat(timespec="seconds"),
+        "verifies_until": key.expires_at.isoformat(timespec="seconds") if key.expires_at else None,
+        "live_sessions": live,
+    }
+
+
+def _consumer(consumer: JWKSFetch, newest: str | None) -> dict[str, Any]:
+    return {
+        "program": consumer.consumer,
+        "address": consumer.address,
+        "last_fetch_at": consumer.last_at.isoformat(timespec="seconds"),
+        "has_newest": consumer.newest_kid == newest,
+    }
 
 
 def _time(time: datetime) -> str:

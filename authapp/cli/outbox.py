@@ -1,9 +1,10 @@
 """`flask outbox`: the delivery worker, and the messages that are waiting or dead."""
 
+import json
 import signal
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import click
@@ -128,11 +129,18 @@ def run_command(once: bool) -> None:
     help="Show only this state; can be repeated.  [default: waiting, dead]",
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-def list_command(states: tuple[str, ...], limit: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_command(states: tuple[str, ...], limit: int, as_json: bool) -> None:
     """List messages, newest first, without their content."""
     chosen = [State(state) for state in states] or [State.WAITING, State.DEAD]
-    for message in outbox.list_in(chosen, limit=limit):
+    found = outbox.list_in(chosen, limit=limit)
+    if as_json:
+        click.echo(json.dumps([_document(message) for message in found]))
+        return
+    for message in found:
         click.echo(_row(message))
+    if not found:
+        click.echo(f"no messages are {' or '.join(chosen)}")
 
 
 @outbox_group.command("retry")
@@ -147,6 +155,19 @@ def retry_command(id: UUID | None, all_dead: bool) -> None:
     else:
         outbox.retry(id)
         click.echo(f"retrying {id}")
+
+
+def _document(message: OutboxMessage) -> dict[str, Any]:
+    return {
+        "id": str(message.id),
+        "created_at": message.created_at.isoformat(timespec="seconds"),
+        "channel": message.channel,
+        "message": message.message,
+        "recipient": message.recipient,
+        "state": _state(message),
+        "attempts": message.attempts,
+        "last_error": message.last_error,
+    }
 
 
 def _row(message: OutboxMessage) -> str:

@@ -11,9 +11,10 @@ T = TypeVar("T")
 
 def with_progress(items: Iterable[T], label: str) -> Iterator[T]:
     """Yield the items, and show the number so far on a terminal."""
-    with click.progressbar(items, label=label, show_pos=True, hidden=not _is_watched()) as bar:
+    with click.progressbar(items, label=label, show_pos=True, hidden=not is_watched()) as bar:
         yield from bar
 
 
-def _is_watched() -> bool:
+def is_watched() -> bool:
+    """Return whether standard output is a terminal."""
     return sys.stdout.isatty()

@@ -1,5 +1,6 @@
 """`flask tokens scan`: find API tokens in text, without network access."""
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import IO, Final
@@ -14,6 +15,7 @@ from authapp.security.token_scanner import scan
 from authapp.services import leaked_tokens
 
 CHUNK_BYTES: Final = 1 << 20
+_ROW: Final = "{file}:{line}  {id}  …{last_four}  {account}  {state}"
 LIVE_FOUND: Final = 1
 
 
@@ -26,8 +28,9 @@ class NotDone(click.ClickException):
 @click.command("scan", cls=ValueCommand)
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path())
 @click.option("--revoke", is_flag=True, help="Revoke live tokens and email their owners.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @with_appcontext
-def scan_command(files: Sequence[str], revoke: bool) -> None:
+def scan_command(files: Sequence[str], revoke: bool, as_json: bool) -> None:
     """Find API tokens in FILEs or standard input.
 
     Prints the position of each token, its id, its last four characters, its owner's id and its
@@ -39,7 +42,7 @@ def scan_command(files: Sequence[str], revoke: bool) -> None:
         for name in files or ("-",):
             try:
                 with click.open_file(name, "rb") as file:
-                    live += sum(_report(name, file, revoke=revoke))
+                    live += sum(_report(name, file, revoke=revoke, as_json=as_json))
             except OSError as error:
                 click.echo(f"{_shown(name)}: {error.strerror}", err=True)
                 failed += 1
@@ -47,7 +50,7 @@ def scan_command(files: Sequence[str], revoke: bool) -> None:
         raise SystemExit(LIVE_FOUND if live else NotDone.exit_code)
 
 
-def _report(name: str, file: IO[bytes], *, revoke: bool) -> Iterator[bool]:
+def _report(name: str, file: IO[bytes], *, revoke: bool, as_json: bool) -> Iterator[bool]:
     """Print each token in a file, and yield whether it is live."""
     look_up = lru_cache(maxsize=1024)(leaked_tokens.look_up)
     chunks = iter(lambda: file.read(CHUNK_BYTES), b"")
@@ -59,8 +62,15 @@ def _report(name: str, file: IO[bytes], *, revoke: bool) -> Iterator[bool]:
         if sighting.end_reason is None and revoke:
             leaked_tokens.revoke(value, RevokeReason.LEAK_FOUND)
             state = "live, now revoked"
-        where = f"{_shown(name)}:{line}"
-        click.echo(f"{where}  {sighting.id}  …{sighting.last_four}  {sighting.user_id}  {state}")
+        found = {
+            "file": _shown(name),
+            "line": line,
+            "id": str(sighting.id),
+            "last_four": sighting.last_four,
+            "account": str(sighting.user_id),
+            "state": state,
+        }
+        click.echo(json.dumps(found) if as_json else _ROW.format(**found))
         yield sighting.end_reason is None
 
 

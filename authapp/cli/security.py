@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from authapp.cli.group import OneLineGroup
-from authapp.cli.progress import with_progress
+from authapp.cli.progress import is_watched, with_progress
 from authapp.config import current_settings
 from authapp.services import conformance, database_restored, enumeration
 from authapp.services.conformance import Finding
@@ -40,6 +40,7 @@ class CouldNotMeasure(click.ClickException):
 )
 @click.option("--rounds", type=click.IntRange(1, 1000), default=30, show_default=True)
 @click.option("--ignore-time", is_flag=True, help="Compare only what the answers contain.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--domain",
     default="example.com",
@@ -47,7 +48,13 @@ class CouldNotMeasure(click.ClickException):
     help="Domain of the sample addresses; the deployment may send emails to them.",
 )
 def enumeration_command(
-    url: str, states: tuple[str, ...], rounds: int, ignore_time: bool, domain: str
+    *,
+    url: str,
+    states: tuple[str, ...],
+    rounds: int,
+    ignore_time: bool,
+    as_json: bool,
+    domain: str,
 ) -> None:
     """Measure whether the deployment at URL reveals which addresses have accounts.
 
@@ -62,7 +69,9 @@ def enumeration_command(
     significance = 0.0 if ignore_time else RISK / (len(chosen) * len(enumeration.every_request()))
     try:
         enumeration.require_rounds(rounds, significance)
-        with click.progressbar(length=rounds + 1, label="Measuring") as progress:
+        with click.progressbar(
+            length=rounds + 1, label="Measuring", hidden=not is_watched()
+        ) as progress:
             compared = enumeration.measure(
                 url,
                 states=chosen,
@@ -72,11 +81,27 @@ def enumeration_command(
             )
     except NotMeasured as error:
         raise CouldNotMeasure(str(error)) from error
-    _print(compared, significance)
+    if as_json:
+        click.echo(json.dumps([_as_document(each, significance) for each in compared]))
+    else:
+        _print(compared, significance)
     revealing = sum(bool(each.differences(significance)) for each in compared)
     if revealing:
         raise click.ClickException(f"{revealing} of {len(compared)} comparisons show a difference")
-    click.echo(f"\nNo difference in {len(compared)} comparisons of {rounds} addresses each.")
+    if not as_json:
+        click.echo(f"\nNo difference in {len(compared)} comparisons of {rounds} addresses each.")
+
+
+def _as_document(compared: Comparison, significance: float) -> dict[str, Any]:
+    return {
+        "request": compared.request,
+        "state": compared.state,
+        "milliseconds": compared.milliseconds,
+        "milliseconds_absent": compared.milliseconds_absent,
+        "auc": compared.time.auc,
+        "p": compared.time.p,
+        "differences": compared.differences(significance),
+    }
 
 
 def _print(compared: Sequence[Comparison], significance: float) -> None:

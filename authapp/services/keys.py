@@ -30,13 +30,18 @@ def list_keys() -> list[JWTKey]:
     return list(db.session.scalars(select(JWTKey).order_by(JWTKey.created_at)))
 
 
-def ensure_active() -> None:
-    """Create the first keys if there are none; several processes may try at once."""
+def ensure_active() -> bool:
+    """Create the first keys if there are none, and return whether they were created.
+
+    Several processes may try at once.
+    """
     if _in_state(KeyState.ACTIVE) is not None:
-        return
+        return False
     # No program has fetched a key yet, so there is no need to wait for one.
     with suppress(Conflict):
         rotate(force=True)
+        return True
+    return False
 
 
 def stage() -> str:

@@ -24,10 +24,10 @@ def run(app: Flask, *arguments: object) -> tuple[int, str]:
     return ended.exit_code, ended.output
 
 
-def refused(app: Flask, *arguments: object) -> str:
+def refused(app: Flask, *arguments: object, expected: int = 1) -> str:
     """Run a command that must be refused in one line, and return the line."""
     code, output = run(app, *arguments)
-    assert code == 1
+    assert code == expected
     assert output.startswith("Error: ")
     assert len(output.splitlines()) == 1
     return output
@@ -54,7 +54,7 @@ def without_redis(make_app: Callable[..., Flask], redis_server: RedisServer) -> 
 def test_flushing_a_pattern_removes_only_matching_entries(
     app: Flask, cached: None, redis_server: RedisServer
 ) -> None:
-    code, output = run(app, "flush", "refresh_token:*")
+    code, output = run(app, "flush", "refresh_token:*", "--yes")
 
     assert (code, output) == (0, "entries removed: 3\n")
     assert list(redis_server.client.scan_iter("refresh_token:*")) == []
@@ -62,7 +62,7 @@ def test_flushing_a_pattern_removes_only_matching_entries(
 
 
 def test_flushing_a_pattern_requires_redis(without_redis: Flask) -> None:
-    refused(without_redis, "flush", "token:*")
+    refused(without_redis, "flush", "token:*", "--yes", expected=3)
 
 
 def test_stats_add_up_the_counters_of_all_processes_by_kind(
@@ -147,11 +147,24 @@ def test_a_flush_removes_every_entry_and_starts_an_epoch(
 ) -> None:
     epoch = app.extensions["token_cache"].database.state().epoch
 
-    assert run(app, "flush") == (0, "started a new epoch; entries removed: 9\n")
+    assert run(app, "flush", "--yes") == (0, "started a new epoch; entries removed: 9\n")
     assert dump(redis_server) == {}
     assert app.extensions["token_cache"].database.state().epoch > epoch
     assert run(app, "check") == (0, "entries compared: 0, different: 0\n")
     assert broken_seals(app) == 0
+
+
+@pytest.mark.parametrize("arguments", [["flush"], ["flush", "token:*"]])
+def test_a_flush_asks_first(
+    app: Flask, cached: None, redis_server: RedisServer, arguments: list[str]
+) -> None:
+    before = dump(redis_server).keys()
+
+    code, output = run(app, *arguments)
+
+    assert code == 1
+    assert "[y/N]" in output
+    assert dump(redis_server).keys() == before
 
 
 def broken_seals(app: Flask) -> int:
@@ -161,7 +174,7 @@ def broken_seals(app: Flask) -> int:
 def test_a_flush_without_redis_still_starts_an_epoch(without_redis: Flask) -> None:
     epoch = without_redis.extensions["token_cache"].database.state().epoch
 
-    code, output = run(without_redis, "flush")
+    code, output = run(without_redis, "flush", "--yes")
 
     assert code == 0
     assert "could not remove entries" in output
@@ -176,7 +189,7 @@ def test_a_backup_is_restored_with_its_expiry_times(
         left = {name: client.pttl(name) for name in dump(redis_server)}
     assert run(app, "backup", file) == (0, "entries saved: 9\n")
     assert str(user.email) not in file.read_text()
-    run(app, "flush")
+    run(app, "flush", "--yes")
 
     assert run(app, "restore", file) == (0, "entries read: 9, restored: 9\n")
 
@@ -195,7 +208,7 @@ def test_an_outdated_backup_revives_no_ended_session_or_token(
         row = db.session.scalars(db.select(RefreshToken)).first()
         update_where(RefreshToken, RefreshToken.id == row.id, generation=5)
         db.session.commit()
-    run(app, "flush")
+    run(app, "flush", "--yes")
 
     code, output = run(app, "restore", tmp_path / "backup")
 
@@ -240,7 +253,7 @@ def test_damaged_lines_are_skipped(app: Flask, cached: None, tmp_path: Path) -> 
     lines = file.read_text().splitlines()
     lines[1:4] = [lines[1][:-9], '["token:x", 7]', "\x00"]
     file.write_text("\n".join(lines))
-    run(app, "flush")
+    run(app, "flush", "--yes")
 
     assert run(app, "restore", file) == (0, "entries read: 9, restored: 6\n")
 
@@ -270,27 +283,27 @@ def test_commands_that_need_redis_report_its_absence(
 ) -> None:
     file = [] if command == "check" else [tmp_path / "file"]
 
-    assert "Redis is not available" in refused(without_redis, command, *file)
+    assert "Redis is not available" in refused(without_redis, command, *file, expected=3)
     assert not (tmp_path / "file").exists()
 
 
 def test_a_missing_redis_url_is_named(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     app = make_app(REDIS_URL="")
 
-    assert "REDIS_URL" in refused(app, "check")
-    assert "REDIS_URL" in refused(app, "backup", tmp_path / "backup")
+    assert "REDIS_URL" in refused(app, "check", expected=3)
+    assert "REDIS_URL" in refused(app, "backup", tmp_path / "backup", expected=3)
     assert run(app, "warm")[0] == 0
-    assert run(app, "flush")[0] == 0
+    assert run(app, "flush", "--yes")[0] == 0
     assert "not connected" in run(app, "stats")[1]
 
 
-@pytest.mark.parametrize("command", ["stats", "check", "warm", "flush"])
+@pytest.mark.parametrize("command", [["stats"], ["check"], ["warm"], ["flush", "--yes"]])
 def test_an_unavailable_database_is_named(
-    app: Flask, lose_database: Callable[[], None], command: str
+    app: Flask, lose_database: Callable[[], None], command: list[str]
 ) -> None:
     lose_database()
 
-    assert "atabase" in refused(app, command)
+    assert "atabase" in refused(app, *command, expected=3)
 
 
 @pytest.mark.parametrize(

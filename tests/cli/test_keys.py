@@ -87,7 +87,7 @@ def test_a_kid_is_the_thumbprint_of_its_key(app: Flask, client: FlaskClient) -> 
 
 def test_a_retired_key_is_pruned_once_its_tokens_have_expired(app: Flask, move_time) -> None:
     run_keys(app, "rotate", "--force")
-    assert run_keys(app, "prune") == (0, "")
+    assert run_keys(app, "prune")[1].startswith("no key can be deleted")
 
     with move_time(minutes=12):
         assert "deleted" in run_keys(app, "prune")[1]
@@ -106,7 +106,7 @@ def test_a_refusal_is_one_line_and_exit_code_1(app: Flask, arguments: list[str])
 def test_an_unmigrated_database_is_reported_in_one_line(make_app, tmp_path) -> None:
     code, output = run_keys(make_app(DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}"), "list")
 
-    assert code == 1
+    assert code == 3
     assert "flask db upgrade" in output
     assert len(output.splitlines()) == 1
 

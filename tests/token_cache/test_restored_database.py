@@ -152,7 +152,7 @@ def test_only_the_command_ends_the_alarm(
         token_cache.mark_database()
         marks_of(app).advance()
     assert not is_trusted(app)
-    flushed = app.test_cli_runner().invoke(args=["cache", "flush"])
+    flushed = app.test_cli_runner().invoke(args=["cache", "flush", "--yes"])
     assert "run `flask security database-restored`" in flushed.output
     assert not is_trusted(app)
     operator = make_app()
