@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from authapp.domain import security_notices
 from authapp.models import User, db
-from tests.journeys.scanner import scan
+from tests.journeys.scanner import Scanner
 from tests.journeys.states import Visit
 from tests.support.accounts import HERE
 
@@ -46,7 +46,7 @@ def test_scanner_that_clicks_every_button_does_not_freeze_the_account(
 ) -> None:
     owner, link = warn(new_page())
 
-    scan(browser, link)
+    Scanner(browser).scan(link)
 
     owner.sign_in()
     expect(owner.page).to_have_url(f"{live_server}/account")

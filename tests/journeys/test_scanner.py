@@ -22,7 +22,7 @@ from authapp.models import (
 )
 from authapp.models.base import table_of
 from authapp.security.opaque_tokens import parse_link_token
-from tests.journeys.scanner import ELSEWHERE, scan
+from tests.journeys.scanner import ELSEWHERE, Scanner
 from tests.journeys.states import STATES, Visit
 
 pytestmark = [
@@ -90,8 +90,9 @@ def test_nothing_is_verified_reset_undone_or_frozen(
         by_use = sorted(links(), key=lambda link: link.is_unused)
         found = {(link.message, link.purpose): link.url for link in by_use}
         before = everything()
+        scanner = Scanner(browser)
 
-        pages = {url: scan(browser, url) for url in found.values()}
+        pages = {url: scanner.scan(url) for url in found.values()}
 
         assert {purpose for _, purpose in found if purpose} == MAILED
         assert all(url in seen for url, seen in pages.items())
