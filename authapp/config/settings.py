@@ -151,6 +151,7 @@ class Accounts:
     invitation_lifetime: timedelta = setting("INVITATION_LIFETIME", duration(3600, 2_592_000, SECOND), "259200", "How long an invitation link is valid. An invitation is sent when an operator creates an account.", unit="seconds")
     not_me_lifetime: timedelta = setting("NOT_ME_LIFETIME", duration(3600, 2_592_000, SECOND), "604800", "How long the \"This wasn't me\" link in a security email is valid.", unit="seconds")
     email_sign_in: str = setting("EMAIL_SIGN_IN", choice("off", "on"), "off", "Whether the sign-in page offers to email a code in place of the password: `on` or `off`. NIST SP 800-63B-4 and ASVS do not accept a mailbox as a factor, so such a session has to confirm with the password or a second factor before sensitive changes.")
+    unverified_lifetime: timedelta = setting("UNVERIFIED_ACCOUNT_LIFETIME", duration(3600, 31_536_000, SECOND), "604800", "Accounts whose address was not verified for this long are deleted by `flask tokens purge`, unless a link that could verify it is still valid.", unit="seconds")
     lost_factor_wait: timedelta = setting("LOST_FACTOR_WAIT", duration(0, 2_592_000, SECOND), "259200", "How long an owner who knows the password but lost every second factor waits before signing in without one. The account is warned in the meantime, and can stop it. 0 turns this off.", unit="seconds")
     deletion_grace: timedelta = setting("ACCOUNT_DELETION_GRACE", duration(0, 7_776_000, SECOND), "1209600", "How long an owner can restore a deleted account. 0 deletes accounts at once.", unit="seconds")
 

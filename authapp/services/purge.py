@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, Exists, delete, exists, or_, select
 
 from authapp import clock
+from authapp.config import current_settings
 from authapp.delivery import outbox
-from authapp.domain import rate_limits, remembered_devices
+from authapp.domain import account_status, rate_limits, remembered_devices
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
-from authapp.models import ActivityEvent, LostFactor, User, db, delete_user
+from authapp.errors import NotFound
+from authapp.models import ActivityEvent, LostFactor, User, VerificationToken, db, delete_user
 from authapp.models.base import table_of
 from authapp.models.changes import CachedRow, delete_where
 from authapp.models.transaction import transaction
@@ -39,7 +42,7 @@ def purge() -> Iterator[int]:
         with transaction():
             db.session.execute(delete(ActivityEvent).where(ActivityEvent.id.in_(ids)))
         yield len(ids)
-    while number := _delete_unconfirmed(before):
+    while number := _delete_unverified():
         yield number
     while ids := _first(LostFactor.user_id, LostFactor.expires_at < before):
         with transaction():
@@ -55,13 +58,34 @@ def purge() -> Iterator[int]:
         yield number
 
 
-def _delete_unconfirmed(before: datetime) -> int:
-    """Delete accounts that never owned an address; an operator's invitation may last 30 days."""
-    unconfirmed = select(User.id).where(User.email_verified_at.is_(None), User.created_at < before)
+def _delete_unverified() -> int:
+    """Delete accounts that never owned an address and have no link that could give them one."""
+    before = clock.now() - current_settings().accounts.unverified_lifetime
+    never_verified = User.email_verified_at.is_(None) & (User.created_at < before)
+    found = select(User.id).where(never_verified, ~_has_link(User.id)).order_by(User.id)
     with transaction():
-        # Locked, because a reset may verify an address at any time.
-        ids = db.session.scalars(unconfirmed.limit(FEW).with_for_update())
-        return sum(delete_user(id) for id in ids.all())
+        ids = db.session.scalars(found.limit(FEW)).all()
+        return sum(_delete_if_unverified(id) for id in ids)
+
+
+def _delete_if_unverified(user_id: UUID) -> bool:
+    """Lock and delete an account, unless a link has verified it, or was sent, in the meantime."""
+    try:
+        user = account_status.lock(user_id)
+    except NotFound:
+        return False
+    if user.email_verified_at is not None or db.session.scalar(select(_has_link(user_id))):
+        return False
+    return delete_user(user_id)
+
+
+def _has_link(user_id: Any) -> Exists:
+    return exists().where(
+        VerificationToken.user_id == user_id,
+        VerificationToken.used_at.is_(None),
+        VerificationToken.revoked_at.is_(None),
+        VerificationToken.expires_at > clock.now(),
+    )
 
 
 def _forget_attempts() -> int:
