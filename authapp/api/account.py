@@ -1,5 +1,6 @@
 """The caller's account."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from uuid import UUID
 
@@ -15,7 +16,10 @@ blueprint = Blueprint("account", __name__)
 
 
 class Account(msgspec.Struct):
-    """An account; `email_verified_at` and `phone_verified_at` are null until verified."""
+    """An account; `email_verified_at` and `phone_verified_at` are null until verified.
+
+    `roles` are the names that operators gave to the account.
+    """
 
     id: UUID
     email: str
@@ -23,6 +27,7 @@ class Account(msgspec.Struct):
     phone: str | None
     phone_verified_at: Time | None
     created_at: Time
+    roles: list[str]
 
 
 @blueprint.get("/me")
@@ -34,4 +39,4 @@ class Account(msgspec.Struct):
 def show(caller: Principal) -> Account:
     """Return the caller's account."""
     found = service.get_account(caller.user_id)
-    return msgspec.convert(found, Account, from_attributes=True)
+    return msgspec.convert({**asdict(found), "roles": found.roles.split()}, Account)

@@ -60,5 +60,6 @@ def _headers(principal: Principal) -> tuple[tuple[str, str], ...]:
         ("X-Auth-Session-Id", str(principal.session_id or "")),
         ("X-Auth-Token-Id", str(principal.token_id or "")),
         ("X-Auth-Scopes", " ".join(sorted(principal.scopes or ()))),
+        ("X-Auth-Roles", " ".join(principal.roles)),
         ("X-Auth-Time", str(int(principal.auth_time.timestamp())) if principal.auth_time else ""),
     )

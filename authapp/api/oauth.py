@@ -47,6 +47,7 @@ def _claims(principal: Principal) -> dict[str, Any]:
         "sid": principal.session_id and str(principal.session_id),
         "jti": principal.token_id and str(principal.token_id),
         "scope": None if principal.scopes is None else " ".join(sorted(principal.scopes)),
+        "roles": principal.roles or None,
         "auth_time": principal.auth_time and int(principal.auth_time.timestamp()),
         "exp": principal.expires_at and int(principal.expires_at.timestamp()),
     }

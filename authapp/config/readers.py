@@ -163,6 +163,18 @@ def regions(raw: str) -> list[str]:
     return [region(part.strip()) for part in raw.split(",") if part.strip()]
 
 
+ROLE: Final = r"[a-z0-9][a-z0-9_-]{0,31}"
+"""What the name of a role looks like."""
+
+
+def roles(raw: str) -> list[str]:
+    """Read names of roles."""
+    names = [part.strip() for part in raw.split(",") if part.strip()]
+    if not all(re.fullmatch(ROLE, name) for name in names):
+        raise Refused("must be roles such as admin,support, of lowercase letters, digits, - and _")
+    return names
+
+
 def languages(raw: str) -> list[str]:
     """Read language codes, the first of which is listed first."""
     codes = [part.strip() for part in raw.split(",") if part.strip()]

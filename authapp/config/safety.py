@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Final
 from urllib.parse import urlsplit
 
-from authapp.config.settings import PRODUCTION, SENDER_PLACEHOLDER, Settings
+from authapp.config.settings import OFF, PRODUCTION, SENDER_PLACEHOLDER, Settings
 
 _SMS_NEEDS: Final = {
     "none": (),
@@ -37,6 +37,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "SESSION_IDLE_LIFETIME must not exceed SESSION_ABSOLUTE_LIFETIME"
     if settings.languages.default not in settings.languages.offered:
         yield "DEFAULT_LANGUAGE must be one of LANGUAGES"
+    if settings.accounts.second_factor == OFF and settings.accounts.second_factor_roles:
+        yield "SECOND_FACTOR_ROLES requires SECOND_FACTOR=optional: `off` offers no second factor"
     for name in _SMS_NEEDS[settings.sms.sender]:
         if not getattr(settings.sms, name):
             yield f"SMS_{name.upper()} is missing: SMS_SENDER={settings.sms.sender} requires it"

@@ -48,11 +48,11 @@ def missing_step(user: User, *, remember: bool, amr: str = PASSWORD) -> SecondFa
     """Return the error to raise after the commit if the password alone does not sign in.
 
     It has the value that a second factor turns into a session: the account's own, or a new one if
-    SECOND_FACTOR requires one.
+    SECOND_FACTOR or one of the account's roles requires one.
     """
     if second_factors.is_enrolled(user.id):
         return SecondFactorRequired(_issue(user, remember=remember, amr=amr))
-    if second_factors.is_required():
+    if second_factors.is_required(user.roles.split()):
         return EnrollmentRequired(_issue(user, remember=remember, amr=amr))
     return None
 

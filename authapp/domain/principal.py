@@ -20,7 +20,8 @@ class TokenKind(StrEnum):
 class Principal:
     """Who a valid token authenticates, and through which session or API token.
 
-    `scopes` is None for a session, which may do anything its user may.
+    `scopes` is None for a session, which may do anything its user may. `roles` are those of the
+    session's user; an API token has none.
     """
 
     kind: TokenKind
@@ -28,5 +29,6 @@ class Principal:
     session_id: UUID | None = None
     token_id: UUID | None = None
     scopes: frozenset[Scope] | None = None
+    roles: tuple[str, ...] = ()
     auth_time: datetime | None = None
     expires_at: datetime | None

@@ -6,7 +6,7 @@ Guesses count per account, in the database. Only someone who entered the account
 make them, and a recovery code is accepted even when guesses at the app's codes have run out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +20,7 @@ from authapp import clock
 from authapp.config import OFF, REQUIRED, current_settings
 from authapp.domain import code_guesses, passwords, rate_limits, remembered_devices
 from authapp.errors import Conflict, InputRefused, Misconfigured
-from authapp.models import AuthenticatorApp, Passkey, RecoveryCode, db
+from authapp.models import AuthenticatorApp, Passkey, RecoveryCode, User, db
 from authapp.security import recovery_codes, totp
 from authapp.security.codes import read_code
 from authapp.security.sealing import SealBroken, Sealer
@@ -63,9 +63,20 @@ def is_offered() -> bool:
     return current_settings().accounts.second_factor != OFF
 
 
-def is_required() -> bool:
-    """Return whether an account without a second factor has to set one up to sign in."""
-    return current_settings().accounts.second_factor == REQUIRED
+def is_required(roles: Collection[str]) -> bool:
+    """Return whether an account with these roles needs a second factor to sign in."""
+    accounts = current_settings().accounts
+    return accounts.second_factor == REQUIRED or any(
+        role in accounts.second_factor_roles for role in roles
+    )
+
+
+def is_required_of(user_id: UUID) -> bool:
+    """Return whether an account needs a second factor, according to the caller's transaction."""
+    if is_required(()) or not current_settings().accounts.second_factor_roles:
+        return is_required(())
+    user = db.session.get(User, user_id)
+    return user is not None and is_required(user.roles.split())
 
 
 def is_enrolled(user_id: UUID) -> bool:

@@ -18,7 +18,7 @@ from authapp.errors import (
     TokenRefused,
     TokenRevoked,
 )
-from authapp.models import EndReason, RefreshToken, db
+from authapp.models import EndReason, RefreshToken, User, db
 from authapp.models.changes import update_where
 from authapp.security import jwt
 from authapp.security.derivation import derive_key
@@ -54,13 +54,15 @@ class SignedIn:
     remembered: str = ""
 
 
-def begin(user_id: UUID, *, remember: bool, client: Client, amr: str = "pwd") -> RefreshTokenRecord:
+def begin(user: User, *, remember: bool, client: Client, amr: str = "pwd") -> RefreshTokenRecord:
     """Add a session to the caller's transaction; `tokens_of` returns its tokens after the commit.
 
     The caller holds the account's lock (`account_status.lock`). Beyond MAX_SESSIONS, the session
     that was unused for longest ends.
     """
     settings, now = current_settings(), clock.now()
+    # Read before a conditional update makes the object load them again.
+    user_id, roles = user.id, user.roles
     session_limit.make_room(user_id, client=client)
     lifetime = settings.sessions.absolute_lifetime if remember else settings.sessions.brief_lifetime
     session = RefreshTokenRecord(
@@ -80,6 +82,7 @@ def begin(user_id: UUID, *, remember: bool, client: Client, amr: str = "pwd") ->
         ended_at=None,
         end_reason=None,
         amr=amr,
+        roles=roles,
     )
     db.session.add(RefreshToken(**asdict(session)))
     return session
@@ -114,19 +117,21 @@ def _verify(access_token: str) -> Identity:
         raise TokenInvalid("the session does not exist")
     if session.ended_at is not None:
         raise refusal(session)
-    identity = _identity(claims)
+    identity = _identity(claims, session)
     token_cache.remember_verdict(
         access_token, identity, [session, key], expires_at=claims.expires_at
     )
     return identity
 
 
-def _identity(claims: jwt.AccessClaims) -> Identity:
+def _identity(claims: jwt.AccessClaims, session: RefreshTokenRecord) -> Identity:
     return Identity(
         user_id=claims.user_id,
         session_id=claims.session_id,
         auth_time=claims.auth_time,
         amr=claims.amr,
+        # Not the token's: operators may have changed them since it was signed.
+        roles=tuple(session.roles.split()),
         expires_at=claims.expires_at,
     )
 
@@ -156,6 +161,7 @@ def tokens_of(session: RefreshTokenRecord, signer: signing_keys.Signer) -> Signe
         expires_at=min(now + settings.tokens.access_token_lifetime, session.absolute_expires_at),
         auth_time=session.auth_time,
         amr=tuple(session.amr.split()),
+        roles=tuple(session.roles.split()),
     )
     key = derive_key(settings.secrets.secret_key, "refresh token")
     return SignedIn(
@@ -163,7 +169,7 @@ def tokens_of(session: RefreshTokenRecord, signer: signing_keys.Signer) -> Signe
         access_expires_at=claims.expires_at,
         refresh_token=make_refresh_token(key, session.id, session.generation),
         refresh_expires_at=session.expires_at if session.remember else None,
-        identity=_identity(claims),
+        identity=_identity(claims, session),
     )
 
 

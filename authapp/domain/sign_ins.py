@@ -83,7 +83,7 @@ def begin(
     if instead_of is not None:
         # A client has one session; the replaced one would stay active unnoticed.
         sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
-    return sessions.begin(user.id, remember=remember, client=client, amr=amr)
+    return sessions.begin(user, remember=remember, client=client, amr=amr)
 
 
 def is_first(user: User) -> bool:

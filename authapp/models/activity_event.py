@@ -63,6 +63,8 @@ class Activity(StrEnum):
     PASSKEY_COPIED = "passkey_copied"
     SCOPE_GRANTED = "scope_granted"
     SCOPE_WITHDRAWN = "scope_withdrawn"
+    ROLE_GRANTED = "role_granted"
+    ROLE_WITHDRAWN = "role_withdrawn"
     PHONE_VERIFIED = "phone_verified"
     PHONE_CHANGED = "phone_changed"
     PHONE_REMOVED = "phone_removed"

@@ -40,7 +40,7 @@ class RefreshToken(CachedRow, Base):
 
     `generation` counts rotations, and `rotated_at` is the time of the latest one. `expires_at` is
     the earlier of the idle and the absolute limit. `amr` lists the authentication methods of the
-    session (RFC 8176), separated by spaces.
+    session (RFC 8176), and `roles` is a copy of the user's roles, both separated by spaces.
     """
 
     __tablename__ = "refresh_tokens"
@@ -62,3 +62,4 @@ class RefreshToken(CachedRow, Base):
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None] = mapped_column(String(40))
     amr: Mapped[str] = mapped_column(String(40), default="pwd", server_default="pwd")
+    roles: Mapped[str] = mapped_column(String(255), default="", server_default="")

@@ -20,7 +20,8 @@ class User(Base):
     the owner gets messages, such as `de-AT`; NULL means DEFAULT_LANGUAGE.
     `password_from_email_at` is set if an emailed link set the password, and no second factor was
     used since. `passkey_handle` is a random name for the account that authenticators store with its
-    passkeys.
+    passkeys. `roles` are the names that operators gave to the account, separated by spaces; its
+    sessions have a copy (`domain.roles`).
     """
 
     __tablename__ = "users"
@@ -39,6 +40,12 @@ class User(Base):
             sqlite_where=text("phone_verified_at IS NOT NULL"),
             postgresql_where=text("phone_verified_at IS NOT NULL"),
         ),
+        Index(
+            "ix_users_with_roles",
+            "id",
+            sqlite_where=text("roles <> ''"),
+            postgresql_where=text("roles <> ''"),
+        ),
     )
 
     id: Mapped[Id]
@@ -56,4 +63,5 @@ class User(Base):
     language: Mapped[str | None] = mapped_column(String(11))
     passkey_handle: Mapped[bytes | None]
     granted_scopes: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    roles: Mapped[str] = mapped_column(String(255), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

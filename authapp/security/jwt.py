@@ -28,6 +28,8 @@ class AccessClaims:
     """The claims of an access token.
 
     `auth_time` is when the user last authenticated, and `amr` how they signed in (RFC 8176).
+    `roles` are for other programs (RFC 9068 section 2.2.3.1); a token without any has no such
+    claim. They are not read back: the session's row has the current ones.
     """
 
     user_id: UUID
@@ -36,6 +38,7 @@ class AccessClaims:
     expires_at: datetime
     auth_time: datetime
     amr: tuple[str, ...]
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def sign(
     claims: AccessClaims, *, key: Any, kid: str, algorithm: str, issuer: str, audience: str
 ) -> str:
     """Return a signed access token; it contains no personal data."""
-    payload = {
+    payload: dict[str, Any] = {
         "iss": issuer,
         "aud": audience,
         "sub": str(claims.user_id),
@@ -61,6 +64,8 @@ def sign(
         "amr": claims.amr,
         "jti": str(uuid4()),
     }
+    if claims.roles:
+        payload["roles"] = claims.roles
     return jwt.encode(payload, key, algorithm=algorithm, headers={"typ": TYPE, "kid": kid})
 
 

@@ -23,6 +23,7 @@ class Account:
     phone_verified_at: datetime | None
     created_at: datetime
     language: str | None
+    roles: str
 
 
 _users: Final = table_of(User).c

@@ -43,7 +43,7 @@ def change_password(
         if end_others:
             sessions.end_all(identity.user_id, EndReason.PASSWORD_CHANGED)
         session = sessions.begin(
-            identity.user_id,
+            user,
             remember=replaced.remember,
             client=client,
             amr=authentication_methods.add(replaced.amr, authentication_methods.PASSWORD),

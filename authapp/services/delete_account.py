@@ -108,7 +108,7 @@ def keep(value: str, *, client: Client) -> SignedIn:
         activity.note(user.id, Activity.ACCOUNT_KEPT, client)
         security_notices.send(user, "account_kept", client=client)
         missing = pending_sign_ins.missing_step(user, remember=False)
-        begun = missing or sessions.begin(user.id, remember=False, client=client)
+        begun = missing or sessions.begin(user, remember=False, client=client)
     return sign_ins.finish(begun, signer)
 
 

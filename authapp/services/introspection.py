@@ -74,6 +74,7 @@ def _verify_refresh_token(value: str) -> Principal:
         kind=TokenKind.REFRESH_TOKEN,
         user_id=session.user_id,
         session_id=session.id,
+        roles=tuple(session.roles.split()),
         auth_time=session.auth_time,
         expires_at=session.expires_at,
     )

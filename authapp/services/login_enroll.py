@@ -89,7 +89,7 @@ def _require_user(pending: PendingSignIn) -> User:
 def _require_allowed(pending: PendingSignIn) -> None:
     # A mailbox would get a factor of its own, with which it could change everything.
     pending_sign_ins.require_password(pending)
-    if not second_factors.is_required():
+    if not second_factors.is_required_of(pending.user_id):
         raise NotAllowed("no second factor is required")
     # Otherwise, the password alone would add a factor that replaces the one that protects it.
     if second_factors.is_enrolled(pending.user_id):

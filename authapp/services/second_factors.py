@@ -192,7 +192,7 @@ def remove_all(user_id: UUID) -> None:
 
 def require_factor_left(user_id: UUID) -> None:
     """Raise NotAllowed in a transaction that has removed the last factor someone needs."""
-    if second_factors.is_required() and not second_factors.is_enrolled(user_id):
+    if second_factors.is_required_of(user_id) and not second_factors.is_enrolled(user_id):
         raise NotAllowed("SECOND_FACTOR requires a second factor")
 
 

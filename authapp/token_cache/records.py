@@ -70,8 +70,9 @@ class RefreshTokenRecord:
     absolute_expires_at: datetime
     ended_at: datetime | None
     end_reason: str | None
-    # Entries that an earlier release cached do not have it.
+    # Entries that an earlier release cached do not have these.
     amr: str = "pwd"
+    roles: str = ""
 
 
 @dataclass(frozen=True, slots=True)

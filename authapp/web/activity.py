@@ -72,6 +72,8 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.PASSWORD_RESET: _l("Password reset with an emailed link"),
     Activity.SCOPE_GRANTED: _l("An administrator granted a permission for API tokens"),
     Activity.SCOPE_WITHDRAWN: _l("An administrator withdrew a permission for API tokens"),
+    Activity.ROLE_GRANTED: _l("An administrator gave the account a role"),
+    Activity.ROLE_WITHDRAWN: _l("An administrator took a role away from the account"),
     Activity.PHONE_VERIFIED: _l("Phone number added"),
     Activity.PHONE_CHANGED: _l("Phone number changed"),
     Activity.PHONE_REMOVED: _l("Phone number removed"),
@@ -81,6 +83,7 @@ DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
 DETAILS: Final[dict[str, LazyString]] = {
     "name": _l("Name"),
     "scope": _l("Permission"),
+    "role": _l("Role"),
     "email": _l("Email address"),
     "phone": _l("Phone number"),
     "instead_of": _l("Previously"),

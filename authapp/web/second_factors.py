@@ -27,7 +27,7 @@ def show() -> ResponseReturnValue:
         raise NotFound("SECOND_FACTOR is off")
     return render_template(
         "second_factors/show.html",
-        is_required=second_factors.is_required(),
+        is_required=second_factors.is_required(g.identity.roles),
         factors=service.overview(g.identity.user_id),
         devices=remembered_devices.list_of(g.identity.user_id),
         remembered_for=current_settings().accounts.remember_device_lifetime,
@@ -88,7 +88,7 @@ def renew_codes() -> ResponseReturnValue:
 def ask_to_remove() -> ResponseReturnValue:
     """Ask the user to confirm that the app should no longer be asked for."""
     still_on = bool(service.overview(g.identity.user_id).usable_passkeys)
-    if second_factors.is_required() and not still_on:
+    if second_factors.is_required(g.identity.roles) and not still_on:
         return _to_overview()
     return render_template("second_factors/remove.html", form=Form(), still_on=still_on)
 

@@ -12,7 +12,7 @@ from tests.support.browsing import cookie, is_signed_in, post, sign_in
 from tests.support.servers import RedisServer
 
 IDENTITY = {"X-Auth-User-Id", "X-Auth-Session-Id", "X-Auth-Token-Id", "X-Auth-Scopes",
-            "X-Auth-Time"}  # fmt: skip
+            "X-Auth-Roles", "X-Auth-Time"}  # fmt: skip
 
 
 def test_a_browser_is_identified_by_its_cookie(client: FlaskClient, user: User) -> None:

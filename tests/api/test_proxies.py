@@ -106,7 +106,7 @@ def test_the_program_receives_no_tokens_and_no_forged_identity(
 ) -> None:
     forged = {
         f"X{a}Auth{b}{name.replace('-', c)}": "forged"
-        for name in ("User-Id", "Session-Id", "Token-Id", "Scopes", "Time")
+        for name in ("User-Id", "Session-Id", "Token-Id", "Scopes", "Roles", "Time")
         for a in "-_."
         for b in "-_."
         for c in "-_."

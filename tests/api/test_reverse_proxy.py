@@ -10,6 +10,7 @@ import requests
 from flask import Flask
 
 from authapp.models import Scope, User
+from authapp.services import roles
 from tests.api.calling import bearing, new_token
 from tests.support.accounts import PASSWORD
 from tests.support.proxies import NGINX, Site, browsing, nginx, program
@@ -85,7 +86,7 @@ def test_identity_headers_from_a_client_do_not_reach_the_program(
 ) -> None:
     claimed = {
         f"X{_}Auth{_}{name.replace('-', _)}": "forged"
-        for name in ("User-Id", "Session-Id", "Token-Id", "Scopes", "Time")
+        for name in ("User-Id", "Session-Id", "Token-Id", "Scopes", "Roles", "Time")
         for _ in "-_"
     }
     assert client.get(f"{origin}/app/", headers=claimed, allow_redirects=False).status_code == 303
@@ -95,6 +96,22 @@ def test_identity_headers_from_a_client_do_not_reach_the_program(
 
     assert headers["X-Auth-User-Id"] == str(user.id)
     assert "forged" not in headers.values()
+
+
+def test_a_role_reaches_the_program_with_the_next_request(
+    app: Flask, origin: str, client: requests.Session, user: User
+) -> None:
+    sign_in(client, f"{origin}/login")
+    assert "X-Auth-Roles" not in seen(client.get(f"{origin}/app/"))
+
+    with app.app_context():
+        roles.grant(user.id, "support")
+        roles.grant(user.id, "admin")
+    assert seen(client.get(f"{origin}/app/"))["X-Auth-Roles"] == "admin support"
+
+    with app.app_context():
+        roles.withdraw(user.id, "admin")
+    assert seen(client.get(f"{origin}/app/"))["X-Auth-Roles"] == "support"
 
 
 def test_a_program_uses_its_api_token_until_it_is_revoked(

@@ -256,7 +256,7 @@ def test_an_operator_grants_and_withdraws_the_scope_for_introspection(
 
     with app.app_context():
         owner = add_user(gateway)
-    assert run(app, "grant", gateway)[0] == 0
+    assert run(app, "grant", gateway, "--scope", "introspect")[0] == 0
     assert json.loads(run(app, "show", gateway, "--json")[1])["granted_scopes"] == "introspect"
     with app.app_context():
         value = api_tokens.create(
@@ -264,7 +264,7 @@ def test_an_operator_grants_and_withdraws_the_scope_for_introspection(
         ).value
     assert introspect(value) == 200
 
-    assert run(app, "withdraw", gateway) == (0, "API tokens revoked: 1\n")
+    assert run(app, "withdraw", gateway, "--scope", "introspect") == (0, "API tokens revoked: 1\n")
 
     assert introspect(value) == 401
     session = begin(app, owner)

@@ -60,6 +60,7 @@ from authapp.services import (
     refresh,
     register,
     revocation,
+    roles,
     second_factors,
     sign_out,
     step_up,
@@ -346,6 +347,10 @@ WALKS: dict[str, Callable[[Person], Any]] = {
     "download what is kept": lambda who: download_data.download_data(who.id, client=HERE),
     "an operator disables": lambda who: users.disable(who.id),
     "an operator withdraws a scope": lambda who: users.withdraw(who.id, Scope.ACCOUNT_READ),
+    "an operator gives and takes away a role": lambda who: (
+        roles.grant(who.id, "support"),
+        roles.withdraw(who.id, "support"),
+    ),
     "an operator signs out": lambda who: users.sign_out(who.id),
     "end all sessions": lambda who: (
         sessions.end_all(who.id, EndReason.SIGNED_OUT_ELSEWHERE),

@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from authapp import clock
-from authapp.domain import sessions, signing_keys
+from authapp.domain import account_status, sessions, signing_keys
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key
 from authapp.domain.sessions import SignedIn
@@ -34,5 +34,6 @@ def add_user(email: str) -> User:
 def start_session(user_id: UUID, *, remember: bool, client: Client) -> SignedIn:
     signer = signing_keys.signer()
     with transaction():
-        session = sessions.begin(user_id, remember=remember, client=client)
+        user = account_status.lock(user_id)
+        session = sessions.begin(user, remember=remember, client=client)
     return sessions.tokens_of(session, signer)
