@@ -11,7 +11,7 @@ PROXY := $(VENV)/.proxy-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check format browser proxy clean
+.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check format wheel browser proxy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -75,12 +75,17 @@ format: $(DEVELOPMENT) ## Format the code and the templates
 	$(BIN)/ruff format .
 	-$(BIN)/djlint --reformat --quiet templates
 
+wheel: $(DEVELOPMENT) ## Build a wheel in dist/
+	rm -rf build dist
+	$(PIP) wheel . --no-deps --no-build-isolation --wheel-dir dist
+	@rm -rf build authapp.egg-info; ls dist/*
+
 browser: $(BROWSER) ## Install the browser that the tests use, if it is missing
 
 proxy: $(PROXY) ## Install the nginx that the tests use, if it is missing
 
 clean: ## Remove what the other targets created, except instance/
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis screenshots
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis screenshots build dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("authapp needs Python 3.11 or later; choose one: \

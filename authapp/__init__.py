@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask
 from flask_migrate import Migrate
@@ -20,7 +20,10 @@ from authapp.models.base import db, engine_options, prepare_engine
 from authapp.models.database_slots import DatabaseSlots, SlottedPool
 from authapp.models.outage import database_outage
 
-ROOT = Path(__file__).resolve().parent.parent
+_PACKAGE: Final = Path(__file__).resolve().parent
+ROOT: Final = _PACKAGE.parent
+FILES: Final = _PACKAGE if (_PACKAGE / "templates").is_dir() else ROOT
+"""Where templates, static files and migrations are: a wheel has them inside the package."""
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
@@ -28,7 +31,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     settings = load(os.environ if environ is None else environ)
     logs.configure(settings)
     app = Application(
-        __name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
+        __name__, template_folder=str(FILES / "templates"), static_folder=str(FILES / "static")
     )
     app.extensions["settings"] = settings
     slots = DatabaseSlots(settings.database.requests, settings.database.timeout)
@@ -40,7 +43,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine, settings)
-    Migrate(app, db, directory=str(ROOT / "migrations"), compare_type=True)
+    Migrate(app, db, directory=str(FILES / "migrations"), compare_type=True)
     token_cache.token_cache.init_app(app)
     with app.app_context():
         database_outage.watch(db.engine)

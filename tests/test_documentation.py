@@ -22,11 +22,11 @@ COHERENCE = (ROOT / "docs" / "coherence.md").read_text()
 FOLDERS = [ROOT / name for name in ("", "docs", "authapp", "authapp/token_cache", "templates")]
 """Where a path in the documentation may begin."""
 
-CREATED_LATER = {"instance/"}
+CREATED_LATER = {"instance/", "deploy/.env"}
 
 TICKED = re.compile(r"`([\w-][\w./-]*(?:\.(?:py|md|html|txt|css|js|conf|json|cfg)|/))`")
 UNTICKED = re.compile(
-    r"\b((?:authapp|deploy|docs|migrations|static|templates|tests)/[\w./-]*\w)(?![\w./<-])"
+    r"(?<![\w/])((?:authapp|deploy|docs|migrations|static|templates|tests)/[\w./-]*\w)(?![\w./<-])"
 )
 
 

@@ -153,7 +153,7 @@ def _override_templates(app: Flask, folder: Path) -> None:
     """Look for templates in the folder first; `authapp/<name>` is the original, to extend."""
     if not folder.is_dir():
         raise ConfigError(f"TEMPLATE_FOLDER {folder} is not a folder")
-    ours = FileSystemLoader(str(Path(app.root_path).parent / "templates"))
+    ours = FileSystemLoader(str(app.template_folder))
     app.jinja_env.loader = ChoiceLoader(
         [FileSystemLoader(str(folder)), PrefixLoader({"authapp": ours}), ours]
     )
