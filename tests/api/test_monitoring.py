@@ -21,6 +21,7 @@ NOT_OURS = {"instance", "job"}
 """Labels that Prometheus adds."""
 
 _SELECTOR = re.compile(r"\b(authapp_\w+)(?:\{([^}]*)\})?")
+_SAMPLE = re.compile(r"_(sum|count|bucket|created)$")
 _GROUPING = re.compile(r"\b(?:by|without) \(([^)]*)\)")
 
 
@@ -66,7 +67,7 @@ def test_every_metric_and_label_is_returned(returned: dict[str, set[str]]) -> No
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_metric_is_on_the_dashboard(returned: dict[str, set[str]]) -> None:
     shown = " ".join(target["expr"] for p in DASHBOARD["panels"] for target in p["targets"])
-    ours = {re.sub(r"_(sum|count|bucket|created)$", "", name) for name in returned}
+    ours = {_SAMPLE.sub("", name) for name in returned}
 
     assert [name for name in sorted(ours) if name not in shown] == []
 
@@ -78,3 +79,30 @@ def test_every_alert_says_what_happened_and_how_urgent_it_is() -> None:
     for rule in rules:
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"]["summary"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_metric_is_in_the_documentation_with_its_labels(
+    returned: dict[str, set[str]],
+) -> None:
+    table = (ROOT / "docs" / "metrics.md").read_text()
+    documented = {
+        name: set(labels.replace(" ", "").split(",")) - {""}
+        for names, labels in re.findall(r"^\| (`authapp_[^|]+) \|([^|]*)\|", table, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+
+    expected: dict[str, set[str]] = {}
+    for name, labels in returned.items():
+        if not name.endswith("_created"):
+            expected.setdefault(_SAMPLE.sub("", name), set()).update(labels - {"le"})
+    assert documented == expected
+
+
+def test_every_alert_is_explained() -> None:
+    named = re.findall(
+        r"^      - alert: (\w+)$", (ROOT / "deploy" / "alerts.yml").read_text(), re.M
+    )
+    page = (ROOT / "docs" / "incidents.md").read_text()
+
+    assert re.findall(r"^\| `(Authapp\w+)` \|", page, re.MULTILINE) == named

@@ -1,4 +1,4 @@
-"""Replacing every secret, the signing keys and the servers, as docs/operation.md says.
+"""Replacing every secret, the signing keys and the servers, as docs/secrets.md says.
 
 Two servers behind nginx read their secrets from files. No request fails, and no session is lost.
 """

@@ -1,4 +1,4 @@
-"""Replacing each secret as docs/operation.md says loses no session, form, code or request.
+"""Replacing each secret as docs/secrets.md says loses no session, form, code or request.
 
 At each step of a rolling restart, some processes have the settings from before it and some those
 from after it. A browser's requests reach both.
