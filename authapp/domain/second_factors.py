@@ -50,11 +50,15 @@ AMR: Final = {
 
 @dataclass(frozen=True)
 class Proof:
-    """A correct code, which `claim` uses up: the time step of an app's code, or a code's digest."""
+    """A correct code, which `claim` uses up: the time step of an app's code, or a code's digest.
+
+    `since` is when the app was confirmed, so that a code of an app does not outlive it.
+    """
 
     user_id: UUID
     factor: Factor
     step: int = 0
+    since: datetime | None = None
     digest: bytes = b""
 
 
@@ -141,19 +145,23 @@ def check_app(app: AuthenticatorApp | None, code: str, now: datetime) -> Proof:
         raise InputRefused("code", "wrong_from_app")
     if step <= app.last_step:
         raise InputRefused("code", "used")
-    return Proof(app.user_id, Factor.AUTHENTICATOR_APP, step=step)
+    return Proof(app.user_id, Factor.AUTHENTICATOR_APP, step, app.confirmed_at)
 
 
 def claim(proof: Proof) -> None:
     """Use up a code in the caller's transaction, and delete the failed guesses.
 
-    Raises InputRefused if another request used it first.
+    Raises InputRefused if another request used it first, or replaced its app.
     """
     user_id, now = proof.user_id, clock.now()
     if proof.factor is Factor.AUTHENTICATOR_APP:
         claimed = (
             update(AuthenticatorApp)
-            .where(AuthenticatorApp.user_id == user_id, AuthenticatorApp.last_step < proof.step)
+            .where(
+                AuthenticatorApp.user_id == user_id,
+                AuthenticatorApp.last_step < proof.step,
+                AuthenticatorApp.confirmed_at.is_not_distinct_from(proof.since),
+            )
             .values(last_step=proof.step, last_used_at=now)
             .returning(AuthenticatorApp.user_id)
         )

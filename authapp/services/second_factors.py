@@ -106,7 +106,11 @@ def add_secret(user_id: UUID) -> None:
 
 def get_enrollment(user_id: UUID) -> Enrollment:
     """Return the enrollment that was begun; raises NotFound, or Conflict if it was confirmed."""
-    secret = second_factors.open_secret(_begun(user_id))
+    return enrollment_of(user_id, second_factors.open_secret(_begun(user_id)))
+
+
+def enrollment_of(user_id: UUID, secret: bytes) -> Enrollment:
+    """Return what an app of the account with this secret needs to know."""
     user = db.session.get_one(User, user_id)
     issuer = current_settings().brand.app_name
     uri = totp.provisioning_uri(secret, account=user.email, issuer=issuer)
@@ -148,7 +152,8 @@ def enable(user: User, first: FirstCode, *, client: Client) -> None:
     lost_factors.cancel_and_note(user.id, client)
     remembered_devices.forget(user.id)
     activity.note(user.id, Activity.SECOND_FACTOR_ADDED, client)
-    security_notices.send(user, "second_factor_added", client=client)
+    is_first = bool(first.codes.digests)
+    security_notices.send(user, "second_factor_added", client=client, is_first=is_first)
 
 
 def renew_codes(user_id: UUID, *, client: Client) -> list[str]:
@@ -216,7 +221,8 @@ def _note_removal(user: User, client: Client | None) -> bool:
     still_on = second_factors.is_enrolled(user.id)
     if not still_on:
         lost_factors.cancel_and_note(user.id, client)
-    activity.note(user.id, Activity.SECOND_FACTOR_REMOVED, client)
+    removed = Activity.APP_REMOVED if still_on else Activity.SECOND_FACTOR_REMOVED
+    activity.note(user.id, removed, client)
     security_notices.send(user, "second_factor_removed", client=client, still_on=still_on)
     return still_on
 

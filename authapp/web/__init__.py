@@ -36,6 +36,7 @@ from authapp.web import (
     phone,
     register,
     remembered_devices,
+    replace_app,
     second_factors,
     sessions,
     site_files,
@@ -89,6 +90,7 @@ def init_app(app: Application) -> None:
     allow(app, download_data.blueprint, Access.FRESH)
     allow(app, sessions.blueprint, Access.FRESH)
     allow(app, second_factors.blueprint, Access.FRESH)
+    allow(app, replace_app.blueprint, Access.FRESH)
     allow(app, passkeys.blueprint, Access.FRESH)
     allow(app, remembered_devices.blueprint, Access.FRESH)
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)

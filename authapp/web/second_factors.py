@@ -27,6 +27,7 @@ def show() -> ResponseReturnValue:
         raise NotFound("SECOND_FACTOR is off")
     return render_template(
         "second_factors/show.html",
+        is_offered=second_factors.is_offered(),
         is_required=second_factors.is_required(g.identity.roles),
         factors=service.overview(g.identity.user_id),
         devices=remembered_devices.list_of(g.identity.user_id),
@@ -110,9 +111,19 @@ def is_shown() -> bool:
 
 
 def render_enrollment(
-    form: CodeForm, enrollment: Enrollment, *, action: str, cancel: str, flow: Flow | None = None
+    form: CodeForm,
+    enrollment: Enrollment,
+    *,
+    action: str,
+    cancel: str,
+    flow: Flow | None = None,
+    is_on: bool = False,
+    replaces: bool = False,
 ) -> str:
-    """Return the page that shows a secret, and asks for a first code."""
+    """Return the page that shows a secret, and asks for a first code.
+
+    `is_on` is True if the account has another second factor, `replaces` if the app replaces one.
+    """
     return render_template(
         "second_factors/enroll.html",
         form=form,
@@ -121,6 +132,8 @@ def render_enrollment(
         action=action,
         cancel=cancel,
         flow=flow,
+        is_on=is_on,
+        replaces=replaces,
     )
 
 
@@ -138,7 +151,9 @@ def _render_enrollment(form: CodeForm, status: int = 200) -> ResponseReturnValue
     except (Conflict, NotFound):
         return _to_overview()
     here, overview = url_for("second_factors.confirm"), url_for("second_factors.show")
-    return render_enrollment(form, enrollment, action=here, cancel=overview), status
+    is_on = second_factors.is_enrolled(g.identity.user_id)
+    page = render_enrollment(form, enrollment, action=here, cancel=overview, is_on=is_on)
+    return page, status
 
 
 def _render_codes(codes: list[str]) -> str:

@@ -49,6 +49,7 @@ VALUES: Final[dict[str, Any]] = {
     "phone": "+44 7400 123456",
     "passkeys_link": f"{URL}/account/passkeys",
     "still_on": True,
+    "is_first": True,
     "had_tokens": True,
     "revoked_tokens": False,
 }

@@ -84,7 +84,7 @@ def test_a_remembered_device_needs_no_code_until_it_is_forgotten(
     visit.open("/account/second-factors")
     expect(page.get_by_role("heading", name="Remembered devices")).to_be_visible()
     visit.press("Forget")
-    expect(page.get_by_text("We'll ask for a code on that device again.")).to_be_visible()
+    expect(page.get_by_text("We'll ask for the second step on that device again.")).to_be_visible()
     expect(page.get_by_role("heading", name="Remembered devices")).to_have_count(0)
     visit.leave_by(page.get_by_role("button", name="Sign out", exact=True))
 
@@ -102,3 +102,29 @@ def test_recovery_codes_can_be_downloaded(live_server: str, new_page: Callable[.
 
     assert downloading.value.suggested_filename == "recovery-codes.txt"
     assert downloading.value.path().read_text().split() == codes
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_new_phone_replaces_the_old_one_without_javascript(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    page = new_page(java_script_enabled=False)
+    visit = Visit(page, live_server, "new@example.org")
+    old, _ = visit.turn_on_second_factor()
+    visit.open("/account/second-factors")
+    visit.press("Replace")
+    new = visit.shown_secret()
+    visit.fill(code=code_of(new, steps=0))
+    visit.press("Replace app")
+    expect(page.get_by_text("Authenticator app replaced.")).to_be_visible()
+
+    page.context.clear_cookies()
+    visit.sign_in()
+    visit.fill(code=code_of(old))
+    visit.press("Sign in")
+    expect(page.get_by_role("alert")).to_contain_text("Incorrect code")
+    visit.follow("Can't use any of these?")
+    visit.follow("Use your authenticator app")
+    visit.fill(code=code_of(new))
+    visit.press("Sign in")
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()

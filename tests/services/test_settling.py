@@ -59,6 +59,7 @@ from authapp.services import (
     purge,
     refresh,
     register,
+    replace_app,
     revocation,
     roles,
     second_factors,
@@ -230,6 +231,13 @@ def _sign_in_with_a_code(who: Person) -> None:
     )
 
 
+def _replace_app(who: Person) -> None:
+    enroll(who.id)
+    value = replace_app.begin(who.id)
+    secret = replace_app.get_enrollment(who.id, value).secret
+    replace_app.confirm(who.id, value, code_of(secret), client=HERE)
+
+
 def _lose_the_factor(who: Person) -> str:
     enroll(who.id)
     with pytest.raises(SecondFactorRequired) as required:
@@ -323,6 +331,7 @@ WALKS: dict[str, Callable[[Person], Any]] = {
         enroll(who.id),
         second_factors.remove_app(who.id, client=HERE),
     ),
+    "replace the authenticator app": _replace_app,
     "renew the recovery codes": lambda who: (
         enroll(who.id),
         second_factors.renew_codes(who.id, client=HERE),

@@ -57,6 +57,21 @@ def ask_to_remove(visit: Visit) -> None:
     visit.open("/account/second-factors/remove")
 
 
+@state("second_factors-replace")
+def begin_to_replace(visit: Visit) -> None:
+    visit.turn_on_second_factor()
+    visit.open("/account/second-factors")
+    visit.press("Replace")
+
+
+@state("mail-second_factor_replaced")
+def show_second_factor_replaced_email(visit: Visit) -> None:
+    begin_to_replace(visit)
+    visit.fill(code=code_of(visit.shown_secret(), steps=0))
+    visit.press("Replace app")
+    visit.show_mail()
+
+
 @state("login-code")
 def enter_password(visit: Visit) -> None:
     visit.sign_in_up_to_the_code()

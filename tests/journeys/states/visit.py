@@ -163,6 +163,10 @@ class Visit:
         self.has_entered()
         self.open("/account/second-factors")
         self.press("Set up an authenticator app")
+        return self.shown_secret()
+
+    def shown_secret(self) -> str:
+        """Return the secret of an authenticator app that the page shows."""
         return self.page.locator("#secret").inner_text().replace(" ", "")
 
     def turn_on_second_factor(self) -> tuple[str, list[str]]:
