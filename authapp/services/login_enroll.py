@@ -3,7 +3,7 @@
 The user has only entered the password so far: they get a session once the factor works.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from authapp import metrics
@@ -16,6 +16,7 @@ from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import NotAllowed
 from authapp.models import User
 from authapp.models.transaction import transaction
+from authapp.services import passkeys
 from authapp.services import second_factors as service
 from authapp.services.second_factors import Enrollment
 
@@ -76,6 +77,46 @@ def confirm(
             amr=pending_sign_ins.methods(pending, Factor.AUTHENTICATOR_APP),
         )
     return Enrolled(sessions.tokens_of(session, signer), first.codes.texts)
+
+
+def begin_passkey(value: str, *, browser: str) -> dict[str, Any]:
+    """Return the options with which the browser creates a passkey; raises what `begin` raises."""
+    pending = pending_sign_ins.require(value)
+    with transaction():
+        return passkeys.ask_for_new(_require_user(pending), browser=browser)
+
+
+@metrics.outcomes(metrics.SIGN_INS)
+def add_passkey(
+    value: str,
+    answer: str,
+    *,
+    browser: str,
+    default_name: str,
+    client: Client,
+    device: str = "",
+    instead_of: Identity | None = None,
+) -> Enrolled:
+    """Add the passkey that the browser created, and start the session of a pending sign-in.
+
+    Raises what `passkeys.add` and `begin` raise.
+    """
+    pending = pending_sign_ins.require(value)
+    _require_allowed(pending)
+    new = passkeys.check_new(pending.user_id, answer, browser=browser, default_name=default_name)
+    signer = signing_keys.signer()
+    with transaction():
+        user = _require_user(pending)
+        passkeys.store(user, new, client=client)
+        session = sign_ins.begin(
+            user,
+            remember=pending.remember,
+            client=client,
+            device=device,
+            instead_of=instead_of,
+            amr=pending_sign_ins.methods(pending, Factor.PASSKEY),
+        )
+    return Enrolled(sessions.tokens_of(session, signer), new.codes.texts)
 
 
 def _require_user(pending: PendingSignIn) -> User:

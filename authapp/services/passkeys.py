@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -30,6 +30,7 @@ from authapp.models.transaction import transaction
 from authapp.security.passkeys import NewPasskey, ask_for_new_passkey
 from authapp.services.passkey_providers import PROVIDERS
 from authapp.services.second_factors import (
+    Codes,
     new_codes_for_first,
     require_factor_left,
     store_codes_for_first,
@@ -39,6 +40,15 @@ MOST: Final = 20
 """Largest number of passkeys per account."""
 
 _WARNINGS: Final = Limit("passkey_warnings", most=1, within=timedelta(days=1))
+
+
+class New(NamedTuple):
+    """A verified new passkey, its transports and name, and recovery codes for a first factor."""
+
+    made: NewPasskey
+    transports: str
+    name: str
+    codes: Codes
 
 
 def list_passkeys(user_id: UUID) -> list[Passkey]:
@@ -68,20 +78,24 @@ def begin(user_id: UUID, *, browser: str) -> dict[str, Any]:
     `browser` is the browser's secret. Raises LimitReached if the account has MOST passkeys, and
     NotFound if SECOND_FACTOR is off.
     """
+    with transaction():
+        return ask_for_new(account_status.require_active(user_id), browser=browser)
+
+
+def ask_for_new(user: User, *, browser: str) -> dict[str, Any]:
+    """Return what `begin` returns, in the caller's transaction, which has locked the account."""
     if not second_factors.is_offered():
         raise NotFound("SECOND_FACTOR is off")
-    with transaction():
-        user = account_status.require_active(user_id)
-        existing = passkeys.list_all(user_id)
-        _require_room(existing)
-        user.passkey_handle = user.passkey_handle or secrets.token_bytes(passkeys.HANDLE_BYTES)
-        return ask_for_new_passkey(
-            passkeys.site(),
-            passkeys.new_challenge(_enrollment(user_id, browser)),
-            user_handle=user.passkey_handle,
-            user_name=user.email,
-            known=[passkeys.known_to_browser(each) for each in existing],
-        )
+    existing = passkeys.list_all(user.id)
+    _require_room(existing)
+    user.passkey_handle = user.passkey_handle or secrets.token_bytes(passkeys.HANDLE_BYTES)
+    return ask_for_new_passkey(
+        passkeys.site(),
+        passkeys.new_challenge(_enrollment(user.id, browser)),
+        user_handle=user.passkey_handle,
+        user_name=user.email,
+        known=[passkeys.known_to_browser(each) for each in existing],
+    )
 
 
 def add(
@@ -94,24 +108,37 @@ def add(
     Raises InputRefused for an answer that is malformed, too late or repeated; LimitReached; and
     Conflict.
     """
+    new = check_new(user_id, answer, browser=browser, default_name=default_name)
+    with transaction():
+        store(account_status.require_active(user_id), new, client=client)
+    return new.codes.texts
+
+
+def check_new(user_id: UUID, answer: str, *, browser: str, default_name: str) -> New:
+    """Verify a new passkey, and generate recovery codes: hashing them is slow.
+
+    Raises InputRefused for an answer that is malformed, too late or repeated.
+    """
     made, transports = passkeys.read_new(answer, _enrollment(user_id, browser))
-    codes = new_codes_for_first(user_id)
     name = parse_name(PROVIDERS.get(made.provider, default_name[:NAME_CHARACTERS]))
+    return New(made, transports, name, new_codes_for_first(user_id))
+
+
+def store(user: User, new: New, *, client: Client) -> None:
+    """Add a passkey in the caller's transaction, which has locked the account."""
+    store_codes_for_first(user.id, new.codes)
+    _require_room(passkeys.list_all(user.id))
+    lost_factors.cancel_and_note(user.id, client)
+    remembered_devices.forget(user.id)
+    activity.note(user.id, Activity.PASSKEY_ADDED, client, name=new.name)
+    security_notices.send(user, "passkey_added", client=client, name=new.name)
+    # The passkey must be newer than the link in the email, which makes it useless.
+    db.session.flush()
+    db.session.add(_row(user.id, new))
     try:
-        with transaction():
-            user = account_status.require_active(user_id)
-            store_codes_for_first(user_id, codes)
-            _require_room(passkeys.list_all(user_id))
-            lost_factors.cancel_and_note(user_id, client)
-            remembered_devices.forget(user_id)
-            activity.note(user_id, Activity.PASSKEY_ADDED, client, name=name)
-            security_notices.send(user, "passkey_added", client=client, name=name)
-            # The passkey must be newer than the link in the email, which makes it useless.
-            db.session.flush()
-            db.session.add(_row(user_id, made, transports, name))
+        db.session.flush()
     except IntegrityError as error:
         raise InputRefused("passkey", "exists") from error
-    return codes.texts
 
 
 def rename(user_id: UUID, id: UUID, name: str) -> None:
@@ -193,13 +220,13 @@ def _require_room(existing: list[Passkey]) -> None:
         raise LimitReached(MOST)
 
 
-def _row(user_id: UUID, made: NewPasskey, transports: str, name: str) -> Passkey:
+def _row(user_id: UUID, new: New) -> Passkey:
     return Passkey(
         user_id=user_id,
-        credential_id=made.credential_id,
-        public_key=made.public_key,
-        sign_count=made.sign_count,
-        transports=transports,
-        name=name,
+        credential_id=new.made.credential_id,
+        public_key=new.made.public_key,
+        sign_count=new.made.sign_count,
+        transports=new.transports,
+        name=new.name,
         created_at=clock.now(),
     )

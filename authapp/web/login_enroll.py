@@ -1,31 +1,35 @@
 """Setting up a second factor while signing in, where one is required."""
 
-from flask import Blueprint, g, redirect, render_template, url_for
+from typing import Final
+
+from flask import Blueprint, g, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from authapp.errors import Conflict, InputRefused, NotAllowed, NotFound, TokenRefused
 from authapp.http.client import client
 from authapp.http.credentials import DEVICE, cookie
 from authapp.services import login_enroll as service
+from authapp.services.login_enroll import Enrolled
 from authapp.web import flows, login, login_code, second_factors
+from authapp.web.browser import browser_secret
 from authapp.web.flows import Flow
-from authapp.web.forms import CodeForm, Form, show_refusal
+from authapp.web.forms import CodeForm, show_refusal
 from authapp.web.navigation import next_page
+from authapp.web.passkeys import PasskeyForm, default_name, for_refusal
 
 blueprint = Blueprint("login_enroll", __name__, url_prefix="/login/enroll")
 
 
+_NOT_ALLOWED: Final = (TokenRefused, NotAllowed, NotFound, Conflict)
+"""Why a visitor starts again at the beginning: the sign-in page says what is needed now."""
+
+
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """Explain that sign-in needs a second factor."""
+    """Explain that sign-in needs a second factor, and offer the kinds."""
     if g.identity:
         return redirect(_next())
-    pending = flows.opened(flows.SECOND_FACTOR)
-    try:
-        service.require(pending.subject if pending else "")
-    except (TokenRefused, NotAllowed):
-        return login_code.begin_again()
-    return render_template("login/enroll.html", form=Form(), flow=pending)
+    return _render_choice(PasskeyForm(), flows.opened(flows.SECOND_FACTOR))
 
 
 @blueprint.post("")
@@ -34,7 +38,7 @@ def begin() -> ResponseReturnValue:
     pending = flows.opened(flows.SECOND_FACTOR)
     try:
         service.begin(pending.subject if pending else "")
-    except (TokenRefused, NotAllowed, NotFound, Conflict):
+    except _NOT_ALLOWED:
         return login_code.begin_again()
     return redirect(_here("login_enroll.enroll", pending), 303)
 
@@ -64,17 +68,72 @@ def confirm() -> ResponseReturnValue:
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render(form, pending, 422)
-    except (TokenRefused, NotAllowed, NotFound, Conflict):
+    except _NOT_ALLOWED:
         return login_code.begin_again()
+    return _finish(enrolled)
+
+
+@blueprint.post("/passkey/options")
+def options() -> ResponseReturnValue:
+    """Return the options with which the browser creates a passkey."""
+    pending = flows.opened(flows.SECOND_FACTOR)
+    try:
+        asked = service.begin_passkey(pending.subject if pending else "", browser=browser_secret())
+    except _NOT_ALLOWED:
+        # The script reports any redirect as a failure; a reload of its page then explains it.
+        return login_code.begin_again()
+    return jsonify(asked)
+
+
+@blueprint.post("/passkey")
+def add_passkey() -> ResponseReturnValue:
+    """Add the passkey, sign in, and show the recovery codes once."""
+    pending, form = flows.opened(flows.SECOND_FACTOR), PasskeyForm()
+    try:
+        enrolled = service.add_passkey(
+            pending.subject if pending else "",
+            form.passkey.data,
+            browser=browser_secret(),
+            default_name=default_name(),
+            client=client(),
+            device=cookie(DEVICE),
+            instead_of=g.identity,
+        )
+    except InputRefused as refusal:
+        form.form_errors.append(for_refusal(form, refusal))
+        return _render_choice(form, pending, 422)
+    except _NOT_ALLOWED:
+        return login_code.begin_again()
+    return _finish(enrolled)
+
+
+def _finish(enrolled: Enrolled) -> ResponseReturnValue:
     then = _next()
     login.sign_in_browser(enrolled.signed_in)
     return second_factors.render_codes(enrolled.codes, then=then)
 
 
+def _render_choice(
+    form: PasskeyForm, pending: Flow | None, status: int = 200
+) -> ResponseReturnValue:
+    try:
+        service.require(pending.subject if pending else "")
+    except (TokenRefused, NotAllowed):
+        return login_code.begin_again()
+    page = render_template(
+        "login/enroll.html",
+        form=form,
+        flow=pending,
+        app_url=_here("login_enroll.begin", pending),
+        passkey_url=_here("login_enroll.add_passkey", pending),
+    )
+    return page, status
+
+
 def _render(form: CodeForm, pending: Flow | None, status: int = 200) -> ResponseReturnValue:
     try:
         enrollment = service.get_enrollment(pending.subject if pending else "")
-    except (TokenRefused, NotAllowed, NotFound, Conflict):
+    except _NOT_ALLOWED:
         return login_code.begin_again()
     page = second_factors.render_enrollment(
         form,

@@ -79,7 +79,7 @@ def add() -> ResponseReturnValue:
             g.identity.user_id,
             form.passkey.data,
             browser=browser_secret(),
-            default_name=messages.for_device(device(client().user_agent)),
+            default_name=default_name(),
             client=client(),
         )
     except InputRefused as refusal:
@@ -139,6 +139,11 @@ def remove(id: UUID) -> ResponseReturnValue:
         return _to_list()
     flash(_("Passkey removed."))
     return _to_list()
+
+
+def default_name() -> str:
+    """Return the name of a new passkey whose provider is unknown: that of the browser."""
+    return messages.for_device(device(client().user_agent))
 
 
 def is_shown() -> bool:

@@ -44,3 +44,23 @@ def test_a_new_user_sets_up_an_app_and_saves_the_codes(
     visit.press("Sign in")
     visit.open("/account/second-factors")
     expect(page.get_by_text("you can't turn it off")).to_be_visible()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_new_user_creates_a_passkey_instead(
+    live_server: str, new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+    visit = Visit(page, live_server, "new@example.org")
+    visit.has_device()
+    visit.sign_in_up_to_enrollment()
+
+    visit.press("Create passkey")
+    expect(page.get_by_role("heading", name="Save your recovery codes")).to_be_visible()
+    visit.follow("I've saved them")
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()
+
+    page.context.clear_cookies()
+    visit.sign_in()
+    visit.press("Sign in with a passkey")
+    expect(page.get_by_role("heading", name="Your account", exact=True)).to_be_visible()

@@ -56,7 +56,12 @@ def test_protected_pages_redirect_visitors_to_sign_in(
         assert answer.headers["Location"].startswith("/login?next=")
 
 
-NOT_PAGES = {"login.sign_out", "passwords.strength", "passkeys.options"}
+NOT_PAGES = {
+    "login.sign_out",
+    "login_enroll.options",
+    "passwords.strength",
+    "passkeys.options",
+}
 """What forms and scripts send, but no one has open as a page."""
 
 

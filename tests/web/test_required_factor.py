@@ -4,21 +4,24 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import Final
+from typing import Any, Final
 
 import jwt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
+from authapp.delivery import outbox
 from authapp.errors import Conflict, InputRefused, NotAllowed, NotFound
-from authapp.models import Activity, AuthenticatorApp, RefreshToken, User, db
+from authapp.models import Activity, AuthenticatorApp, Passkey, RefreshToken, User, db
 from authapp.services import activity, login, login_enroll
 from authapp.services import second_factors as service
 from tests.api.calling import bearing, without_cookies
 from tests.support.accounts import HERE, PASSWORD, add_user
-from tests.support.browsing import cookie, is_signed_in, post, sign_in
+from tests.support.browsing import cookie, hidden, is_signed_in, post, sign_in
 from tests.support.messages import code_to, newest_to
+from tests.support.passkeys import SITE, Authenticator
 from tests.support.second_factors import code_of, enroll, wrong_code
 
 NEW: Final = "new@example.org"
@@ -40,9 +43,10 @@ def off(make_app: Callable[..., Flask], optional: Flask) -> Flask:
     return make_app(SECOND_FACTOR="off")
 
 
-def enter_password(client: FlaskClient, email: str = "somebody@example.org", **more: str) -> str:
+def enter_password(client: FlaskClient, email: str = "somebody@example.org", next: str = "") -> str:
     """Enter the right password, and return the address that it leads to."""
-    return post(client, "/login", email=email, password=PASSWORD, **more).headers["Location"]
+    path = f"/login?next={next}" if next else "/login"
+    return post(client, path, email=email, password=PASSWORD).headers["Location"]
 
 
 def begin(client: FlaskClient, address: str) -> tuple[str, str]:
@@ -85,6 +89,133 @@ def test_a_user_without_a_factor_gets_a_session_once_the_app_works(
         noted = {each.activity for each in activity.list_recent(user.id)}
     assert {Activity.SECOND_FACTOR_ADDED, Activity.SIGNED_IN} <= noted
     assert enter_password(required.test_client()).startswith("/login/code?flow=")
+
+
+@pytest.fixture
+def with_passkeys(make_app: Callable[..., Flask], optional: Flask) -> Flask:
+    """An application at a domain, because passkeys do not work at an IP address."""
+    return make_app(SECOND_FACTOR="required", PUBLIC_URL=SITE)
+
+
+def passkey_options(client: FlaskClient, address: str) -> dict[str, Any]:
+    """Return what the browser is asked for by the button on the page at an address."""
+    fields = hidden(client.get(address).get_data(as_text=True))
+    answer = client.post("/login/enroll/passkey/options", data=fields)
+    assert answer.status_code == 200
+    return dict(answer.get_json())
+
+
+def send_passkey(client: FlaskClient, address: str, answer: str) -> TestResponse:
+    path = address.replace("/login/enroll", "/login/enroll/passkey")
+    return post(client, path, address, passkey=answer)
+
+
+def test_a_passkey_is_enough_where_a_second_factor_is_required(
+    with_passkeys: Flask, user: User
+) -> None:
+    client, device = with_passkeys.test_client(), Authenticator()
+    address = enter_password(client, next="/account/activity")
+
+    answer = device.create(passkey_options(client, address))
+    assert not is_signed_in(client)
+    done = send_passkey(client, address, answer).get_data(as_text=True)
+
+    assert len(re.findall(r"<code>[0-9a-z]{5}-[0-9a-z]{5}</code>", done)) == 10
+    assert is_signed_in(client)
+    claims = jwt.decode(cookie(client, "access_token"), options={"verify_signature": False})
+    assert claims["amr"] == ["pwd", "pop", "user", "mfa"]
+    with with_passkeys.app_context():
+        noted = {each.activity for each in activity.list_recent(user.id)}
+        told = [each.message for each in outbox.list_recent()]
+    assert {Activity.PASSKEY_ADDED, Activity.SIGNED_IN} <= noted
+    assert "passkey_added" in told
+    assert enter_password(with_passkeys.test_client()).startswith("/login/second-step?flow=")
+
+
+def test_a_passkey_is_created_only_with_the_challenge_of_its_browser_and_account(
+    with_passkeys: Flask, user: User
+) -> None:
+    with with_passkeys.app_context():
+        add_user("other@example.org")
+    client, elsewhere = with_passkeys.test_client(), with_passkeys.test_client()
+    address, device = enter_password(client), Authenticator()
+    of_other = passkey_options(elsewhere, enter_password(elsewhere, "other@example.org"))
+    again = with_passkeys.test_client()
+    of_other_browser = passkey_options(again, enter_password(again))
+
+    for options in (of_other, of_other_browser):
+        assert send_passkey(client, address, device.create(options)).status_code == 422
+    answer = device.create(passkey_options(client, address))
+    device.origin = "http://localhost.evil.example"
+    spoiled = device.create(passkey_options(client, address))
+    assert send_passkey(client, address, spoiled).status_code == 422
+    assert not is_signed_in(client)
+
+    assert send_passkey(client, address, answer).status_code == 200
+
+
+def test_without_javascript_the_page_says_what_a_passkey_needs(
+    with_passkeys: Flask, user: User
+) -> None:
+    client = with_passkeys.test_client()
+
+    answer = send_passkey(client, enter_password(client), "")
+
+    assert answer.status_code == 422
+    assert "Passkeys need JavaScript" in answer.get_data(as_text=True)
+
+
+def test_the_password_alone_adds_no_passkey_to_an_account_that_has_a_factor(
+    with_passkeys: Flask, user: User
+) -> None:
+    pending, device = pending_of(with_passkeys, user), Authenticator()
+    browser = "x" * 43
+    with with_passkeys.app_context():
+        answer = device.create(login_enroll.begin_passkey(pending, browser=browser))
+        enroll(user.id)
+
+        with pytest.raises(NotAllowed):
+            login_enroll.begin_passkey(pending, browser=browser)
+        with pytest.raises(NotAllowed):
+            login_enroll.add_passkey(
+                pending, answer, browser=browser, default_name="A device", client=HERE
+            )
+        assert db.session.query(Passkey).count() == 0
+        assert db.session.query(RefreshToken).count() == 0
+
+
+def test_the_password_alone_adds_no_app_to_an_account_that_has_a_passkey(
+    with_passkeys: Flask, user: User
+) -> None:
+    pending, device = pending_of(with_passkeys, user), Authenticator()
+    browser = "x" * 43
+    with with_passkeys.app_context():
+        answer = device.create(login_enroll.begin_passkey(pending, browser=browser))
+        login_enroll.add_passkey(
+            pending, answer, browser=browser, default_name="A device", client=HERE
+        )
+
+        with pytest.raises(NotAllowed):
+            login_enroll.begin(pending)
+
+
+def test_at_an_ip_address_only_the_app_is_offered(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    app = make_app(SECOND_FACTOR="required", PUBLIC_URL="http://192.0.2.1:5000")
+    client = app.test_client()
+
+    page = client.get(enter_password(client)).get_data(as_text=True)
+
+    assert "Set up an authenticator app" in page
+    assert "passkey" not in page
+
+
+@pytest.mark.parametrize("path", ["/login/enroll/passkey", "/login/enroll/passkey/options"])
+def test_a_passkey_needs_a_password_first(with_passkeys: Flask, path: str) -> None:
+    answer = post(with_passkeys.test_client(), path, "/login", passkey="{}")
+
+    assert answer.headers["Location"].startswith("/login?")
 
 
 def test_registering_leads_through_enrollment(required: Flask) -> None:
