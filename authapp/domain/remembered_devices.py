@@ -13,8 +13,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from authapp import clock
 from authapp.config import current_settings
+from authapp.domain import activity
 from authapp.domain.client import Client
-from authapp.models import RememberedDevice, db
+from authapp.models import Activity, RememberedDevice, db
 from authapp.security.opaque_tokens import (
     IdAndSecret,
     digest,
@@ -54,8 +55,12 @@ def note_use(device: RememberedDevice, session: RefreshTokenRecord) -> None:
 def remember(session: RefreshTokenRecord, value: str, *, client: Client) -> str:
     """Remember the device on which a session was begun, and return its new value.
 
-    `value` is what the device has: its secrets for other accounts are kept.
+    `value` is what the device has: its secrets for other accounts are kept. The new value is empty
+    if users cannot have devices remembered.
     """
+    if not is_offered():
+        return ""
+    activity.note(session.user_id, Activity.DEVICE_REMEMBERED, client)
     secret = new_secret()
     device = RememberedDevice(
         id=uuid4(),

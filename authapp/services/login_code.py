@@ -28,7 +28,6 @@ from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.models import Activity, User, db
 from authapp.models.transaction import transaction
-from authapp.token_cache.records import RefreshTokenRecord
 
 _WARNINGS: Final = Limit("second_factor_warnings", most=1, within=timedelta(days=1))
 
@@ -92,16 +91,10 @@ def complete_sign_in(
             instead_of=instead_of,
             amr=pending_sign_ins.methods(pending, proof.factor),
         )
-        is_remembered = remember_device and proof.factor is not Factor.RECOVERY_CODE
-        remembered = _remember(session, remembered, client) if is_remembered else ""
-    return replace(sessions.tokens_of(session, signer), remembered=remembered)
-
-
-def _remember(session: RefreshTokenRecord, remembered: str, client: Client) -> str:
-    if not remembered_devices.is_offered():
-        return ""
-    activity.note(session.user_id, Activity.DEVICE_REMEMBERED, client)
-    return remembered_devices.remember(session, remembered, client=client)
+        kept = ""
+        if remember_device and proof.factor is not Factor.RECOVERY_CODE:
+            kept = remembered_devices.remember(session, remembered, client=client)
+    return replace(sessions.tokens_of(session, signer), remembered=kept)
 
 
 def _note_recovery_code(user: User, client: Client) -> None:

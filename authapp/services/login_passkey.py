@@ -1,5 +1,6 @@
 """Signing in with a passkey: alone, or as the second step after a password."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from authapp.domain import (
     authentication_methods,
     passkeys,
     pending_sign_ins,
+    remembered_devices,
     sessions,
     sign_ins,
     signing_keys,
@@ -92,11 +94,14 @@ def complete_sign_in(
     browser: str,
     client: Client,
     device: str = "",
+    remember_device: bool = False,
+    remembered: str = "",
     instead_of: Identity | None = None,
 ) -> SignedIn:
     """Start the session of a pending sign-in with the answer to `begin_second_step`.
 
-    Raises what `begin_second_step` and `sign_in` raise, and what `require_active` raises.
+    `remember_device` and `remembered` are those of `login_code.complete_sign_in`. Raises what
+    `begin_second_step`, `sign_in` and `require_active` raise.
     """
     pending = pending_sign_ins.require(value)
     request = _second_step(pending.user_id, browser)
@@ -120,7 +125,10 @@ def complete_sign_in(
             instead_of=instead_of,
             amr=pending_sign_ins.methods(pending, Factor.PASSKEY),
         )
-    return sessions.tokens_of(session, signer)
+        kept = ""
+        if remember_device:
+            kept = remembered_devices.remember(session, remembered, client=client)
+    return replace(sessions.tokens_of(session, signer), remembered=kept)
 
 
 def _alone(browser: str) -> Request:

@@ -3,7 +3,10 @@
 from flask import Blueprint, g, jsonify, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from wtforms import BooleanField
 
+from authapp.config import current_settings
+from authapp.domain import remembered_devices
 from authapp.errors import (
     AccountClosing,
     AccountFrozen,
@@ -14,7 +17,7 @@ from authapp.errors import (
     TooManyAttempts,
 )
 from authapp.http.client import client
-from authapp.http.credentials import DEVICE, cookie
+from authapp.http.credentials import DEVICE, REMEMBERED, cookie
 from authapp.services import login_code
 from authapp.services import login_passkey as service
 from authapp.web import flows, login
@@ -26,6 +29,17 @@ from authapp.web.passkeys import PasskeyForm, for_refusal
 
 blueprint = Blueprint("login_passkey", __name__, url_prefix="/login")
 blueprint.register_error_handler(TokenRefused, begin_again)
+
+
+class SecondStepForm(PasskeyForm):
+    """What the browser answered, and whether to ask for a second step in it again."""
+
+    remember_device = BooleanField()
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not remembered_devices.is_offered():
+            del self.remember_device
 
 
 @blueprint.get("/passkey/options")
@@ -66,7 +80,7 @@ def second_step() -> ResponseReturnValue:
     if g.identity:
         return redirect(next_after_sign_in())
     pending = flows.opened(flows.SECOND_FACTOR)
-    return _render(PasskeyForm(), pending) if pending else begin_again()
+    return _render(SecondStepForm(), pending) if pending else begin_again()
 
 
 @blueprint.get("/second-step/options")
@@ -83,7 +97,7 @@ def complete() -> ResponseReturnValue:
     pending = flows.opened(flows.SECOND_FACTOR)
     if pending is None:
         return begin_again()
-    form = PasskeyForm()
+    form = SecondStepForm()
     try:
         signed_in = service.complete_sign_in(
             pending.subject,
@@ -91,6 +105,8 @@ def complete() -> ResponseReturnValue:
             browser=browser_secret(),
             client=client(),
             device=cookie(DEVICE),
+            remember_device="remember_device" in form and form.remember_device.data,
+            remembered=cookie(REMEMBERED),
             instead_of=g.identity,
         )
     except TooManyAttempts as refusal:
@@ -107,11 +123,12 @@ def complete() -> ResponseReturnValue:
     return login.finish(signed_in)
 
 
-def _render(form: PasskeyForm, pending: Flow) -> str:
+def _render(form: SecondStepForm, pending: Flow) -> str:
     return render_template(
         "login/passkey.html",
         form=form,
         flow=pending,
         methods=login_code.methods(pending.subject),
         next=next_after_sign_in(),
+        remembered_for=current_settings().accounts.remember_device_lifetime,
     )

@@ -22,13 +22,17 @@ from authapp.services import (
     password_reset,
     purge,
     refresh,
+    replace_app,
     second_factors,
     sign_out,
     users,
 )
 from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.applications import introduce_redis
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
 from tests.support.messages import newest_to
+from tests.support.passkeys import SITE
+from tests.support.passkeys import enroll as enroll_passkey
 from tests.support.second_factors import code_of, enroll
 
 Move = Callable[..., Any]
@@ -97,6 +101,52 @@ def test_the_password_is_enough_on_a_remembered_device_and_nowhere_else(
     with app.app_context():
         noted = [each.activity for each in activity.list_recent(user.id)]
     assert noted.count(Activity.DEVICE_REMEMBERED) == 1
+
+
+def test_a_passkey_as_the_second_step_remembers_the_device_too(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    app = make_app(PUBLIC_URL=SITE)
+    introduce_redis(app)
+    client = app.test_client()
+    sign_in(client)
+    device = enroll_passkey(client)
+    leave(client)
+    step = enter_password(client)
+    page = client.get(step).get_data(as_text=True)
+    options = client.get(step.replace("second-step", "second-step/options")).get_json()
+
+    answer = post(client, step, passkey=device.get(options), remember_device="y")
+
+    assert "Don't ask for a second step on this device for 30 days" in page
+    assert answer.status_code == 303
+    leave(client)
+    assert enter_password(client) == "/account"
+    assert enter_password(app.test_client()).startswith("/login/second-step")
+    with app.app_context():
+        noted = [each.activity for each in activity.list_recent(user.id)]
+        assert len(remembered_devices.list_of(user.id)) == 1
+    assert Activity.DEVICE_REMEMBERED in noted
+
+
+def test_a_passkey_remembers_no_device_unless_asked_and_offered(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    app = make_app(PUBLIC_URL=SITE, REMEMBER_DEVICE_LIFETIME="0")
+    introduce_redis(app)
+    client = app.test_client()
+    sign_in(client)
+    device = enroll_passkey(client)
+    leave(client)
+    step = enter_password(client)
+    page = client.get(step).get_data(as_text=True)
+    options = client.get(step.replace("second-step", "second-step/options")).get_json()
+
+    post(client, step, passkey=device.get(options), remember_device="y")
+
+    assert "remember_device" not in page
+    assert is_signed_in(client)
+    assert client.get_cookie("remembered") is None
 
 
 def test_a_device_is_not_remembered_unless_its_user_asks(
@@ -353,6 +403,12 @@ def _replace_factor(app: Flask, user: User, _client: FlaskClient) -> None:
     enroll(user.id)
 
 
+def _replace_app(app: Flask, user: User, _client: FlaskClient) -> None:
+    value = replace_app.begin(user.id)
+    secret = replace_app.get_enrollment(user.id, value).secret
+    replace_app.confirm(user.id, value, code_of(secret), client=HERE)
+
+
 def _guess_in_session(app: Flask, user: User, client: FlaskClient) -> None:
     for _ in range(10):
         post(client, "/account/confirm", page="/account/delete", password="not the password")
@@ -371,6 +427,7 @@ FORGETTING: Final[dict[str, Callable[[Flask, User, FlaskClient], Any]]] = {
     "password reset": _reset_password,
     "freezing": _freeze,
     "replacing the factor": _replace_factor,
+    "replacing the app": _replace_app,
     "removing the factor": lambda app, user, client: second_factors.remove_app(
         user.id, client=HERE
     ),
