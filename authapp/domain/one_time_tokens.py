@@ -42,10 +42,12 @@ def add(
     target: str,
     lifetime: timedelta,
     browser_digest: bytes | None = None,
+    continue_to: str | None = None,
 ) -> str:
     """Add a link to the transaction, keep earlier ones active, and return its value.
 
-    `browser_digest` is a digest of the secret of the browser that asked for the link.
+    `browser_digest` is a digest of the secret of the browser that asked for the link, and
+    `continue_to` the page of this site that it asked for before.
     """
     id, secret = uuid4(), new_secret()
     db.session.add(
@@ -56,6 +58,7 @@ def add(
             target=target,
             digest=digest(secret),
             browser_digest=browser_digest,
+            continue_to=continue_to,
             expires_at=clock.now() + lifetime,
         )
     )

@@ -33,7 +33,8 @@ WAYS_BACK: Final = (VerificationType.NOT_ME, VerificationType.STOP_LOST_FACTOR)
 class VerificationToken(CachedRow, Base):
     """A link or code that works once, for one purpose, for one address or number (`target`).
 
-    `browser_digest` is a digest of the secret of the browser that requested it, if any.
+    `browser_digest` is a digest of the secret of the browser that requested it, if any, and
+    `continue_to` the page of this site that it leads to. The cache does not have the latter.
     """
 
     __tablename__ = "verification_tokens"
@@ -46,6 +47,7 @@ class VerificationToken(CachedRow, Base):
     target: Mapped[str] = mapped_column(String(320))
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     browser_digest: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    continue_to: Mapped[str | None] = mapped_column(String(2000))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]

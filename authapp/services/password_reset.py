@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from sqlalchemy import select
+
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
@@ -23,6 +25,7 @@ from authapp.models import (
     EndReason,
     PasswordResetRequest,
     User,
+    VerificationToken,
     VerificationType,
     db,
 )
@@ -30,12 +33,13 @@ from authapp.models.transaction import transaction
 from authapp.token_cache.records import VerificationTokenRecord
 
 
-def request(email: str, *, client: Client) -> None:
+def request(email: str, *, client: Client, continue_to: str = "") -> None:
     """Record a request for a link; a worker emails it if the address has an account.
 
     This function does not look for the account, so neither the response nor its time depends on
-    there being one (ASVS 6.3.8). Raises InputRefused for an invalid address, and TooManyAttempts
-    for a client that asks too often.
+    there being one (ASVS 6.3.8). `continue_to` is the page of this site that the visitor asked for
+    before, if any. Raises InputRefused for an invalid address, and TooManyAttempts for a client
+    that asks too often.
     """
     address = parse_email(email)
     mail_limits.spend(client)
@@ -44,7 +48,10 @@ def request(email: str, *, client: Client) -> None:
     with transaction():
         db.session.add(
             PasswordResetRequest(
-                email=address, address=client.address, user_agent=client.user_agent
+                email=address,
+                address=client.address,
+                user_agent=client.user_agent,
+                continue_to=continue_to or None,
             )
         )
 
@@ -69,6 +76,15 @@ def check(value: str) -> VerificationTokenRecord:
     record = one_time_tokens.require(value, VerificationType.PASSWORD_RESET)
     _require_receiver(db.session.get(User, record.user_id), record)
     return record
+
+
+def get_destination(link: VerificationTokenRecord) -> str:
+    """Return the page of this site that was asked for before the link; it may be empty.
+
+    It is stored, and not in the link: otherwise, anyone could choose a text for an email of ours.
+    """
+    found = select(VerificationToken.continue_to).where(VerificationToken.id == link.id)
+    return db.session.scalar(found) or ""
 
 
 def reset(
@@ -107,7 +123,8 @@ def _answer_oldest() -> bool:
         asked = queued_requests.claim_oldest(PasswordResetRequest)
         user = find_account(asked.email) if asked is not None else None
         if user is not None and user.disabled_at is None:
-            _send(user, client=Client(asked.address, asked.user_agent))
+            client = Client(asked.address, asked.user_agent)
+            _send(user, client=client, continue_to=asked.continue_to)
     return asked is not None
 
 
@@ -119,7 +136,7 @@ def _verify(user: User) -> None:
         raise TokenInvalid("the address belongs to another account") from error
 
 
-def _send(user: User, *, client: Client) -> None:
+def _send(user: User, *, client: Client, continue_to: str | None) -> None:
     """Add a link and its email to the transaction.
 
     Earlier links stay valid until one is used, so that no one can invalidate an owner's link by
@@ -128,7 +145,11 @@ def _send(user: User, *, client: Client) -> None:
     settings = current_settings()
     lifetime = settings.accounts.password_reset_lifetime
     value = one_time_tokens.add(
-        user, VerificationType.PASSWORD_RESET, target=user.email, lifetime=lifetime
+        user,
+        VerificationType.PASSWORD_RESET,
+        target=user.email,
+        lifetime=lifetime,
+        continue_to=continue_to,
     )
     mail.enqueue(
         "password_reset",

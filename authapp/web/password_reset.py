@@ -18,7 +18,7 @@ from authapp.web import authn, flows, login, messages
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
 from authapp.web.forms import Form, email_field, password_field, revoke_tokens_field, show_refusal
-from authapp.web.navigation import next_page
+from authapp.web.navigation import local_path, next_page
 
 blueprint = Blueprint("password_reset", __name__, url_prefix="/password/reset")
 
@@ -72,12 +72,10 @@ def submit() -> ResponseReturnValue:
     if not form.validate():
         return _render_ask(form), 422
     try:
-        service.request(form.email.data, client=client())
+        service.request(form.email.data, client=client(), continue_to=next_page(""))
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render_ask(form), 422
-    if asked_for := next_page(""):
-        session[login.CONTINUE_TO] = asked_for
     flow = flows.start(_ASKED, form.email.data.strip())
     return redirect(url_for("password_reset.sent", flow=flow), 303)
 
@@ -138,6 +136,9 @@ def reset() -> ResponseReturnValue:
         authn.clear_session_cookies()
     # Strangers who go on guessing must not keep the owner from signing in here.
     authn.set_device_cookie(known_devices.learn(cookie(DEVICE), user_id))
+    # The link may have been opened in another browser than the one that asked for it.
+    if asked_for := local_path(service.get_destination(link), ""):
+        session[login.CONTINUE_TO] = asked_for
     session["password_was_reset"] = True
     return redirect(url_for("password_reset.done"), 303)
 

@@ -16,7 +16,7 @@ from authapp.errors import TokenRevoked, TokenUsed
 from authapp.models import Activity, PasswordResetRequest, RevokeReason, User, db
 from authapp.services import activity, api_tokens, password_reset
 from tests.support.accounts import HERE, PASSWORD, add_user
-from tests.support.browsing import is_signed_in, post, sign_in
+from tests.support.browsing import csrf_token, is_signed_in, post, sign_in
 from tests.support.servers import RedisServer
 
 NEW = "five entirely different words here"
@@ -410,15 +410,61 @@ def test_the_typed_address_is_taken_along_from_sign_in_but_not_in_a_url(
     assert 'href="/login?next=/app"' in page
 
 
-def test_the_requested_page_is_opened_after_a_reset(
+def test_the_requested_page_is_opened_after_a_reset_in_any_browser(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
     post(client, "/password/reset?next=/app/page", email=user.email)
     with app.app_context():
+        password_reset.answer_requests()
+    elsewhere = app.test_client()
+    elsewhere.get(newest_link(app))
+    choose(elsewhere)
+
+    answer = post(elsewhere, "/login", email=user.email, password=NEW)
+
+    assert answer.headers["Location"] == "/app/page"
+
+
+def test_each_link_leads_to_the_page_that_was_asked_for_with_it(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    post(client, "/password/reset?next=/app/page", email=user.email)
+    ask(app, app.test_client())
+    without_page = newest_link(app)
+    client.get(without_page)
+    choose(client)
+
+    assert post(client, "/login", email=user.email, password=NEW).headers["Location"] == "/account"
+
+
+@pytest.mark.parametrize("next", ["//evil.example", "/\\evil.example", "https://evil.example", ""])
+def test_a_link_leads_to_no_other_site(
+    app: Flask, client: FlaskClient, user: User, next: str
+) -> None:
+    client.post(
+        "/password/reset",
+        query_string={"next": next},
+        data={"csrf_token": csrf_token(client), "email": user.email},
+    )
+    with app.app_context():
+        stored = db.session.scalars(db.select(PasswordResetRequest.continue_to)).all()
         password_reset.answer_requests()
     client.get(newest_link(app))
     choose(client)
 
     answer = post(client, "/login", email=user.email, password=NEW)
 
-    assert answer.headers["Location"] == "/app/page"
+    assert stored == [None]
+    assert answer.headers["Location"] == "/account"
+
+
+def test_the_email_does_not_contain_what_the_visitor_asked_for(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    """Anyone can request an email, and must not choose a text for it."""
+    post(client, "/password/reset?next=/call-us-at-5550100", email=user.email)
+    with app.app_context():
+        password_reset.answer_requests()
+
+    assert "5550100" not in mails(app)[0]
+    assert "5550100" not in client.get(newest_link(app)).headers["Location"]
