@@ -17,11 +17,11 @@ _who = click.argument("who", metavar="ADDRESS-OR-ID")
 
 @users_group.command("create")
 @click.argument("address")
-def create_command(address: str) -> None:
+@click.option("--language", metavar="TAG", help="The owner's language, one of LANGUAGES.")
+def create_command(address: str, language: str | None) -> None:
     """Create an account and email its owner a link to choose a password."""
-    click.echo(
-        f"created {users.create(address)}; its owner will receive a link to choose a password"
-    )
+    created = users.create(address, language=language)
+    click.echo(f"created {created}; its owner will receive a link to choose a password")
 
 
 @users_group.command("disable")

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import exists, or_, select
 
 from authapp import clock
+from authapp import language as languages
 from authapp.config import current_settings
 from authapp.delivery import mail
 from authapp.domain import (
@@ -84,18 +85,22 @@ def find(named: str) -> User:
     return user
 
 
-def create(email: str) -> UUID:
+def create(email: str, *, language: str | None = None) -> UUID:
     """Create an account, and email its owner a link to choose the password.
 
-    An invitation that has expired is replaced by creating the account again. Raises InputRefused
-    for an invalid address, and Conflict if it already has an account. Source: ASVS 6.4.6,
-    operators neither choose nor learn a password.
+    The email is in `language`, the tag of an offered one, such as `de` or `de-AT`. An invitation
+    that has expired is replaced by creating the account again. Raises InputRefused for an invalid
+    address, NotFound for a language that is not offered, and Conflict if the address already has an
+    account. Source: ASVS 6.4.6, operators neither choose nor learn a password.
     """
+    tag = _require_offered(language) if language is not None else None
     address = parse_email(email)
     if find_owner(address) is not None:
         raise Conflict(f"{address} already has an account")
     random_hash = passwords.hash_password(secrets.token_urlsafe(32))
-    user = User(email=address, email_key=email_key(address), password_hash=random_hash)
+    user = User(
+        email=address, email_key=email_key(address), password_hash=random_hash, language=tag
+    )
     with transaction():
         db.session.add(user)
         db.session.flush()
@@ -208,6 +213,15 @@ def _batch_to_sign_out(after: UUID, *, tokens: bool) -> list[UUID]:
         has_access = or_(has_access, has_token)
     found = select(User.id).where(User.id > after, has_access).order_by(User.id).limit(_BATCH)
     return list(db.session.scalars(found))
+
+
+def _require_offered(tag: str) -> str:
+    """Return the tag of an offered language in the form that is stored."""
+    found = languages.find(tag)
+    if found is None:
+        offered = ", ".join(languages.tag_of(each) for each in languages.offered())
+        raise NotFound(f"no such language: {tag[:80]!a}; LANGUAGES has {offered}")
+    return languages.tag_of(found)
 
 
 def _invite(user: User) -> None:

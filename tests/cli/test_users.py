@@ -52,6 +52,36 @@ def test_the_recipient_of_the_invitation_sets_the_password(app: Flask, client: F
     assert is_signed_in(client)
 
 
+def test_the_invitation_is_in_the_language_of_its_recipient(make_app: Callable[..., Flask]) -> None:
+    app = make_app(LANGUAGES="en,de,fr")
+
+    for language, stored in (("de-at", "de_AT"), ("fr", "fr"), (None, None)):
+        address = f"{stored}@example.org"
+        chosen = ["--language", language] if language else []
+        code, output = run(app, "create", address, *chosen)
+        assert code == 0, output
+        with app.app_context():
+            assert users.find(address).language == (stored and stored.replace("_", "-"))
+    with app.app_context():
+        subjects = [mail.subject for mail in outbox.list_recent()]
+    assert len(set(subjects)) == 3
+    assert "Choose a password" in subjects[0]
+
+
+@pytest.mark.parametrize("language", ["xx", "es", "", "de; drop", "-"])
+def test_an_invitation_in_a_language_that_is_not_offered_is_refused(
+    make_app: Callable[..., Flask], language: str
+) -> None:
+    app = make_app(LANGUAGES="en,de")
+
+    code, output = run(app, "create", "new@example.org", f"--language={language}")
+
+    assert code == 1
+    assert "LANGUAGES has en, de" in output
+    with app.app_context():
+        assert db.session.query(User).count() == 0
+
+
 def test_an_invitation_is_valid_for_three_days(
     app: Flask, client: FlaskClient, move_time: Callable[..., object]
 ) -> None:
