@@ -22,6 +22,7 @@ from authapp.errors import (
 )
 from authapp.http.client import client
 from authapp.http.credentials import DEVICE, cookie
+from authapp.services import login_code as login_code_service
 from authapp.services import lost_factor as service
 from authapp.web import flows, login, login_code, messages
 from authapp.web.browser import visitor
@@ -150,6 +151,7 @@ def _render(pending: Flow, *, refusal: TooManyAttempts | None = None) -> str:
         retry=messages.for_wait(refusal.retry_after) if refusal else "",
         wait=current_settings().accounts.lost_factor_wait,
         window=lost_factors.WINDOW,
+        methods=login_code_service.methods(pending.subject),
         flow=pending,
         next=_next(),
     )

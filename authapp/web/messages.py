@@ -137,7 +137,7 @@ ASK_SUPPORT: Final = _l("Contact support to confirm your phone number.")
 RECOVERY_CODE: Final = _l("Enter a recovery code instead.")
 PASSWORD: Final = _l("Enter your password instead.")
 SIGN_IN_WITH_PASSWORD: Final = _l("Sign in with your password instead.")
-ASK_SUPPORT_TO_SIGN_IN: Final = _l("Enter a code from your app instead, or contact support.")
+ASK_SUPPORT_TO_SIGN_IN: Final = _l("Choose another way to sign in, or contact support.")
 
 NOTHING_TO_STOP: Final = Explanation(
     _l("There is nothing to stop"),

@@ -19,10 +19,10 @@ def forget() -> ResponseReturnValue:
     which = request.form.get("forget", "")
     if which == "all":
         service.forget_all(g.identity.user_id, client=client())
-        flash(_("We'll ask for a code on all devices again."))
+        flash(_("We'll ask for the second step on all devices again."))
     else:
         service.forget(g.identity.user_id, _device_id(which), client=client())
-        flash(_("We'll ask for a code on that device again."))
+        flash(_("We'll ask for the second step on that device again."))
     return redirect(url_for("second_factors.show"), 303)
 
 

@@ -41,6 +41,16 @@ def open_lost_factor(visit: Visit) -> None:
     ask(visit)
 
 
+@state("lost_factor-passkey")
+def open_lost_factor_with_a_passkey(visit: Visit) -> None:
+    visit.has_entered()
+    visit.has_device()
+    visit.create_passkey()
+    visit.page.context.clear_cookies()
+    visit.sign_in()
+    visit.follow("Can't use any of these?")
+
+
 @state("lost_factor-waiting")
 def start_waiting(visit: Visit) -> None:
     start(visit)
