@@ -101,7 +101,7 @@ def _of_signing_key() -> Iterator[Metric]:
 def _of_database() -> Iterator[Metric]:
     """Yield what is counted in the database, if it answers."""
     try:
-        found = [*_of_cache(), *_of_outbox()]
+        found = [*_of_cache(), *_of_marks(), *_of_outbox()]
     except _AWAY as error:
         database_outage.note(error)
         db.rollback()
@@ -126,6 +126,17 @@ def _of_cache() -> Iterator[Metric]:
         ("journal_entries", "Changes not yet applied to Redis.", found.journal_depth),
     ):
         yield GaugeMetricFamily(f"authapp_cache_{name}", about, value)
+
+
+def _of_marks() -> Iterator[Metric]:
+    """Yield how much older the database is than Redis, if Redis can tell."""
+    lag = token_cache.database_lag()
+    if lag is not None:
+        yield GaugeMetricFamily(
+            "authapp_database_behind_redis_seconds",
+            "How much older the database is than Redis; above 0 if it was restored.",
+            lag.total_seconds(),
+        )
 
 
 def _of_outbox() -> Iterator[Metric]:

@@ -1,5 +1,6 @@
 """A database that went back, because an older backup was restored, is noticed by itself."""
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from tests.support.accounts import HERE
 from tests.support.redis import dump
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
+
+METRICS_TOKEN = "Wq8kPz3vLm5nRt7yXc2bHj4fDs6gAe9u"
 
 _state = table_of(CacheState)
 
@@ -87,6 +90,13 @@ def readiness(app: Flask) -> tuple[int, str]:
     return answer.status_code, answer.json["database"]
 
 
+def lag(app: Flask) -> float | None:
+    """Return how much older the database is than Redis, as /metrics says."""
+    page = app.test_client().get("/metrics", headers=bearing(METRICS_TOKEN)).get_data(as_text=True)
+    found = re.search(r"^authapp_database_behind_redis_seconds (\S+)$", page, re.MULTILINE)
+    return float(found[1]) if found else None
+
+
 def revoke_all(app: Flask, user: User) -> None:
     with app.app_context():
         for described in api_tokens.list_tokens(user.id):
@@ -126,6 +136,34 @@ def test_a_running_process_notices_and_does_not_trust_the_cache(
     assert trust_of(app).doubt == DATABASE_WENT_BACK
     assert caplog.text.count("database_went_back") == 1
     assert readiness(app) == (503, "older than Redis")
+
+
+@pytest.mark.ends_in_disagreement
+def test_the_metric_of_the_alert_says_so_until_the_command_has_run(
+    make_app: Callable[..., Flask], user: User, backups: Backups
+) -> None:
+    app = make_app(METRICS_TOKENS=METRICS_TOKEN)
+    before = lag(app)
+    go_back(app, user, backups)
+    behind = lag(app)
+
+    make_app().test_cli_runner().invoke(args=["security", "database-restored", "--yes"])
+
+    assert before == 0
+    assert behind > 0
+    assert lag(app) == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_without_redis_no_metric_claims_that_the_database_is_current(
+    make_app: Callable[..., Flask], redis_server: RedisServer
+) -> None:
+    app = make_app(METRICS_TOKENS=METRICS_TOKEN)
+    assert lag(app) == 0
+
+    redis_server.kill()
+
+    assert lag(app) is None
 
 
 @pytest.mark.ends_in_disagreement

@@ -80,12 +80,16 @@ class Maintenance(Operations):
         with suppress(RedisUnavailable, SQLAlchemyError), trust.watch():
             trust.marks.advance_if_due()
 
-    def database_went_back(self) -> bool:
-        """Return whether the database is older than Redis; False if Redis cannot tell."""
+    def database_lag(self) -> timedelta | None:
+        """Return how much older the database is than Redis, usually zero; None if Redis is away."""
         marks = self.assembly.backend.trust.marks
         with suppress(RedisUnavailable):
-            return marks is not None and bool(marks.behind())
-        return False
+            return marks.behind() if marks is not None else None
+        return None
+
+    def database_went_back(self) -> bool:
+        """Return whether the database is older than Redis; False if Redis cannot tell."""
+        return bool(self.database_lag())
 
     def accept_database(self) -> None:
         """Trust a database that went back, in a new epoch, in which no existing entry opens."""
