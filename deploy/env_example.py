@@ -30,7 +30,7 @@ _SERVER: Final = {
     "SERVE_BODY_TIMEOUT": ("15", "Seconds in which a request's body must arrive."),
     "SERVE_START_TIMEOUT": (
         "10",
-        "Seconds after which SIGHUP assumes that a new worker has started.",
+        "Seconds that SIGHUP gives a new worker to start, beyond the time that its trial took.",
     ),
     "SERVE_STOP_TIMEOUT": (
         "30",

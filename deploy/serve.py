@@ -25,6 +25,7 @@ from authapp import metrics
 from authapp.config import load
 from authapp.errors import ConfigError
 from authapp.http import logs
+from deploy.replacement import Replacement
 from deploy.wsgi_over_rsgi import WSGIOverRSGI
 
 _BACKLOG: Final = 1024
@@ -112,7 +113,9 @@ def main() -> int:
         # Its workers add up their metrics there, and share the slots for hashing.
         os.environ[metrics.FOLDER] = metrics_folder
         os.environ["HASHING_FOLDER"] = hashing_folder
-        server(serving, "deploy.serve:application").serve()
+        served = server(serving, "deploy.serve:application")
+        served.on_startup(Replacement(served).take_over)
+        served.serve()
     return 0
 
 
@@ -161,7 +164,8 @@ def server(serving: Serving, target: str) -> MPServer:
             header_read_timeout=serving.idle_seconds * 1000, max_buffer_size=_MOST_HEADER_BYTES
         ),
         respawn_failed_workers=True,
-        # On SIGHUP, a worker is stopped this long after the one that replaces it was started.
+        # On SIGHUP, a worker is stopped this long after the one that replaces it was started;
+        # Replacement adds the time of a trial.
         respawn_interval=serving.start_seconds,
         workers_kill_timeout=serving.stop_seconds,
         log_level=LogLevels.info,

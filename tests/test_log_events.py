@@ -11,7 +11,8 @@ def test_every_event_has_a_name_and_is_documented() -> None:
     page = (ROOT / "docs" / "operation.md").read_text()
     named = {
         name
-        for file in (ROOT / "authapp").rglob("*.py")
+        for folder in ("authapp", "deploy")
+        for file in (ROOT / folder).rglob("*.py")
         for level, name in EVENT.findall(file.read_text())
         if level != "debug" and not name.startswith("str(activity")
     }

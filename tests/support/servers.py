@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 import psycopg
@@ -178,6 +178,7 @@ class AppServer:
         workers: int = 1,
         threads: int = 16,
         port: int = 0,
+        log: IO[bytes] | None = None,
         **serving: str,
     ) -> None:
         self.port = port or free_port()
@@ -187,6 +188,7 @@ class AppServer:
             [sys.executable, "-m", "deploy.serve"],
             cwd=ROOT,
             env={"PATH": os.environ["PATH"], **environ, **serving},
+            stderr=log,
             preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
         )
 
