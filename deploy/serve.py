@@ -32,6 +32,8 @@ _BACKLOG: Final = 1024
 _OPEN_FILES: Final = 2 * _BACKLOG
 """Open files of a worker: connections from clients, to the database and to Redis, and others."""
 
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - each server creates its own folder there
+
 _MOST_HEADER_BYTES: Final = 64 * 1024
 """How long the headers of a request may be, which are parsed for every request."""
 
@@ -107,8 +109,8 @@ def main() -> int:
     # A forked worker would inherit the unfinished state of the parent's threads.
     multiprocessing.set_start_method("spawn")
     with (
-        TemporaryDirectory(prefix="authapp-metrics-") as metrics_folder,
-        TemporaryDirectory(prefix="authapp-hashing-") as hashing_folder,
+        TemporaryDirectory(prefix="authapp-metrics-", dir=_memory()) as metrics_folder,
+        TemporaryDirectory(prefix="authapp-hashing-", dir=_memory()) as hashing_folder,
     ):
         # Its workers add up their metrics there, and share the slots for hashing.
         os.environ[metrics.FOLDER] = metrics_folder
@@ -117,6 +119,15 @@ def main() -> int:
         served.on_startup(Replacement(served).take_over)
         served.serve()
     return 0
+
+
+def _memory() -> str | None:
+    """Return a folder in memory, or None for the usual one if the system has none.
+
+    A full disk would kill each worker that counts something new, and programs that clean up the
+    usual folder delete what has not been used for days.
+    """
+    return _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None
 
 
 def _allow_open_files() -> None:

@@ -1,10 +1,13 @@
 """Passwords: rating, replacing and verifying them, and the limit on hashing at the same time."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import structlog
 
 from authapp import clock
 from authapp.config import current_settings
@@ -25,7 +28,11 @@ from authapp.security import passwords
 from authapp.security.hashing_queue import HashingQueue, QueueFull
 from authapp.security.shared_slots import NoSharedSlot, shared_slot
 
+log = structlog.get_logger(__name__)
+
 _queue: Final = HashingQueue()
+_unshared: Final = threading.Event()
+"""Whether this process could not use the files of HASHING_FOLDER when it last tried."""
 
 VOIDED_BY_A_NEW_PASSWORD: Final = (
     VerificationType.PASSWORD_RESET,
@@ -99,10 +106,22 @@ def hashing_slot() -> Iterator[None]:
         with ExitStack() as stack:
             stack.enter_context(_queue.slot(_slots()))
             if folder:
-                stack.enter_context(shared_slot(Path(folder), _slots()))
+                _share(stack, Path(folder))
             yield
     except (QueueFull, NoSharedSlot) as error:
         raise Overloaded from error
+
+
+def _share(stack: ExitStack, folder: Path) -> None:
+    """Take a slot of the server; if its files cannot be used, this process's own limit remains."""
+    try:
+        stack.enter_context(shared_slot(folder, _slots()))
+    except OSError as error:
+        if not _unshared.is_set():
+            _unshared.set()
+            log.warning("hashing_not_shared", error=str(error))
+    else:
+        _unshared.clear()
 
 
 def _slots() -> int:

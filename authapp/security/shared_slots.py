@@ -5,7 +5,7 @@ import os
 import random
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,10 @@ class NoSharedSlot(Exception):
 
 @contextmanager
 def shared_slot(folder: Path, slots: int) -> Iterator[None]:
-    """Wait for one of this many slots, and hold it; raises NoSharedSlot."""
+    """Wait for one of this many slots, and hold it; raises NoSharedSlot.
+
+    Raises OSError if the files cannot be used.
+    """
     file = _wait_for_lock(folder, slots)
     try:
         yield
@@ -36,10 +39,21 @@ def _wait_for_lock(folder: Path, slots: int) -> int:
     for _ in range(int(WAIT_SECONDS / _PAUSE_SECONDS)):
         # In random order, so that processes seldom try the same one.
         for number in random.sample(range(slots), slots):
-            file = os.open(folder / f"slot-{number}", os.O_RDWR | os.O_CREAT, 0o600)
-            with suppress(BlockingIOError):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = _locked(folder / f"slot-{number}")
+            if file is not None:
                 return file
-            os.close(file)
         pause.wait(_PAUSE_SECONDS)
     raise NoSharedSlot
+
+
+def _locked(path: Path) -> int | None:
+    """Return a file, open and locked; None if another process has locked it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(file)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    return file

@@ -150,6 +150,22 @@ def test_the_number_of_hashers_is_configurable(
         assert passwords.hash_password("any password").startswith("$argon2id$")
 
 
+def test_a_deleted_folder_is_logged_once_and_stops_no_sign_in(
+    make_app: Callable[..., Flask], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "hashing"
+    app = make_app(HASHING_FOLDER=str(folder))
+
+    with app.app_context():
+        hashes = [passwords.hash_password("any password") for _ in range(2)]
+        folder.mkdir()
+        hashes.append(passwords.hash_password("any password"))
+
+    assert all(each.startswith("$argon2id$") for each in hashes)
+    assert list(folder.iterdir())
+    assert caplog.text.count("hashing_not_shared") == 1
+
+
 def test_a_hash_waits_for_the_other_processes_of_the_server(
     make_app: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
