@@ -100,6 +100,7 @@ def start_background_worker(app: Flask) -> Worker:
 def run_command(once: bool) -> None:
     """Deliver messages until SIGINT or SIGTERM."""
     if once:
+        token_cache.replay_journal()
         token_cache.mark_database()
         verify_email.answer_requests()
         password_reset.answer_requests()

@@ -18,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import clock
 from authapp.models import JWKSFetch, db
+from authapp.models.base import OUTAGES
+from authapp.models.outage import database_outage
 from authapp.models.transaction import transaction
 from authapp.token_cache.records import JWTKeyRecord
 
@@ -42,13 +44,15 @@ _noted: WeakKeyDictionary[Engine, TTLCache[tuple[str, str], str]] = WeakKeyDicti
 
 
 def note(consumer: str, address: str, newest_kid: str) -> None:
-    """Record that a program was given the keys up to `newest_kid`; database errors are logged."""
+    """Record that a program was given the keys up to `newest_kid`, if the database can."""
     name = consumer[:_CONSUMER_CHARACTERS] or "(no name)"
     if not _is_news(name, address, newest_kid):
         return
     try:
         with transaction():
             _write(name, address, newest_kid, clock.now())
+    except OUTAGES as error:
+        database_outage.note(error)
     except SQLAlchemyError as error:
         log.warning("jwks_fetch_not_recorded", reason=type(error).__name__)
 

@@ -175,12 +175,14 @@ def test_an_outage_of_the_database_is_logged_when_it_begins_and_when_it_ends(
     lines: Lines,
 ) -> None:
     client = logging_app.test_client()
+    client.get("/.well-known/jwks.json", headers={"User-Agent": "billing/1.0"})
     file = Path(database_url.removeprefix("sqlite:///"))
     lose_database()
     with logging_app.app_context():
         db.engine.dispose()
 
     statuses = [client.post("/api/v1/login", json=LOGIN).status_code for _ in range(3)]
+    visit(client)
     file.rmdir()
     file.with_suffix(".away").rename(file)
     with move_time(seconds=10):
@@ -189,6 +191,18 @@ def test_an_outage_of_the_database_is_logged_when_it_begins_and_when_it_ends(
     assert set(statuses) == {503}
     events = [line["event"] for line in lines() if line["level"] in ("warning", "error")]
     assert events == ["database_unavailable", "database_available"]
+
+
+def visit(client: FlaskClient) -> None:
+    """Send requests of each kind, whatever their answer."""
+    for path in ("/", "/login", "/account", "/auth/check", "/readyz", "/metrics", "/nothing"):
+        client.get(path)
+    for program in ("billing/2.0", "search/1.0", "reports/1.0"):
+        client.get("/.well-known/jwks.json", headers={"User-Agent": program})
+    for path in ("/register", "/password/reset", "/login"):
+        client.post(path, data={"email": LOGIN["email"], "password": PASSWORD})
+    for path in ("/api/v1/refresh", "/api/v1/tokens/report"):
+        client.post(path, json={"refresh_token": "x", "token": "x"})
 
 
 def use_everything(app: Flask, user: User) -> set[str]:

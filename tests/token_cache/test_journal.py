@@ -146,6 +146,23 @@ def test_worker_sweeps_the_journal(
     assert (redis_server.client.get(key) or scripts.FENCE)[:1] == scripts.FENCE
 
 
+def test_worker_that_cron_runs_sweeps_the_journal(
+    app: Flask, make_app: Callable[..., Flask], user: User, redis_server: RedisServer
+) -> None:
+    signed_in = sign_in(app, user)
+    redis_server.freeze()
+    with app.app_context():
+        sign_out(signed_in.identity, client=ORIGIN)
+    redis_server.thaw()
+    worker = make_app()
+    assert worker.extensions["token_cache"].database.journal_depth() > 0
+
+    done = worker.test_cli_runner().invoke(args=["outbox", "run", "--once"])
+
+    assert done.exit_code == 0, done.output
+    assert worker.extensions["token_cache"].database.journal_depth() == 0
+
+
 def test_rolled_back_change_leaves_no_journal(
     app: Flask, user: User, redis_server: RedisServer
 ) -> None:
