@@ -65,8 +65,8 @@ class Brand:
         """The colors and the font as a stylesheet, the only inline one that the policy allows."""
         dark = f"@media (prefers-color-scheme:dark){{:root{{{self.dark.style()}}}}}"
         colors = f":root{{{self.light.style()}{self._font_style}}}{dark}"
-        # The settings allow no character that ends the element.
-        return Markup(_FONT_FACE * (self.font is not None) + colors)  # noqa: S704
+        font_face = _FONT_FACE * (self.font is not None)
+        return Markup(font_face + colors)  # noqa: S704 - no setting can contain what ends the style
 
     @property
     def _font_style(self) -> str:

@@ -131,6 +131,20 @@ def test_every_engine_returns_its_slots(make_app: Callable[..., Flask]) -> None:
     assert not slots._held
 
 
+def test_a_process_opens_no_more_connections_than_the_setting_allows(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app(DATABASE_POOL_SIZE="2", DATABASE_REQUESTS="100", DATABASE_TIMEOUT="1")
+
+    with (
+        app.app_context(),
+        db.engine.connect(),
+        db.engine.connect(),
+        pytest.raises(PoolTimeout),
+    ):
+        db.engine.connect()
+
+
 def test_a_forked_process_begins_without_holders(slots: DatabaseSlots, holders: Holders) -> None:
     slots._reset()
 
