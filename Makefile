@@ -66,6 +66,8 @@ check: $(DEVELOPMENT) ## Lint, check types, layers and templates
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/djlint --check --lint templates
+	@$(BIN)/python -m deploy.env_example | cmp - deploy/.env.example \
+		|| { echo "Run: $(BIN)/python -m deploy.env_example > deploy/.env.example"; exit 1; }
 
 translations: $(DEVELOPMENT) ## Update and check authapp/translations (NEW=it adds a language)
 	$(BIN)/python -m tests.translations $(NEW)
