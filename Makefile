@@ -8,10 +8,11 @@ RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 BROWSER := $(VENV)/.browser-installed
 PROXY := $(VENV)/.proxy-sought
+NODE := $(VENV)/.node-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check format wheel browser proxy clean
+.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check format wheel browser proxy node clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,7 +29,7 @@ flask: $(RUNTIME) ## Run a command on the data of `make run`, such as ARGS="keys
 
 # Tests start many processes, which would compile the code each time.
 test: export PYTHONDONTWRITEBYTECODE =
-test: $(DEVELOPMENT) $(BROWSER) $(PROXY) ## Run the tests on real servers (ARGS passes options to pytest)
+test: $(DEVELOPMENT) $(BROWSER) $(PROXY) $(NODE) ## Run the tests on real servers (ARGS passes options to pytest)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-redis: $(DEVELOPMENT) ## Run the cache's tests on Redis 6.2 and on Redis 8 instead of Valkey
@@ -86,6 +87,8 @@ browser: $(BROWSER) ## Install the browser that the tests use, if it is missing
 
 proxy: $(PROXY) ## Install the nginx that the tests use, if it is missing
 
+node: $(NODE) ## Install what the documentation's example for Node.js needs
+
 clean: ## Remove what the other targets created, except instance/
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis screenshots build dist
 
@@ -125,3 +128,9 @@ $(PROXY): $(DEVELOPMENT)
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null && touch $@; \
 	else echo "nginx is missing, and this user may not install it: THE TESTS OF docs/nginx.conf WILL BE SKIPPED."; fi
+
+# Without npm, the test of the example for Node.js in docs/protect-your-app.md is skipped.
+$(NODE): tests/package.json | $(BIN)/python
+	@if command -v npm >/dev/null; then mkdir -p $(VENV)/node && cp tests/package.json $(VENV)/node/ \
+		&& npm install --prefix $(VENV)/node --silent --no-audit --no-fund --ignore-scripts && touch $@; \
+	else echo "npm is missing: THE TEST OF THE EXAMPLE FOR Node.js WILL BE SKIPPED."; fi
