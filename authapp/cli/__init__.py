@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from authapp.cli.audit import audit_group
 from authapp.cli.cache import cache_group
 from authapp.cli.config import config_group
 from authapp.cli.keys import keys_group
@@ -21,5 +22,6 @@ def init_app(app: Flask) -> None:
         users_group,
         outbox_group,
         security_group,
+        audit_group,
     ):
         app.cli.add_command(group)

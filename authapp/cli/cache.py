@@ -19,7 +19,7 @@ cache_group = OneLineGroup("cache", help="Warm, inspect, back up and clear the t
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@cache_group.command("stats")
+@cache_group.command("stats", reads_only=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def stats_command(as_json: bool) -> None:
     """Show statistics of the cache, over all processes."""
@@ -27,7 +27,7 @@ def stats_command(as_json: bool) -> None:
     click.echo(json.dumps(asdict(found)) if as_json else _as_text(found))
 
 
-@cache_group.command("check")
+@cache_group.command("check", reads_only=True)
 @click.option("--sample", type=click.IntRange(1), help="Stop after about this many entries.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check_command(sample: int | None, as_json: bool) -> None:
@@ -89,7 +89,7 @@ def flush_command(pattern: str | None, yes: bool) -> None:
         click.echo(f"started a new epoch; entries removed: {removed}")
 
 
-@cache_group.command("backup")
+@cache_group.command("backup", reads_only=True)
 @click.argument("file", type=_FILE)
 def backup_command(file: Path) -> None:
     """Save every entry, still sealed, to a new FILE."""

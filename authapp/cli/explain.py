@@ -15,7 +15,7 @@ MAX_CHARACTERS: Final = 8192
 """Characters read from standard input; more than any token has."""
 
 
-@click.command("explain", cls=ValueCommand)
+@click.command("explain", cls=ValueCommand, reads_only=True)
 @click.argument("value_or_id", metavar="VALUE-OR-ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext

@@ -1,4 +1,4 @@
-"""How commands parse arguments, list each other, and report errors: in one line.
+"""How commands parse arguments, list each other, are recorded, and report errors: in one line.
 
 The exit code is 1 for a refusal, 2 for arguments that cannot be used, and 3 for an outage.
 """
@@ -12,9 +12,11 @@ from itertools import takewhile
 from typing import Any, Final
 
 import click
-from flask.cli import AppGroup
+from flask import current_app
+from flask.cli import AppGroup, ScriptInfo
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
+from authapp.cli.recording import recording
 from authapp.cli.refusals import sentence
 from authapp.errors import DomainError, InputRefused, Unavailable
 from authapp.models.base import OUTAGES
@@ -30,10 +32,13 @@ class ValueCommand(click.Command):
     Tokens and key ids are base64url, so they can begin with `-` or `--`. An argument that
     resembles an option, or is one too many, is rejected as an unknown option. After `--`, every
     argument is a value.
+
+    Each run goes into the audit log, unless the command only reads.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, reads_only: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.reads_only = reads_only
         self.ignore_unknown_options = any(isinstance(each, click.Argument) for each in self.params)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -50,6 +55,13 @@ class ValueCommand(click.Command):
             if unknown and type(error) is click.UsageError:
                 raise self._no_such_option(ctx, unknown[0]) from None
             raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if self.reads_only:
+            return super().invoke(ctx)
+        _enter_application(ctx)
+        with recording(ctx):
+            return super().invoke(ctx)
 
     def _unknown_options(self, ctx: click.Context, args: Sequence[str]) -> list[str]:
         names = (word.partition("=")[0] for word in takewhile(lambda word: word != "--", args))
@@ -114,3 +126,8 @@ def one_line(failure: type[click.ClickException] | None = None) -> Iterator[None
             f"the database is not available ({reason}); check DATABASE_URL, and run"
             " `flask db upgrade` if you have not"
         ) from error
+
+
+def _enter_application(ctx: click.Context) -> None:
+    if not current_app:
+        ctx.with_resource(ctx.ensure_object(ScriptInfo).load_app().app_context())

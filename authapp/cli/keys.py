@@ -17,7 +17,7 @@ keys_group = OneLineGroup("keys", help="List, stage, rotate and revoke signing k
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@keys_group.command("list")
+@keys_group.command("list", reads_only=True)
 @_json
 def list_command(as_json: bool) -> None:
     """List every key with its state.
@@ -36,7 +36,7 @@ def list_command(as_json: bool) -> None:
         click.echo(_row(key, keys.live_sessions(key)))
 
 
-@keys_group.command("consumers")
+@keys_group.command("consumers", reads_only=True)
 @_json
 def consumers_command(as_json: bool) -> None:
     """List the programs that fetch the keys, and which are up to date."""

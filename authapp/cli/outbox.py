@@ -21,6 +21,7 @@ from authapp.models import OutboxMessage, db
 from authapp.models.base import OUTAGES
 from authapp.models.outage import database_outage
 from authapp.services import (
+    audit_chain,
     delete_account,
     email_sign_in,
     lost_factor,
@@ -40,12 +41,13 @@ _STATES: Final = click.Choice([state.value for state in State])
 
 
 class Worker(threading.Thread):
-    """Delivers due messages and replays the cache's journal in a loop, until stopped."""
+    """Delivers messages, replays the cache's journal, and extends the audit log, until stopped."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(name="outbox-worker", daemon=True)
         self._app = app
         self._stopping = threading.Event()
+        self._heads = audit_chain.HeadReporter()
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -60,6 +62,8 @@ class Worker(threading.Thread):
                     lost_factor.remind_due,
                     self._deliver,
                     delete_account.delete_due,
+                    audit_chain.extend,
+                    self._heads.report,
                 ):
                     self._survive(task)
             self._stopping.wait(PAUSE_SECONDS)
@@ -95,7 +99,8 @@ def start_background_worker(app: Flask) -> Worker:
     return worker
 
 
-@outbox_group.command("run")
+# What the worker does is recorded as authapp's own act.
+@outbox_group.command("run", reads_only=True)
 @click.option("--once", is_flag=True, help="Deliver the messages that are due now, then stop.")
 def run_command(once: bool) -> None:
     """Deliver messages until SIGINT or SIGTERM."""
@@ -110,6 +115,8 @@ def run_command(once: bool) -> None:
         with open_senders() as send:
             outcomes = list(deliver_due(send))
         delete_account.delete_due()
+        audit_chain.extend()
+        audit_chain.HeadReporter().report()
         click.echo(f"messages tried: {len(outcomes)}, sent: {outcomes.count(Outcome.SENT)}")
         return
     worker = Worker(current_app._get_current_object())  # type: ignore[attr-defined]
@@ -121,7 +128,7 @@ def run_command(once: bool) -> None:
     worker.stop()
 
 
-@outbox_group.command("list")
+@outbox_group.command("list", reads_only=True)
 @click.option(
     "--state",
     "states",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import IO, Final
 
@@ -9,6 +10,7 @@ import click
 from flask.cli import with_appcontext
 
 from authapp.cli.group import ValueCommand, one_line
+from authapp.cli.recording import recording
 from authapp.config import current_settings
 from authapp.models import RevokeReason
 from authapp.security.token_scanner import scan
@@ -25,7 +27,7 @@ class NotDone(click.ClickException):
     exit_code = 2
 
 
-@click.command("scan", cls=ValueCommand)
+@click.command("scan", cls=ValueCommand, reads_only=True)
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path())
 @click.option("--revoke", is_flag=True, help="Revoke live tokens and email their owners.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
@@ -38,7 +40,8 @@ def scan_command(files: Sequence[str], revoke: bool, as_json: bool) -> None:
     --revoke), and 2 if something could not be read or looked up.
     """
     live = failed = 0
-    with one_line(NotDone):
+    recorded = recording(click.get_current_context()) if revoke else nullcontext()
+    with one_line(NotDone), recorded:
         for name in files or ("-",):
             try:
                 with click.open_file(name, "rb") as file:

@@ -120,7 +120,7 @@ def _print(compared: Sequence[Comparison], significance: float) -> None:
         )
 
 
-@security_group.command("conformance")
+@security_group.command("conformance", reads_only=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def conformance_command(context: click.Context, as_json: bool) -> None:

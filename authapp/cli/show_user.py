@@ -18,7 +18,7 @@ from authapp.services.users import Description
 _LISTS: Final = ("passkeys", "sessions", "tokens", "activity")
 
 
-@click.command("show", cls=ValueCommand)
+@click.command("show", cls=ValueCommand, reads_only=True)
 @click.argument("who", metavar="ADDRESS-OR-ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from authapp import clock
 from authapp.config import current_settings
+from authapp.domain import audit
 from authapp.domain.client import Client
 from authapp.models import Activity, ActivityEvent, db
 from authapp.models.base import table_of
@@ -20,9 +21,27 @@ log = structlog.get_logger(__name__)
 KEPT: Final = timedelta(days=400)
 """Retention of events; longer than a year, so that a yearly look misses none."""
 
+_OF_VISITORS: Final = frozenset(
+    {
+        Activity.REGISTERED_AGAIN,
+        Activity.LINK_OPENED_ELSEWHERE,
+        Activity.PASSWORD_RESET_REQUESTED,
+        Activity.SIGN_IN_CODE_REQUESTED,
+        Activity.LOST_FACTOR_STARTED,
+        Activity.REUSE_SEEN,
+    }
+)
+"""Activities of someone who need not be the owner."""
+
+_OF_AUTHAPP: Final = frozenset({Activity.SIGN_IN_BLOCKED, Activity.SIGNED_OUT_OVER_LIMIT})
+"""Activities that a request causes, but no one decides."""
+
+_AUDITED: Final = frozenset({"scope", "purpose", "role"})
+"""The details that the audit log has too; the others are names, addresses and devices."""
+
 
 def note(user_id: UUID | None, activity: Activity, client: Client | None, **details: str) -> None:
-    """Record an event in the caller's transaction, and in the log (ASVS 16.3.1).
+    """Record an event in the caller's transaction, in the audit log, and in the log (ASVS 16.3.1).
 
     `client` is None if no request caused it. Details must not contain secrets.
     """
@@ -35,6 +54,8 @@ def note(user_id: UUID | None, activity: Activity, client: Client | None, **deta
             details=details,
         )
     )
+    audited = {name: text for name, text in details.items() if name in _AUDITED}
+    audit.record(activity, account_id=user_id, by=_actor(activity, client), details=audited)
     log.info(str(activity), user_id=user_id)
 
 
@@ -49,12 +70,22 @@ def note_failure(subject: str, user_id: UUID | None, activity: Activity, client:
     latest = {"address": client.address, "user_agent": client.user_agent}
     entry = {"id": _id_of_failure(subject, activity), "user_id": user_id, "activity": activity}
     times = table_of(ActivityEvent).c.times
-    db.session.execute(
+    number = db.session.scalar(
         insert(ActivityEvent)
         .values(**entry, **latest)
         .on_conflict_do_update(index_elements=["id"], set_={**latest, "times": times + 1})
+        .returning(times)
     )
+    # The audit log has the first, for the same reason.
+    if number == 1:
+        audit.record(activity, account_id=user_id, by=audit.VISITOR)
     log.info(str(activity), user_id=user_id)
+
+
+def _actor(activity: Activity, client: Client | None) -> str:
+    if client is None or activity in _OF_AUTHAPP:
+        return audit.SYSTEM
+    return audit.VISITOR if activity in _OF_VISITORS else audit.OWNER
 
 
 def _id_of_failure(subject: str, activity: Activity) -> UUID:

@@ -2,6 +2,7 @@
 
 from authapp.models.activity_event import Activity, ActivityEvent
 from authapp.models.attempt import Attempt
+from authapp.models.audit_entry import AuditEntry
 from authapp.models.base import db
 from authapp.models.cache_journal import CacheCounter, CacheJournal, CacheState, CacheTombstone
 from authapp.models.deletion import delete_user
@@ -28,6 +29,7 @@ __all__ = [
     "Activity",
     "ActivityEvent",
     "Attempt",
+    "AuditEntry",
     "AuthenticatorApp",
     "CacheCounter",
     "CacheJournal",

@@ -14,6 +14,7 @@ from authapp.delivery import mail, outbox
 from authapp.domain import (
     account_status,
     activity,
+    audit,
     one_time_tokens,
     pending_sign_ins,
     security_notices,
@@ -157,6 +158,7 @@ def _delete(user: User) -> None:
     for queue in (PasswordResetRequest, EmailSignInRequest):
         is_theirs = func.lower(queue.email) == user.email.lower()
         db.session.execute(delete_rows(queue).where(is_theirs))
+    audit.record("account_deleted", account_id=user.id)
     if not delete_user(user.id):
         raise NotFound("no such account")
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Exists, delete, exists, or_, select
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import outbox
-from authapp.domain import account_status, rate_limits, remembered_devices
+from authapp.domain import account_status, audit, rate_limits, remembered_devices
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
 from authapp.errors import NotFound
 from authapp.models import ActivityEvent, LostFactor, User, VerificationToken, db, delete_user
@@ -76,6 +76,7 @@ def _delete_if_unverified(user_id: UUID) -> bool:
         return False
     if user.email_verified_at is not None or db.session.scalar(select(_has_link(user_id))):
         return False
+    audit.record("account_deleted", account_id=user_id)
     return delete_user(user_id)
 
 

@@ -1,0 +1,89 @@
+"""The audit log as operators read it: entries, newest first, and an export of the whole chain."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+
+from authapp.domain import audit
+from authapp.models import AuditEntry, db
+from authapp.models.transaction import transaction
+
+PAGE: Final = 50
+_BATCH: Final = 500
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which entries to list; None selects all."""
+
+    account_id: UUID | None = None
+    action: str | None = None
+    since: datetime | None = None
+
+
+def record_command(command: str, account_id: UUID | None, details: dict[str, str]) -> None:
+    """Record that the current actor runs a command; it is on record even if the command dies."""
+    with transaction():
+        audit.record("command", account_id=account_id, details={"command": command, **details})
+
+
+def record_failed_command(command: str, account_id: UUID | None, reason: str) -> None:
+    """Record that a recorded command did not end well, so that it may have changed nothing."""
+    details = {"command": command, "reason": reason}
+    with transaction():
+        audit.record("command_failed", account_id=account_id, details=details)
+
+
+def list_entries(
+    chosen: Filter, *, before: int | None = None, limit: int = PAGE
+) -> list[AuditEntry]:
+    """Return entries that are in the chain, newest first; `before` is a sequence number."""
+    conditions = _conditions(chosen)
+    if before is not None:
+        conditions.append(AuditEntry.sequence < before)
+    found = select(AuditEntry).where(AuditEntry.sequence.is_not(None), *conditions)
+    return list(db.session.scalars(found.order_by(AuditEntry.sequence.desc()).limit(limit)))
+
+
+def every_entry(chosen: Filter | None = None) -> Iterator[AuditEntry]:
+    """Yield the entries of the chain, oldest first; a few are in memory at a time."""
+    conditions, after = _conditions(chosen or Filter()), 0
+    while True:
+        found = select(AuditEntry).where(AuditEntry.sequence > after, *conditions)
+        page = db.session.scalars(found.order_by(AuditEntry.sequence).limit(_BATCH)).all()
+        if not page:
+            return
+        for entry in page:
+            after = entry.sequence or after
+            db.session.expunge(entry)
+            yield entry
+
+
+def as_document(entry: AuditEntry) -> dict[str, Any]:
+    """Return an entry for programs, with what they need to check its hash."""
+    return {
+        "sequence": entry.sequence,
+        "id": str(entry.id),
+        "at": entry.at.isoformat(timespec="microseconds"),
+        "actor": entry.actor,
+        "action": entry.action,
+        "account_id": str(entry.account_id) if entry.account_id else None,
+        "details": entry.details,
+        "previous_hash": entry.previous_hash.hex() if entry.previous_hash else None,
+        "hash": entry.hash.hex() if entry.hash else None,
+    }
+
+
+def _conditions(chosen: Filter) -> list[ColumnElement[bool]]:
+    conditions = []
+    if chosen.account_id is not None:
+        conditions.append(AuditEntry.account_id == chosen.account_id)
+    if chosen.action is not None:
+        conditions.append(AuditEntry.action == chosen.action)
+    if chosen.since is not None:
+        conditions.append(AuditEntry.at >= chosen.since)
+    return conditions

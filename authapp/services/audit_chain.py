@@ -1,0 +1,219 @@
+"""The chain of the audit log: the worker extends it, and operators verify it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from authapp import clock
+from authapp.domain.audit import authenticator, content_of
+from authapp.models import AuditEntry, db
+from authapp.models.transaction import transaction
+from authapp.security.audit_chain import START, Authenticator, Authenticity, Stage, link
+from authapp.services.audit import every_entry
+
+log = structlog.get_logger(__name__)
+
+HEAD_INTERVAL: Final = timedelta(minutes=5)
+"""How often each worker writes the head to the log, if it changed."""
+
+_BATCH: Final = 200
+
+_refused: Final[set[UUID]] = set()
+"""Entries that are not authentic; each process logs them once."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The place and the hash of the last entry of the chain."""
+
+    sequence: int
+    hash: bytes
+
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.hash.hex()}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first entry that is wrong; `where` is its sequence number, or the id of a new one."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What `verify` found: how many entries are in the chain, and how many are not yet."""
+
+    entries: int
+    waiting: int
+    head: Head | None
+    fault: Fault | None
+
+
+class _ExtendedElsewhere(Exception):
+    """Another worker extended the chain at the same time."""
+
+
+def extend() -> int:
+    """Add the entries that are not in the chain yet, in the order of their times.
+
+    Returns how many were added. Each worker calls it; of two at once, one adds entries.
+    """
+    with transaction():
+        # Usually there are none, and an UPDATE would make SQLite's other writers wait.
+        if db.session.scalar(select(AuditEntry.id).where(_can_be_added()).limit(1)) is None:
+            return 0
+    try:
+        with transaction():
+            return _extend()
+    except (IntegrityError, _ExtendedElsewhere):
+        return 0
+
+
+def current_head() -> Head | None:
+    """Return the head of the chain; None if it is empty."""
+    chained = select(AuditEntry.sequence, AuditEntry.hash).where(AuditEntry.sequence.is_not(None))
+    row = db.session.execute(chained.order_by(AuditEntry.sequence.desc()).limit(1)).one_or_none()
+    return Head(row[0] or 0, row[1] or b"") if row else None
+
+
+class HeadReporter:
+    """Writes the head to the log, which a writer of the database cannot change.
+
+    It also notices if the head that it reported last is no longer in the chain.
+    """
+
+    def __init__(self) -> None:
+        self._reported: Head | None = None
+        self._due_at: datetime | None = None
+
+    def report(self) -> None:
+        """Log the head if it is due and has changed."""
+        now = clock.now()
+        if self._due_at is not None and now < self._due_at:
+            return
+        self._due_at = now + HEAD_INTERVAL
+        self._check()
+        head = current_head()
+        if head is not None and head != self._reported:
+            log.info("audit_head", head=str(head))
+            self._reported = head
+
+    def _check(self) -> None:
+        if self._reported is None:
+            return
+        known = select(AuditEntry.hash).where(AuditEntry.sequence == self._reported.sequence)
+        if db.session.scalar(known) != self._reported.hash:
+            log.critical("audit_log_altered", head=str(self._reported))
+
+
+def verify(head: Head | None = None) -> Verified:
+    """Check the whole chain, and entries that are not in it yet; `head` is one from the log.
+
+    Stops at the first fault.
+    """
+    check = _Check(authenticator(), head)
+    fault = next((fault for fault in check.faults() if fault), None)
+    waiting = select(func.count()).select_from(AuditEntry).where(_is_waiting())
+    return Verified(check.entries, db.session.scalar(waiting) or 0, check.last, fault)
+
+
+class _Check:
+    """One pass over the chain."""
+
+    def __init__(self, signer: Authenticator, expected: Head | None) -> None:
+        self._signer = signer
+        self._expected = expected
+        self.entries = 0
+        self.last: Head | None = None
+
+    def faults(self) -> Iterator[Fault | None]:
+        """Yield the faults in the order of the chain, and then those of new entries."""
+        proven = Authenticity.GENUINE
+        for entry in every_entry():
+            self.entries += 1
+            reason, proven = self._fault_in_chain(entry), self._authenticity(entry)
+            if proven is Authenticity.FORGED:
+                reason = reason or "its code is not one of authapp's"
+            yield _fault(self.entries, reason)
+            self.last = Head(self.entries, entry.hash or b"")
+        if proven is Authenticity.KEY_MISSING:
+            yield _fault(self.entries, "none of KEY_ENCRYPTION_KEYS authenticates the last entry")
+        if self._expected is not None and self._expected.sequence > self.entries:
+            yield _fault(self.entries + 1, "the entries from here to the given head are missing")
+        yield from self._new_faults()
+
+    def _fault_in_chain(self, entry: AuditEntry) -> str | None:
+        previous = self.last.hash if self.last else START
+        if entry.sequence != self.entries:
+            return "this entry is missing"
+        if entry.previous_hash != previous:
+            return "it does not follow the entry before it"
+        if entry.hash != link(previous, self.entries, content_of(entry)):
+            return "it was changed"
+        if self._expected and self._expected.sequence == self.entries:
+            return None if entry.hash == self._expected.hash else "it differs from the given head"
+        return None
+
+    def _authenticity(self, entry: AuditEntry) -> Authenticity:
+        return self._signer.check(Stage.CHAINED, entry.hash or b"", entry.mac)
+
+    def _new_faults(self) -> Iterator[Fault]:
+        for entry in db.session.scalars(select(AuditEntry).where(_is_waiting())):
+            found = self._signer.check(Stage.WRITTEN, content_of(entry), entry.mac)
+            if found is not Authenticity.GENUINE:
+                yield Fault(str(entry.id), f"this new entry is not authentic: {found}")
+
+
+def _extend() -> int:
+    # PostgreSQL makes a second worker wait here, and then returns only what is still waiting.
+    waiting = select(AuditEntry).where(_can_be_added()).order_by(AuditEntry.at, AuditEntry.id)
+    entries = db.session.scalars(waiting.limit(_BATCH).with_for_update()).all()
+    signer, added = authenticator(), 0
+    last = current_head()
+    for entry in entries:
+        found = signer.check(Stage.WRITTEN, content_of(entry), entry.mac)
+        if found is not Authenticity.GENUINE:
+            log.critical("audit_entry_refused", entry_id=entry.id, reason=found)
+            _refused.add(entry.id)
+            continue
+        last = _append(entry, last, signer)
+        added += 1
+    return added
+
+
+def _append(entry: AuditEntry, last: Head | None, signer: Authenticator) -> Head:
+    """Add an entry to the chain; raises _ExtendedElsewhere if it is no longer waiting."""
+    previous, sequence = (last.hash, last.sequence + 1) if last else (START, 1)
+    hash = link(previous, sequence, content_of(entry))
+    place = {"sequence": sequence, "previous_hash": previous, "hash": hash}
+    # SQLite has no row locks.
+    added = db.session.execute(
+        update(AuditEntry)
+        .where(AuditEntry.id == entry.id, _is_waiting())
+        .values(**place, mac=signer.sign(Stage.CHAINED, hash))
+        .returning(AuditEntry.id)
+        .execution_options(synchronize_session=False)
+    )
+    if added.one_or_none() is None:
+        raise _ExtendedElsewhere
+    return Head(sequence, hash)
+
+
+def _fault(sequence: int, reason: str | None) -> Fault | None:
+    return Fault(str(sequence), reason) if reason else None
+
+
+def _is_waiting() -> ColumnElement[bool]:
+    return AuditEntry.sequence.is_(None)
+
+
+def _can_be_added() -> ColumnElement[bool]:
+    return and_(_is_waiting(), AuditEntry.id.not_in(_refused)) if _refused else _is_waiting()
