@@ -21,11 +21,11 @@ from authapp.models.token import OPERATORS_SCOPES, RevokeReason, Scope, Token
 from authapp.models.token_use import TokenUse
 from authapp.models.user import User
 from authapp.models.verification_request import VerificationRequest
-from authapp.models.verification_token import WAYS_BACK, VerificationToken, VerificationType
+from authapp.models.verification_token import PROTECTIVE_LINKS, VerificationToken, VerificationType
 
 __all__ = [
     "OPERATORS_SCOPES",
-    "WAYS_BACK",
+    "PROTECTIVE_LINKS",
     "Activity",
     "ActivityEvent",
     "Attempt",

@@ -26,8 +26,8 @@ class VerificationType(StrEnum):
     STOP_LOST_FACTOR = "stop_lost_factor"
 
 
-WAYS_BACK: Final = (VerificationType.NOT_ME, VerificationType.STOP_LOST_FACTOR)
-"""Links that protect or return an account; freezing the account does not revoke them."""
+PROTECTIVE_LINKS: Final = (VerificationType.NOT_ME, VerificationType.STOP_LOST_FACTOR)
+"""Links with which owners protect their account; freezing it does not revoke them."""
 
 
 class VerificationToken(CachedRow, Base):

@@ -29,7 +29,7 @@ from authapp.domain.email_addresses import email_key, find_account, find_owner, 
 from authapp.domain.revoke_all import revoke_all
 from authapp.errors import Conflict, NotFound
 from authapp.models import (
-    WAYS_BACK,
+    PROTECTIVE_LINKS,
     Activity,
     ActivityEvent,
     EndReason,
@@ -196,7 +196,7 @@ def _sign_out(user_id: UUID, *, tokens: bool) -> SignedOut:
     if tokens:
         revoked = api_tokens.revoke_all(user_id, RevokeReason(reason))
         ended = ended._replace(tokens=revoked)
-        one_time_tokens.void_all(user_id, but=WAYS_BACK)
+        one_time_tokens.void_all(user_id, but=PROTECTIVE_LINKS)
     activity.note(user_id, Activity.SIGNED_OUT_BY_OPERATOR, None)
     return ended
 

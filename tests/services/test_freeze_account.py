@@ -16,7 +16,15 @@ from authapp.errors import (
     TokenRevoked,
     TokenUsed,
 )
-from authapp.models import WAYS_BACK, Activity, RefreshToken, Scope, User, VerificationType, db
+from authapp.models import (
+    PROTECTIVE_LINKS,
+    Activity,
+    RefreshToken,
+    Scope,
+    User,
+    VerificationType,
+    db,
+)
 from authapp.services import activity, api_tokens, freeze_account, introspection, refresh
 from authapp.services.login import sign_in
 from tests.support.accounts import HERE, PASSWORD, add_user
@@ -99,18 +107,16 @@ def test_a_link_works_once_and_other_links_remain_valid(user: User) -> None:
 
 
 def test_freezing_voids_pending_links(user: User) -> None:
+    lifetime = current_settings().accounts.not_me_lifetime
+    voided = [type for type in VerificationType if type not in PROTECTIVE_LINKS]
     asked = [
-        one_time_tokens.add(
-            again(user), type, target=THIEF, lifetime=current_settings().accounts.not_me_lifetime
-        )
-        for type in VerificationType
-        if type not in WAYS_BACK
+        one_time_tokens.add(again(user), type, target=THIEF, lifetime=lifetime) for type in voided
     ]
     db.session.commit()
 
     freeze_account.freeze(freeze_account.check(notice(user)), user.email, client=HERE)
 
-    for value, type in zip(asked, (t for t in VerificationType if t not in WAYS_BACK), strict=True):
+    for value, type in zip(asked, voided, strict=True):
         with pytest.raises(TokenRevoked):
             one_time_tokens.require(value, type)
 
