@@ -210,7 +210,7 @@ def list_usable(user_id: UUID) -> list[Passkey]:
     return [passkey for passkey in list_all(user_id) if passkey.reported_at is None]
 
 
-def report_added_since(user_id: UUID, since: datetime) -> None:
+def disable_added_since(user_id: UUID, since: datetime) -> None:
     """Disable the passkeys that were added since an email was sent, in the caller's transaction.
 
     They are not deleted: if someone else reads the owner's email, sign-in must still ask for a

@@ -86,7 +86,7 @@ def is_required_of(user_id: UUID) -> bool:
 def is_enrolled(user_id: UUID) -> bool:
     """Return whether sign-in asks for a second factor after the password.
 
-    A passkey counts, or a stolen password would be enough without it. So does a reported one.
+    A passkey counts, or a stolen password would be enough without it. So does a disabled one.
     """
     return _has_app_or(exists().where(Passkey.user_id == user_id), user_id)
 
@@ -219,7 +219,7 @@ def remove_all(user_id: UUID) -> bool:
 
 
 def remove_useless(user_id: UUID) -> None:
-    """Remove reported passkeys and the recovery codes if no factor is left that works.
+    """Remove disabled passkeys and the recovery codes if no factor is left that works.
 
     For an owner who removed the last one: sign-in would ask for what no longer exists.
     """

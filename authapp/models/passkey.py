@@ -14,8 +14,8 @@ class Passkey(Base):
     """One passkey of an account.
 
     `sign_count` is the counter of its last use; most passkeys always send 0. `transports` tells
-    browsers how to reach it. A passkey with `reported_at` does not work anymore, because the owner
-    said that someone else had added it.
+    browsers how to reach it. A passkey with `reported_at` is disabled, because the owner reported
+    that someone else had added it.
     """
 
     __tablename__ = "passkeys"

@@ -39,7 +39,7 @@ def freeze(link: VerificationTokenRecord, email: str, *, client: Client) -> UUID
         one_time_tokens.claim(link)
         revoke_all(user.id, EndReason.FROZEN)
         user.frozen_at, user.delete_at = user.frozen_at or clock.now(), None
-        passkeys.report_added_since(user.id, link.created_at)
+        passkeys.disable_added_since(user.id, link.created_at)
         activity.note(user.id, Activity.ACCOUNT_FROZEN, client)
         if user.email_key == email_key(link.target) or _try_restore(user, link, client):
             _send_reset_link(user)

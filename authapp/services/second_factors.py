@@ -42,7 +42,7 @@ class Overview:
 
     @property
     def usable_passkeys(self) -> list[Passkey]:
-        """Passkeys that were not reported with the link in a security email."""
+        """Passkeys that were not disabled by the link in a security email."""
         return [each for each in self.passkeys if each.reported_at is None]
 
 
