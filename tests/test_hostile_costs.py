@@ -155,7 +155,7 @@ def meter(app: Flask, user: User) -> Meter:
         if is_for_program(rule):
             return {"HTTP_AUTHORIZATION": f"Bearer {token}"}
         with app.app_context():
-            needs_session = Access.SIGNED_IN in (rule_of(rule.endpoint) or Access.EVERYBODY)
+            needs_session = Access.SIGNED_IN in (rule_of(rule.endpoint) or Access.ANYONE)
         signed_in = f"; access_token={access_token(rule.endpoint)}" if needs_session else ""
         return {"HTTP_COOKIE": session + signed_in}
 

@@ -78,15 +78,15 @@ def init_app(app: Application) -> None:
         login_passkey,
         freeze_account,
     ):
-        allow(app, feature.blueprint, Access.EVERYBODY)
-    by_link = {"confirm": Access.EVERYBODY, "claim": Access.EVERYBODY}
+        allow(app, feature.blueprint, Access.ANYONE)
+    by_link = {"confirm": Access.ANYONE, "claim": Access.ANYONE}
     allow(app, change_email.blueprint, Access.FRESH, claim_by_code=Access.SIGNED_IN, **by_link)
     for feature in (account, activity, change_password, step_up, verify_phone):
         allow(app, feature.blueprint, Access.SIGNED_IN)
-    allow(app, lost_factor.blueprint, Access.EVERYBODY, stop=Access.SIGNED_IN)
+    allow(app, lost_factor.blueprint, Access.ANYONE, stop=Access.SIGNED_IN)
     # Users who decide to keep a closed account are not signed in.
     signed_in = {"show": Access.SIGNED_IN, "close": Access.SIGNED_IN}
-    allow(app, delete_account.blueprint, Access.EVERYBODY, **signed_in)
+    allow(app, delete_account.blueprint, Access.ANYONE, **signed_in)
     allow(app, download_data.blueprint, Access.FRESH)
     allow(app, sessions.blueprint, Access.FRESH)
     allow(app, second_factors.blueprint, Access.FRESH)
@@ -104,4 +104,4 @@ def init_app(app: Application) -> None:
     is_development = settings.deployment.environment == DEVELOPMENT
     app.jinja_env.globals["has_outbox_page"] = is_development
     if is_development:
-        allow(app, dev_outbox.blueprint, Access.EVERYBODY)
+        allow(app, dev_outbox.blueprint, Access.ANYONE)

@@ -1,4 +1,4 @@
-"""Access rules of pages: each blueprint is registered with its rule, even if it is EVERYBODY."""
+"""Access rules of pages: each blueprint is registered with its rule, even if it is ANYONE."""
 
 from collections.abc import Callable
 from enum import Flag
@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, current_app, request
 class Access(Flag):
     """Who may see a page; FRESH users have confirmed who they are within PASSWORD_FRESHNESS."""
 
-    EVERYBODY = 0
+    ANYONE = 0
     SIGNED_IN = 1
     FRESH = SIGNED_IN | 2
 
@@ -34,7 +34,7 @@ def allow(app: Flask, blueprint: Blueprint, access: Access, **views: Access) -> 
 
 def rule() -> Access:
     """Return the rule of the requested page."""
-    return rule_of(request.endpoint or "") or Access.EVERYBODY
+    return rule_of(request.endpoint or "") or Access.ANYONE
 
 
 def rule_of(endpoint: str) -> Access | None:

@@ -24,4 +24,4 @@ def add_faults(app: Flask) -> None:
     def fail(kind: str) -> Response:
         raise FAULTS[kind]
 
-    allow(app, fault, Access.EVERYBODY)
+    allow(app, fault, Access.ANYONE)

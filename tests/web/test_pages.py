@@ -44,7 +44,7 @@ def test_protected_pages_redirect_visitors_to_sign_in(
     pages = [
         rule.rule
         for rule in app.url_map.iter_rules()
-        if Access.SIGNED_IN in (rule_of(rule.endpoint) or Access.EVERYBODY)
+        if Access.SIGNED_IN in (rule_of(rule.endpoint) or Access.ANYONE)
         and "GET" in (rule.methods or ())
         and not rule.arguments
     ]
