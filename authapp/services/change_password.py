@@ -7,7 +7,7 @@ from authapp.errors import InputRefused, TokenRevoked
 from authapp.models import Activity, EndReason, RefreshToken, db
 from authapp.models.transaction import transaction
 from authapp.services import account
-from authapp.services.confirm_password import require_password, require_unchanged
+from authapp.services.current_password import require_password, require_unchanged
 
 
 def change_password(

@@ -38,7 +38,7 @@ from authapp.models import (
     delete_user,
 )
 from authapp.models.transaction import transaction
-from authapp.services.confirm_password import require_password, require_unchanged
+from authapp.services.current_password import require_password, require_unchanged
 
 log = structlog.get_logger(__name__)
 

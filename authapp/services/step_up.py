@@ -25,7 +25,7 @@ from authapp.errors import CredentialsRefused, InputRefused
 from authapp.models import Activity
 from authapp.models.transaction import transaction
 from authapp.services import passkeys, session_guesses
-from authapp.services.confirm_password import require_password, require_unchanged
+from authapp.services.current_password import require_password, require_unchanged
 
 
 class Way(StrEnum):

@@ -133,4 +133,4 @@ def test_only_two_services_check_passwords() -> None:
         if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("verify_password")
     }
 
-    assert callers == {"login.py", "confirm_password.py"}
+    assert callers == {"login.py", "current_password.py"}

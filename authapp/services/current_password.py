@@ -1,4 +1,4 @@
-"""Requiring the password of a signed-in user, for what a code does not permit."""
+"""Requiring the current password of a signed-in user, where a code is not enough."""
 
 from sqlalchemy import select
 
