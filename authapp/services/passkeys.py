@@ -21,6 +21,7 @@ from authapp.domain import (
 )
 from authapp.domain.api_token_rules import NAME_CHARACTERS, parse_name
 from authapp.domain.client import Client
+from authapp.domain.passkey_providers import PROVIDERS
 from authapp.domain.passkeys import Proof, Request
 from authapp.domain.rate_limits import Limit
 from authapp.domain.sessions import Identity
@@ -28,7 +29,6 @@ from authapp.errors import InputRefused, LimitReached, NotFound, PasskeyCopied
 from authapp.models import Activity, Passkey, User, db
 from authapp.models.transaction import transaction
 from authapp.security.passkeys import NewPasskey, ask_for_new_passkey
-from authapp.services.passkey_providers import PROVIDERS
 from authapp.services.second_factors import (
     Codes,
     new_codes_for_first,
