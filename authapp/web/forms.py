@@ -8,7 +8,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from flask_babel.speaklater import LazyString
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, Field, PasswordField, StringField
+from wtforms import BooleanField, EmailField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from authapp.errors import InputRefused, TooManyAttempts
@@ -101,6 +101,12 @@ class LoginForm(Form):
     email = email_field(autocomplete="username webauthn")
     password = password_field("current-password")
     remember = BooleanField(_l("Keep me signed in"))
+
+
+class PasskeyForm(Form):
+    """What the browser answered, as JSON; static/passkeys.js fills it in."""
+
+    passkey = HiddenField(filters=[lambda sent: sent or ""])
 
 
 def show_refusal(form: Any, refusal: InputRefused) -> None:

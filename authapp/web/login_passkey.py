@@ -20,12 +20,11 @@ from authapp.http.client import client
 from authapp.http.credentials import DEVICE, REMEMBERED, cookie
 from authapp.services import login_code
 from authapp.services import login_passkey as service
-from authapp.web import flows, login
+from authapp.web import flows, login, messages
 from authapp.web.browser import browser_secret
 from authapp.web.flows import Flow
-from authapp.web.forms import LoginForm, refused_for_now
+from authapp.web.forms import LoginForm, PasskeyForm, refused_for_now
 from authapp.web.login_code import begin_again, next_after_sign_in
-from authapp.web.passkeys import PasskeyForm, for_refusal
 
 blueprint = Blueprint("login_passkey", __name__, url_prefix="/login")
 blueprint.register_error_handler(TokenRefused, begin_again)
@@ -64,7 +63,7 @@ def submit() -> ResponseReturnValue:
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, login.render)
     except InputRefused as refusal:
-        form.form_errors.append(for_refusal(answer, refusal))
+        form.form_errors.append(messages.for_passkey(answer.passkey.data, refusal))
         return login.render(form), 422
     except CredentialsRefused:
         form.form_errors.append(_("This passkey doesn't work here. Sign in with your password."))
@@ -112,7 +111,7 @@ def complete() -> ResponseReturnValue:
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, lambda form: _render(form, pending))
     except InputRefused as refusal:
-        form.form_errors.append(for_refusal(form, refusal))
+        form.form_errors.append(messages.for_passkey(form.passkey.data, refusal))
         return _render(form, pending), 422
     except CredentialsRefused:
         form.form_errors.append(_("This passkey doesn't work here. Choose another way."))

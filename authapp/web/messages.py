@@ -248,6 +248,13 @@ def for_input(refusal: InputRefused) -> str:
     return str(_INPUT[refusal.field.removeprefix("new_"), refusal.reason]) % refusal.details
 
 
+def for_passkey(answer: str, refusal: InputRefused) -> str:
+    """Return why a passkey's answer was refused; without JavaScript, there is none."""
+    if not answer:
+        return str(_("Passkeys need JavaScript. Turn it on, or choose another way."))
+    return for_input(refusal)
+
+
 def for_link(refusal: TokenRefused) -> Explanation:
     """Return why a link does not work."""
     return next(text for kind, text in _LINK.items() if isinstance(refusal, kind))

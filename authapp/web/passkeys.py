@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, flash, g, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from wtforms import HiddenField, StringField
+from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from authapp.domain import second_factors as factors
@@ -21,16 +21,10 @@ from authapp.services import second_factors
 from authapp.web import messages
 from authapp.web.browser import browser_secret
 from authapp.web.catalogue import lazy_gettext as _l
-from authapp.web.forms import Form, show_refusal
+from authapp.web.forms import Form, PasskeyForm, show_refusal
 from authapp.web.second_factors import render_codes
 
 blueprint = Blueprint("passkeys", __name__, url_prefix="/account/passkeys")
-
-
-class PasskeyForm(Form):
-    """What the browser answered, as JSON; static/passkeys.js fills it in."""
-
-    passkey = HiddenField(filters=[lambda sent: sent or ""])
 
 
 class RenameForm(Form):
@@ -83,7 +77,7 @@ def add() -> ResponseReturnValue:
             client=client(),
         )
     except InputRefused as refusal:
-        form.form_errors.append(for_refusal(form, refusal))
+        form.form_errors.append(messages.for_passkey(form.passkey.data, refusal))
         return render_template("passkeys/new.html", form=form), 422
     except (Conflict, LimitReached):
         flash(_("Something has changed in another tab. Try again."))
@@ -150,13 +144,6 @@ def is_shown() -> bool:
     """Return whether the signed-in user has passkeys, or may create one."""
     may_create = are_available() and factors.is_offered()
     return may_create or bool(service.list_passkeys(g.identity.user_id))
-
-
-def for_refusal(form: PasskeyForm, refusal: InputRefused) -> str:
-    """Return why an answer was refused; it is empty if the browser ran no JavaScript."""
-    if not form.passkey.data:
-        return str(_("Passkeys need JavaScript. Turn it on, or choose another way."))
-    return messages.for_input(refusal)
 
 
 def _accepted(user_id: UUID) -> dict[str, Any] | None:

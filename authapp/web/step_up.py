@@ -13,9 +13,15 @@ from authapp.services import step_up as service
 from authapp.services.step_up import Way
 from authapp.web import authn, drafts, messages
 from authapp.web.browser import browser_secret
-from authapp.web.forms import CodeForm, Form, password_field, refuse_codes, show_refusal
+from authapp.web.forms import (
+    CodeForm,
+    Form,
+    PasskeyForm,
+    password_field,
+    refuse_codes,
+    show_refusal,
+)
 from authapp.web.navigation import next_page
-from authapp.web.passkeys import PasskeyForm
 
 blueprint = Blueprint("step_up", __name__, url_prefix="/account/confirm")
 
