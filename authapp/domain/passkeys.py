@@ -1,13 +1,7 @@
-"""Passkeys: issuing challenges, and verifying the answers.
+"""Passkeys: what browsers are asked for, verifying their answers, and an account's passkeys."""
 
-A challenge is a signed value that needs no row: it is bound to its purpose and to the browser that
-asked, and says when it expires. The first correct answer uses it up in the database.
-"""
-
-import hmac
-import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -17,14 +11,14 @@ from sqlalchemy import and_, literal, or_, select, update
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import rate_limits
+from authapp.domain import passkey_challenges, rate_limits
 from authapp.domain.client import Client
+from authapp.domain.passkey_challenges import Binding
 from authapp.domain.rate_limits import Count, Limit
 from authapp.domain.trusted_networks import is_trusted
 from authapp.errors import CredentialsRefused, InputRefused, PasskeyCopied
 from authapp.models import Passkey, User, db
 from authapp.security import passkeys
-from authapp.security.derivation import derive_key
 from authapp.security.passkeys import (
     DUMMY_KEY,
     LONGEST_ID_BYTES,
@@ -35,36 +29,15 @@ from authapp.security.passkeys import (
     Site,
 )
 
-LIFETIME: Final = timedelta(minutes=10)
-"""How long a browser may take to answer a challenge."""
-
 HANDLE_BYTES: Final = 32
 
 _FAILURES: Final = Limit("passkey", most=50, within=timedelta(minutes=10))
 """Refused answers of one client. A signature cannot be guessed; this bounds the work."""
 
-# Longer than its lifetime, because the clocks of two hosts may differ.
-_USED: Final = Limit("passkey_challenge", most=1, within=2 * LIFETIME)
-
-_NONCE_BYTES: Final = 16
-_TIME_BYTES: Final = 5
-
 
 @dataclass(frozen=True)
-class Request:
-    """What a challenge is bound to; an answer works only for the same request.
-
-    `purpose` also names the account or the session, if one is known. `browser` is the browser's
-    secret.
-    """
-
-    purpose: str
-    browser: str
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A verified answer, which `claim` records."""
+class VerifiedAnswer:
+    """A correct answer of a passkey, whose use `claim` records."""
 
     user_id: UUID
     passkey_id: UUID
@@ -97,50 +70,22 @@ def _as_address(origin: SplitResult) -> IPv4Address | IPv6Address | None:
         return None
 
 
-def new_challenge(request: Request) -> bytes:
-    """Return a challenge for a request of a browser."""
-    expires_at = int((clock.now() + LIFETIME).timestamp())
-    content = secrets.token_bytes(_NONCE_BYTES) + expires_at.to_bytes(_TIME_BYTES, "big")
-    return content + _mac(current_settings().secrets.secret_key, content, request)
-
-
-def require_challenge(challenge: bytes, request: Request) -> None:
-    """Raise InputRefused unless it is a challenge for this request that has not expired."""
-    content, mac = challenge[: _NONCE_BYTES + _TIME_BYTES], challenge[_NONCE_BYTES + _TIME_BYTES :]
-    settings = current_settings().secrets
-    keys = [settings.secret_key, *settings.secret_key_fallbacks]
-    if not any(hmac.compare_digest(mac, _mac(key, content, request)) for key in keys):
-        raise InputRefused("passkey", "not_asked_for")
-    expires_at = int.from_bytes(content[_NONCE_BYTES:], "big")
-    if datetime.fromtimestamp(expires_at, UTC) <= clock.now():
-        raise InputRefused("passkey", "expired")
-
-
-def use_up(challenge: bytes) -> None:
-    """Use up a challenge at once; call it before `transaction()`.
-
-    Raises InputRefused if another request used it first.
-    """
-    if not rate_limits.allows(_USED, challenge.hex()):
-        raise InputRefused("passkey", "used")
-
-
-def ask(request: Request, *, user_id: UUID | None = None, verifies_user: bool) -> dict[str, Any]:
+def ask(binding: Binding, *, user_id: UUID | None = None, verifies_user: bool) -> dict[str, Any]:
     """Return the options for the browser; for an unknown visitor, they name no passkeys."""
     known = [known_to_browser(each) for each in list_usable(user_id)] if user_id else []
     return passkeys.ask_for_passkey(
-        site(), new_challenge(request), known=known, verifies_user=verifies_user
+        site(), passkey_challenges.issue(binding), known=known, verifies_user=verifies_user
     )
 
 
 def check(
     text: str,
-    request: Request,
+    binding: Binding,
     *,
     client: Client,
     user_id: UUID | None = None,
     verifies_user: bool = True,
-) -> Proof:
+) -> VerifiedAnswer:
     """Verify an answer and use up its challenge, before the transaction that calls `claim`.
 
     With `user_id`, only that account's passkeys are accepted. Raises InputRefused for a malformed
@@ -154,48 +99,48 @@ def check(
         assertion = passkeys.read_assertion(text)
     except AnswerRefused as error:
         raise InputRefused("passkey", "malformed") from error
-    require_challenge(assertion.challenge, request)
+    passkey_challenges.require(assertion.challenge, binding)
     passkey, sign_count = _verify(assertion, user_id, verifies_user=verifies_user)
     # Before the counter is compared: the same answer sent twice does not mean a copy.
-    use_up(assertion.challenge)
+    passkey_challenges.use_up(assertion.challenge)
     if (sign_count or passkey.sign_count) and sign_count <= passkey.sign_count:
         raise PasskeyCopied(passkey.user_id, passkey.id)
     rate_limits.give_back(counts)
-    return Proof(passkey.user_id, passkey.id, sign_count)
+    return VerifiedAnswer(passkey.user_id, passkey.id, sign_count)
 
 
-def claim(proof: Proof) -> None:
+def claim(answer: VerifiedAnswer) -> None:
     """Record the use of a passkey in the caller's transaction.
 
     Raises CredentialsRefused if it was removed in the meantime, or used with a higher counter.
     """
     counts_up = or_(
-        Passkey.sign_count < proof.sign_count,
+        Passkey.sign_count < answer.sign_count,
         # Most passkeys always send 0.
-        and_(Passkey.sign_count == 0, literal(proof.sign_count == 0)),
+        and_(Passkey.sign_count == 0, literal(answer.sign_count == 0)),
     )
     claimed = (
         update(Passkey)
-        .where(Passkey.id == proof.passkey_id, Passkey.reported_at.is_(None), counts_up)
-        .values(sign_count=proof.sign_count, last_used_at=clock.now())
+        .where(Passkey.id == answer.passkey_id, Passkey.reported_at.is_(None), counts_up)
+        .values(sign_count=answer.sign_count, last_used_at=clock.now())
         .returning(Passkey.id)
     )
     if db.session.scalar(claimed) is None:
         raise CredentialsRefused("the passkey was removed or used in the meantime")
 
 
-def read_new(text: str, request: Request) -> tuple[NewPasskey, str]:
+def read_new(text: str, binding: Binding) -> tuple[NewPasskey, str]:
     """Verify a new passkey, use up its challenge, and return it with its transports.
 
     Raises InputRefused.
     """
     try:
         registration = passkeys.read_registration(text)
-        require_challenge(registration.challenge, request)
+        passkey_challenges.require(registration.challenge, binding)
         made = passkeys.verify_registration(registration, site=site())
     except AnswerRefused as error:
         raise InputRefused("passkey", "malformed") from error
-    use_up(registration.challenge)
+    passkey_challenges.use_up(registration.challenge)
     return made, registration.transports
 
 
@@ -266,8 +211,3 @@ def _find(assertion: Assertion, user_id: UUID | None) -> Passkey | None:
 
 def _failures(client: Client) -> list[Count]:
     return [] if is_trusted(client) else [Count(_FAILURES, client.network)]
-
-
-def _mac(secret: str, content: bytes, request: Request) -> bytes:
-    bound = f"{request.purpose}\0{request.browser}".encode("utf-8", "surrogatepass")
-    return hmac.digest(derive_key(secret, "passkey challenge"), content + bound, "sha256")

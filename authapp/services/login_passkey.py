@@ -17,7 +17,8 @@ from authapp.domain import (
 )
 from authapp.domain.account_status import require_active
 from authapp.domain.client import Client
-from authapp.domain.passkeys import Proof, Request
+from authapp.domain.passkey_challenges import Binding
+from authapp.domain.passkeys import VerifiedAnswer
 from authapp.domain.pending_sign_ins import PendingSignIn
 from authapp.domain.second_factors import Factor
 from authapp.domain.sessions import Identity, SignedIn
@@ -104,10 +105,10 @@ def complete_sign_in(
     `begin_second_step`, `sign_in` and `require_active` raise.
     """
     pending = pending_sign_ins.require(value)
-    request = _second_step(pending.user_id, browser)
+    binding = _second_step(pending.user_id, browser)
     proof = _check(
         answer,
-        request,
+        binding,
         client=client,
         user_id=pending.user_id,
         verifies_user=_verifies_user(pending),
@@ -131,12 +132,12 @@ def complete_sign_in(
     return replace(sessions.tokens_of(session, signer), remembered=kept)
 
 
-def _alone(browser: str) -> Request:
-    return Request("sign-in", browser)
+def _alone(browser: str) -> Binding:
+    return Binding("sign-in", browser)
 
 
-def _second_step(user_id: UUID, browser: str) -> Request:
-    return Request(f"second step {user_id}", browser)
+def _second_step(user_id: UUID, browser: str) -> Binding:
+    return Binding(f"second step {user_id}", browser)
 
 
 def _verifies_user(pending: PendingSignIn) -> bool:
@@ -149,16 +150,16 @@ def _verifies_user(pending: PendingSignIn) -> bool:
 
 def _check(
     answer: str,
-    request: Request,
+    binding: Binding,
     *,
     client: Client,
     user_id: UUID | None = None,
     verifies_user: bool,
-) -> Proof:
+) -> VerifiedAnswer:
     """Check an answer, and record a refusal."""
     try:
         return passkeys.check(
-            answer, request, client=client, user_id=user_id, verifies_user=verifies_user
+            answer, binding, client=client, user_id=user_id, verifies_user=verifies_user
         )
     except PasskeyCopied as copied:
         tell_of_copy(copied, client)

@@ -13,6 +13,7 @@ from authapp.domain import (
     account_status,
     activity,
     lost_factors,
+    passkey_challenges,
     passkeys,
     rate_limits,
     remembered_devices,
@@ -21,8 +22,9 @@ from authapp.domain import (
 )
 from authapp.domain.api_token_rules import NAME_CHARACTERS, parse_name
 from authapp.domain.client import Client
+from authapp.domain.passkey_challenges import Binding
 from authapp.domain.passkey_providers import PROVIDERS
-from authapp.domain.passkeys import Proof, Request
+from authapp.domain.passkeys import VerifiedAnswer
 from authapp.domain.rate_limits import Limit
 from authapp.domain.sessions import Identity
 from authapp.errors import InputRefused, LimitReached, NotFound, PasskeyCopied
@@ -91,7 +93,7 @@ def ask_for_new(user: User, *, browser: str) -> dict[str, Any]:
     user.passkey_handle = user.passkey_handle or secrets.token_bytes(passkeys.HANDLE_BYTES)
     return ask_for_new_passkey(
         passkeys.site(),
-        passkeys.new_challenge(_enrollment(user.id, browser)),
+        passkey_challenges.issue(_enrollment(user.id, browser)),
         user_handle=user.passkey_handle,
         user_name=user.email,
         known=[passkeys.known_to_browser(each) for each in existing],
@@ -172,18 +174,18 @@ def remove(user_id: UUID, id: UUID, *, client: Client) -> None:
 
 def begin_check(identity: Identity, *, browser: str) -> dict[str, Any]:
     """Return the options with which the browser asks a signed-in user for a passkey."""
-    request = _confirmation(identity, browser)
-    return passkeys.ask(request, user_id=identity.user_id, verifies_user=True)
+    binding = _confirmation(identity, browser)
+    return passkeys.ask(binding, user_id=identity.user_id, verifies_user=True)
 
 
-def check(identity: Identity, answer: str, *, browser: str, client: Client) -> Proof:
+def check(identity: Identity, answer: str, *, browser: str, client: Client) -> VerifiedAnswer:
     """Verify the answer to `begin_check`, before a transaction that calls `passkeys.claim`.
 
     Raises InputRefused, CredentialsRefused and TooManyAttempts.
     """
-    request = _confirmation(identity, browser)
+    binding = _confirmation(identity, browser)
     try:
-        return passkeys.check(answer, request, client=client, user_id=identity.user_id)
+        return passkeys.check(answer, binding, client=client, user_id=identity.user_id)
     except PasskeyCopied as copied:
         tell_of_copy(copied, client)
         raise
@@ -207,12 +209,12 @@ def tell_of_copy(copied: PasskeyCopied, client: Client) -> None:
             )
 
 
-def _enrollment(user_id: UUID, browser: str) -> Request:
-    return Request(f"enroll {user_id}", browser)
+def _enrollment(user_id: UUID, browser: str) -> Binding:
+    return Binding(f"enroll {user_id}", browser)
 
 
-def _confirmation(identity: Identity, browser: str) -> Request:
-    return Request(f"confirm {identity.session_id}", browser)
+def _confirmation(identity: Identity, browser: str) -> Binding:
+    return Binding(f"confirm {identity.session_id}", browser)
 
 
 def _require_room(existing: list[Passkey]) -> None:
