@@ -26,7 +26,7 @@ from authapp.domain.mail_limits import mailbox
 from authapp.domain.phone_numbers import parse_phone
 from authapp.errors import InputRefused, TokenInvalid
 from authapp.http.decoding import MalformedBody, decode_form, decode_json
-from authapp.security import passkeys, recovery_codes
+from authapp.security import passkey_answers, recovery_codes
 from authapp.security.codes import read_code
 from authapp.security.jwt import peek, verify
 from authapp.security.keyring import generate, parse_public
@@ -38,7 +38,8 @@ from authapp.security.opaque_tokens import (
     parse_link_token,
     parse_refresh_token,
 )
-from authapp.security.passkeys import AnswerRefused, Site, verify_registration
+from authapp.security.passkey_answers import AnswerRefused, verify_registration
+from authapp.security.passkey_options import Site
 from authapp.security.sealing import SealBroken, Sealer
 from authapp.token_cache.records import RefreshTokenRecord
 from authapp.token_cache.redis.envelope import Envelope
@@ -106,10 +107,12 @@ PARSERS: Final = {
     "code": Parser(read_code, (), "123 456"),
     "recovery code": Parser(recovery_codes.read, (), "3k7qp-m2xw9"),
     "passkey": Parser(
-        passkeys.read_assertion, (AnswerRefused,), Authenticator().get({"challenge": "AAAA"})
+        passkey_answers.read_assertion, (AnswerRefused,), Authenticator().get({"challenge": "AAAA"})
     ),
     "new passkey": Parser(
-        lambda text: verify_registration(passkeys.read_registration(text), site=SITE_OF_PASSKEYS),
+        lambda text: verify_registration(
+            passkey_answers.read_registration(text), site=SITE_OF_PASSKEYS
+        ),
         (AnswerRefused,),
         Authenticator().create({"challenge": "AAAA", "user": {"id": "AAAA"}}),
     ),

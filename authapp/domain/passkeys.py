@@ -1,4 +1,4 @@
-"""Passkeys: what browsers are asked for, verifying their answers, and an account's passkeys."""
+"""Passkeys: asking browsers for one, verifying the answers, and listing those of an account."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,16 +18,15 @@ from authapp.domain.rate_limits import Count, Limit
 from authapp.domain.trusted_networks import is_trusted
 from authapp.errors import CredentialsRefused, InputRefused, PasskeyCopied
 from authapp.models import Passkey, User, db
-from authapp.security import passkeys
-from authapp.security.passkeys import (
+from authapp.security import passkey_answers
+from authapp.security.passkey_answers import (
     DUMMY_KEY,
     LONGEST_ID_BYTES,
     AnswerRefused,
     Assertion,
-    Known,
     NewPasskey,
-    Site,
 )
+from authapp.security.passkey_options import Known, Site, ask_for_passkey
 
 HANDLE_BYTES: Final = 32
 
@@ -73,7 +72,7 @@ def _as_address(origin: SplitResult) -> IPv4Address | IPv6Address | None:
 def ask(binding: Binding, *, user_id: UUID | None = None, verifies_user: bool) -> dict[str, Any]:
     """Return the options for the browser; for an unknown visitor, they name no passkeys."""
     known = [known_to_browser(each) for each in list_usable(user_id)] if user_id else []
-    return passkeys.ask_for_passkey(
+    return ask_for_passkey(
         site(), passkey_challenges.issue(binding), known=known, verifies_user=verifies_user
     )
 
@@ -96,7 +95,7 @@ def check(
     if counts:
         rate_limits.spend_all(counts)
     try:
-        assertion = passkeys.read_assertion(text)
+        assertion = passkey_answers.read_assertion(text)
     except AnswerRefused as error:
         raise InputRefused("passkey", "malformed") from error
     passkey_challenges.require(assertion.challenge, binding)
@@ -135,9 +134,9 @@ def read_new(text: str, binding: Binding) -> tuple[NewPasskey, str]:
     Raises InputRefused.
     """
     try:
-        registration = passkeys.read_registration(text)
+        registration = passkey_answers.read_registration(text)
         passkey_challenges.require(registration.challenge, binding)
-        made = passkeys.verify_registration(registration, site=site())
+        made = passkey_answers.verify_registration(registration, site=site())
     except AnswerRefused as error:
         raise InputRefused("passkey", "malformed") from error
     passkey_challenges.use_up(registration.challenge)
@@ -181,7 +180,7 @@ def _verify(
     passkey = _find(assertion, user_id)
     key = passkey.public_key if passkey else DUMMY_KEY
     try:
-        sign_count = passkeys.verify_assertion(
+        sign_count = passkey_answers.verify_assertion(
             assertion, site=site(), public_key=key, verifies_user=verifies_user
         )
     except AnswerRefused as error:

@@ -30,7 +30,8 @@ from authapp.domain.sessions import Identity
 from authapp.errors import InputRefused, LimitReached, NotFound, PasskeyCopied
 from authapp.models import Activity, Passkey, User, db
 from authapp.models.transaction import transaction
-from authapp.security.passkeys import NewPasskey, ask_for_new_passkey
+from authapp.security.passkey_answers import NewPasskey
+from authapp.security.passkey_options import ask_for_new_passkey
 from authapp.services.second_factors import (
     Codes,
     new_codes_for_first,

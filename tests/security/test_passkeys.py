@@ -7,18 +7,16 @@ from typing import Any
 
 import pytest
 
-from authapp.security.passkeys import (
+from authapp.security.passkey_answers import (
     DUMMY_KEY,
     AnswerRefused,
     NewPasskey,
-    Site,
-    ask_for_new_passkey,
-    ask_for_passkey,
     read_assertion,
     read_registration,
     verify_assertion,
     verify_registration,
 )
+from authapp.security.passkey_options import Site, ask_for_new_passkey, ask_for_passkey
 from tests.support.passkeys import ES256, RS256, SITE, Authenticator, EdDSA
 
 HERE = Site("localhost", SITE, "authapp")

@@ -1,24 +1,17 @@
-"""Passkeys: what a browser is asked for, and the verification of its answer (WebAuthn).
+"""Answers of browsers about passkeys: their parsing and verification (WebAuthn).
 
-What happens to accounts and challenges is decided in `domain.passkeys`.
+`domain.passkeys` decides whose passkey it is, and `domain.passkey_challenges` checks the challenge.
 """
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    verify_authentication_response,
-    verify_registration_response,
-)
+from webauthn import verify_authentication_response, verify_registration_response
 from webauthn.helpers import (
     bytes_to_base64url,
     decode_credential_public_key,
@@ -26,24 +19,15 @@ from webauthn.helpers import (
     parse_client_data_json,
 )
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
-from webauthn.helpers.options_to_json_dict import options_to_json_dict
 from webauthn.helpers.structs import (
     AuthenticationCredential,
     AuthenticatorAssertionResponse,
     AuthenticatorAttestationResponse,
-    AuthenticatorSelectionCriteria,
     AuthenticatorTransport,
-    PublicKeyCredentialDescriptor,
     RegistrationCredential,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
 )
 
-ALGORITHMS: Final = [
-    COSEAlgorithmIdentifier.EDDSA,
-    COSEAlgorithmIdentifier.ECDSA_SHA_256,
-    COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
-]
+from authapp.security.passkey_options import ALGORITHMS, Site
 
 LONGEST_ID_BYTES: Final = 1023
 """Source: WebAuthn, section 4, credential ID."""
@@ -51,7 +35,6 @@ _LONGEST_KEY_BYTES: Final = 1100
 """Enough for RSA with 8192 bits; a longer one would slow down its verification."""
 _LEAST_RSA_BITS: Final = 2048
 _LONGEST_CHARACTERS: Final = 16_000
-_PATIENCE: Final = timedelta(minutes=5)
 
 DUMMY_KEY: Final = bytes.fromhex(
     "a5010203262001"
@@ -91,23 +74,6 @@ class _Attestation(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class Site:
-    """The site that passkeys are bound to: its domain, its origin, and its name for people."""
-
-    domain: str
-    origin: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Known:
-    """A passkey that the browser should use, or should not create again."""
-
-    credential_id: bytes
-    transports: str
-
-
-@dataclass(frozen=True)
 class Assertion:
     """An answer of a passkey that exists, not yet verified."""
 
@@ -134,43 +100,6 @@ class NewPasskey:
     public_key: bytes
     sign_count: int
     provider: str
-
-
-def ask_for_passkey(
-    site: Site, challenge: bytes, *, known: Sequence[Known] = (), verifies_user: bool
-) -> dict[str, Any]:
-    """Return the options of `navigator.credentials.get`; without `known`, the user chooses."""
-    required = UserVerificationRequirement.REQUIRED
-    options = generate_authentication_options(
-        rp_id=site.domain,
-        challenge=challenge,
-        timeout=_milliseconds(_PATIENCE),
-        allow_credentials=[_descriptor(each) for each in known],
-        user_verification=required if verifies_user else UserVerificationRequirement.DISCOURAGED,
-    )
-    return options_to_json_dict(options)
-
-
-def ask_for_new_passkey(
-    site: Site, challenge: bytes, *, user_handle: bytes, user_name: str, known: Sequence[Known]
-) -> dict[str, Any]:
-    """Return the options of `navigator.credentials.create`."""
-    options = generate_registration_options(
-        rp_id=site.domain,
-        rp_name=site.name,
-        user_id=user_handle,
-        user_name=user_name,
-        challenge=challenge,
-        timeout=_milliseconds(_PATIENCE),
-        # Without them, a passkey could not sign in alone.
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED,
-            user_verification=UserVerificationRequirement.REQUIRED,
-        ),
-        exclude_credentials=[_descriptor(each) for each in known],
-        supported_pub_key_algs=ALGORITHMS,
-    )
-    return options_to_json_dict(options)
 
 
 def read_assertion(text: str) -> Assertion:
@@ -300,12 +229,3 @@ def _bytes(text: str) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError as error:
         raise AnswerRefused("the answer is not base64url") from error
-
-
-def _descriptor(known: Known) -> PublicKeyCredentialDescriptor:
-    transports = [AuthenticatorTransport(each) for each in known.transports.split()]
-    return PublicKeyCredentialDescriptor(id=known.credential_id, transports=transports)
-
-
-def _milliseconds(duration: timedelta) -> int:
-    return duration // timedelta(milliseconds=1)
