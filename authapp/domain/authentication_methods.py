@@ -1,6 +1,7 @@
 """The methods by which a user proved who they are, as in the claim `amr` (RFC 8176 section 2)."""
 
 from collections.abc import Collection
+from enum import StrEnum
 from typing import Final
 
 PASSWORD: Final = "pwd"
@@ -17,6 +18,22 @@ EMAILED_CODE: Final = "otp email"
 _EMAIL: Final = "email"
 
 _SEVERAL_FACTORS: Final = "mfa"
+
+
+class Factor(StrEnum):
+    """What a user proved besides the password."""
+
+    AUTHENTICATOR_APP = "authenticator_app"
+    RECOVERY_CODE = "recovery_code"
+    PASSKEY = "passkey"
+
+
+AMR: Final = {
+    Factor.AUTHENTICATOR_APP: "pwd otp mfa",
+    Factor.RECOVERY_CODE: "pwd mfa",
+    Factor.PASSKEY: "pwd pop user mfa",
+}
+"""The methods of a session that began with the password and this factor."""
 
 
 def is_factor(methods: Collection[str]) -> bool:

@@ -15,8 +15,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from authapp import clock
 from authapp.config import current_settings
 from authapp.domain import authentication_methods, second_factors
-from authapp.domain.authentication_methods import PASSWORD
-from authapp.domain.second_factors import AMR, Factor
+from authapp.domain.authentication_methods import AMR, PASSWORD, Factor
 from authapp.errors import (
     EnrollmentRequired,
     NotAllowed,

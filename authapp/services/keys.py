@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import sealing as message_sealing
-from authapp.domain import key_encryption, second_factors
+from authapp.domain import authenticator_apps, key_encryption
 from authapp.errors import Conflict, NotFound
 from authapp.models import JWTKey, KeyState, RefreshToken, db, postgresql
 from authapp.models.changes import delete_where, update_where
@@ -130,7 +130,7 @@ def rewrap(*, force: bool = False) -> int:
     """
     with transaction():
         changed = sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))
-        second_factors.reseal_all()
+        authenticator_apps.reseal_all()
         message_sealing.reseal_all()
         if not force:
             _require_first_key_everywhere()

@@ -8,10 +8,12 @@ from authapp import metrics
 from authapp.domain import (
     activity,
     authentication_methods,
+    authenticator_apps,
     lost_factors,
     passkeys,
     pending_sign_ins,
     rate_limits,
+    recovery_codes,
     remembered_devices,
     second_factors,
     security_notices,
@@ -20,10 +22,10 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.account_status import require_active
+from authapp.domain.authentication_methods import Factor
 from authapp.domain.client import Client
 from authapp.domain.pending_sign_ins import PendingSignIn
 from authapp.domain.rate_limits import Limit
-from authapp.domain.second_factors import Factor
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.models import Activity, User, db
@@ -45,7 +47,8 @@ def methods(value: str) -> Methods:
     Raises TokenInvalid or TokenExpired if the password must be entered again.
     """
     user_id = pending_sign_ins.require(value).user_id
-    return Methods(app=second_factors.has_app(user_id), passkey=bool(passkeys.list_usable(user_id)))
+    has_passkey = bool(passkeys.list_usable(user_id))
+    return Methods(app=authenticator_apps.is_in_use(user_id), passkey=has_passkey)
 
 
 @metrics.outcomes(metrics.SIGN_INS)
@@ -99,7 +102,7 @@ def complete_sign_in(
 
 def _note_recovery_code(user: User, client: Client) -> None:
     activity.note(user.id, Activity.RECOVERY_CODE_USED, client)
-    left = second_factors.count_codes(user.id)
+    left = recovery_codes.count_left(user.id)
     security_notices.send(user, "recovery_code_used", client=client, left=left)
 
 

@@ -9,9 +9,9 @@ from uuid import UUID
 from authapp import metrics
 from authapp.domain import pending_sign_ins, second_factors, sessions, sign_ins, signing_keys
 from authapp.domain.account_status import require_active
+from authapp.domain.authentication_methods import Factor
 from authapp.domain.client import Client
 from authapp.domain.pending_sign_ins import PendingSignIn
-from authapp.domain.second_factors import Factor
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import NotAllowed
 from authapp.models import User

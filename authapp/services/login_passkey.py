@@ -16,11 +16,11 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.account_status import require_active
+from authapp.domain.authentication_methods import Factor
 from authapp.domain.client import Client
 from authapp.domain.passkey_challenges import Binding
 from authapp.domain.passkeys import VerifiedAnswer
 from authapp.domain.pending_sign_ins import PendingSignIn
-from authapp.domain.second_factors import Factor
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import (
     AccountClosing,

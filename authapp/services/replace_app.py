@@ -11,6 +11,7 @@ from authapp import clock
 from authapp.domain import (
     account_status,
     activity,
+    authenticator_apps,
     lost_factors,
     remembered_devices,
     second_factors,
@@ -37,7 +38,7 @@ def begin(user_id: UUID) -> str:
     Raises NotFound if the account has no app, or SECOND_FACTOR is off.
     """
     replaced = _require_app(user_id)
-    sealed = second_factors.seal_secret(user_id, totp.new_secret())
+    sealed = authenticator_apps.seal_secret(user_id, totp.new_secret())
     return f"{_version(replaced)} {base64.urlsafe_b64encode(sealed).decode()}"
 
 
@@ -48,7 +49,7 @@ def get_enrollment(user_id: UUID, value: str) -> Enrollment:
     """
     new = _read(user_id, value)
     _require_same(_require_app(user_id), new)
-    return enrollment_of(user_id, second_factors.open_secret(new.app))
+    return enrollment_of(user_id, authenticator_apps.open_secret(new.app))
 
 
 def confirm(user_id: UUID, value: str, typed: str, *, client: Client) -> None:
@@ -59,13 +60,13 @@ def confirm(user_id: UUID, value: str, typed: str, *, client: Client) -> None:
     """
     new, now = _read(user_id, value), clock.now()
     _require_same(_require_app(user_id), new)
-    proof = second_factors.check_app(new.app, second_factors.read_app_code(typed), now)
-    secret = second_factors.open_secret(new.app)
+    proof = authenticator_apps.check_code_of(new.app, authenticator_apps.read_code(typed), now)
+    secret = authenticator_apps.open_secret(new.app)
     with transaction():
         user = account_status.require_active(user_id)
         app = _require_app(user_id)
         _require_same(app, new)
-        app.secret_sealed = second_factors.seal_secret(user_id, secret)
+        app.secret_sealed = authenticator_apps.seal_secret(user_id, secret)
         app.created_at = app.confirmed_at = app.last_used_at = now
         app.last_step = proof.step
         lost_factors.cancel_and_note(user_id, client)

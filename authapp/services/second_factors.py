@@ -10,8 +10,10 @@ from authapp.config import current_settings
 from authapp.domain import (
     account_status,
     activity,
+    authenticator_apps,
     lost_factors,
     passkeys,
+    recovery_codes,
     remembered_devices,
     second_factors,
     security_notices,
@@ -20,7 +22,8 @@ from authapp.domain.client import Client
 from authapp.errors import Conflict, NotAllowed, NotFound
 from authapp.models import Activity, AuthenticatorApp, Passkey, User, db
 from authapp.models.transaction import transaction
-from authapp.security import recovery_codes, totp
+from authapp.security import totp
+from authapp.security.recovery_codes import as_text, new_code
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def overview(user_id: UUID) -> Overview:
         app_added_at=in_use.confirmed_at if in_use else None,
         app_last_used_at=in_use.last_used_at if in_use else None,
         passkeys=passkeys.list_all(user_id),
-        codes_left=second_factors.count_codes(user_id),
+        codes_left=recovery_codes.count_left(user_id),
     )
 
 
@@ -96,7 +99,7 @@ def add_secret(user_id: UUID) -> None:
     """Generate a new app's secret in the caller's transaction, which has locked the account."""
     if not second_factors.is_offered():
         raise NotFound("SECOND_FACTOR is off")
-    sealed = second_factors.seal_secret(user_id, totp.new_secret())
+    sealed = authenticator_apps.seal_secret(user_id, totp.new_secret())
     app = db.session.get(AuthenticatorApp, user_id)
     _require_unconfirmed(app)
     app = app or AuthenticatorApp(user_id=user_id)
@@ -106,7 +109,7 @@ def add_secret(user_id: UUID) -> None:
 
 def get_enrollment(user_id: UUID) -> Enrollment:
     """Return the enrollment that was begun; raises NotFound, or Conflict if it was confirmed."""
-    return enrollment_of(user_id, second_factors.open_secret(_begun(user_id)))
+    return enrollment_of(user_id, authenticator_apps.open_secret(_begun(user_id)))
 
 
 def enrollment_of(user_id: UUID, secret: bytes) -> Enrollment:
@@ -137,8 +140,8 @@ def check_first_code(user_id: UUID, typed: str) -> FirstCode:
     """
     if not second_factors.is_offered():
         raise NotFound("SECOND_FACTOR is off")
-    code, entered_at = second_factors.read_app_code(typed), clock.now()
-    second_factors.check_app(_begun(user_id), code, entered_at)
+    code, entered_at = authenticator_apps.read_code(typed), clock.now()
+    authenticator_apps.check_code_of(_begun(user_id), code, entered_at)
     return FirstCode(code, entered_at, new_codes_for_first(user_id))
 
 
@@ -146,7 +149,7 @@ def enable(user: User, first: FirstCode, *, client: Client) -> None:
     """Enable the app in the caller's transaction, which has locked the account."""
     app = _begun(user.id)
     # Another tab may have begun again, with another secret.
-    second_factors.claim(second_factors.check_app(app, first.code, first.entered_at))
+    second_factors.claim(authenticator_apps.check_code_of(app, first.code, first.entered_at))
     store_codes_for_first(user.id, first.codes)
     app.confirmed_at = clock.now()
     lost_factors.cancel_and_note(user.id, client)
@@ -163,7 +166,7 @@ def renew_codes(user_id: UUID, *, client: Client) -> list[str]:
         user = account_status.require_active(user_id)
         if not second_factors.is_enrolled(user_id):
             raise NotFound("the account has no second factor")
-        second_factors.replace_codes(user_id, codes.digests)
+        recovery_codes.replace(user_id, codes.digests)
         activity.note(user_id, Activity.RECOVERY_CODES_RENEWED, client)
         security_notices.send(user, "recovery_codes_renewed", client=client)
     return codes.texts
@@ -214,7 +217,7 @@ def store_codes_for_first(user_id: UUID, codes: Codes) -> None:
     if second_factors.is_enrolled(user_id) == bool(codes.digests):
         raise Conflict("another request has changed the second factors")
     if codes.digests:
-        second_factors.replace_codes(user_id, codes.digests)
+        recovery_codes.replace(user_id, codes.digests)
 
 
 def _note_removal(user: User, client: Client | None) -> bool:
@@ -241,6 +244,6 @@ def _require_unconfirmed(app: AuthenticatorApp | None) -> None:
 
 
 def _new_codes(user_id: UUID) -> Codes:
-    codes = [recovery_codes.new_code() for _ in range(second_factors.RECOVERY_CODES)]
-    texts = [recovery_codes.as_text(code) for code in codes]
-    return Codes(texts, second_factors.hash_codes(user_id, codes))
+    codes = [new_code() for _ in range(recovery_codes.COUNT)]
+    texts = [as_text(code) for code in codes]
+    return Codes(texts, recovery_codes.hash_all(user_id, codes))

@@ -13,6 +13,7 @@ from authapp.domain import (
     account_status,
     activity,
     authentication_methods,
+    authenticator_apps,
     lost_factors,
     second_factors,
     sessions,
@@ -50,7 +51,7 @@ def ways(user_id: UUID) -> list[Way]:
     """Return the ways that are open to an account."""
     open_ways = {
         Way.PASSWORD: True,
-        Way.CODE: second_factors.has_app(user_id),
+        Way.CODE: authenticator_apps.is_in_use(user_id),
         Way.PASSKEY: bool(list_usable(user_id)),
     }
     return [way for way, is_open in open_ways.items() if is_open]
@@ -81,9 +82,9 @@ def confirm_code(identity: Identity, typed: str, *, client: Client) -> SignedIn:
     The code also counts against the limits of sign-in. Raises InputRefused for a wrong or used
     code, TooManyAttempts, and TokenRevoked if the session has ended.
     """
-    code, signer = second_factors.read_app_code(typed), signing_keys.signer()
+    code, signer = authenticator_apps.read_code(typed), signing_keys.signer()
     with session_guesses.counted(identity, Activity.CODE_REFUSED, client=client):
-        proof = second_factors.check_app_code(identity.user_id, code)
+        proof = authenticator_apps.check(identity.user_id, code)
     with transaction():
         user = account_status.require_active(identity.user_id)
         second_factors.claim(proof)

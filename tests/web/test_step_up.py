@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from authapp import clock
 from authapp.delivery import outbox
-from authapp.domain import second_factors, sessions
+from authapp.domain import authenticator_apps, recovery_codes, second_factors, sessions
 from authapp.errors import InputRefused, TokenRevoked
 from authapp.models import Activity, Attempt, RefreshToken, User, db
 from authapp.services import activity, step_up
@@ -205,7 +205,7 @@ def test_a_code_of_sign_in_does_not_confirm(
 def test_two_requests_cannot_confirm_with_one_code(app: Flask, user: User, secret: str) -> None:
     with app.app_context():
         code = code_of(secret)
-        proofs = [second_factors.check_app_code(user.id, code) for _ in range(2)]
+        proofs = [authenticator_apps.check(user.id, code) for _ in range(2)]
         second_factors.claim(proofs[0])
         with pytest.raises(InputRefused, match="used"):
             second_factors.claim(proofs[1])
@@ -246,7 +246,7 @@ def test_a_recovery_code_does_not_confirm(app: Flask, client: FlaskClient, user:
 
     assert confirm(client, code=codes[0]) == 422
     with app.app_context():
-        assert second_factors.count_codes(user.id) == len(codes)
+        assert recovery_codes.count_left(user.id) == len(codes)
 
 
 def test_wrong_codes_count_at_sign_in_too(
