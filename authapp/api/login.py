@@ -12,6 +12,7 @@ from authapp.api.openapi import operation
 from authapp.domain import known_devices, request_budget
 from authapp.domain.principal import Principal
 from authapp.domain.sessions import Identity, SignedIn
+from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import NotAllowed
 from authapp.http.client import client
 from authapp.services import login as service
@@ -91,9 +92,7 @@ def sign_in(json: Credentials) -> SignInGrant:
         json.email,
         json.password,
         remember=json.remember,
-        client=client(),
-        device=json.device,
-        remembered=json.remembered_device,
+        device=SignInDevice(client(), json.device, json.remembered_device),
     )
     return _sign_in_grant(signed_in, json.device)
 
@@ -110,8 +109,7 @@ def complete_sign_in(json: SecondFactor) -> SignInGrant:
     signed_in = login_code.complete_sign_in(
         json.pending,
         json.code,
-        client=client(),
-        device=json.device,
+        device=SignInDevice(client(), json.device),
         remember_device=json.remember_device,
     )
     return _sign_in_grant(signed_in, json.device)

@@ -1,5 +1,7 @@
 """What every sign-in does once the user has proved who they are."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import exists, select
 
 from authapp import clock
@@ -20,6 +22,21 @@ from authapp.errors import SecondFactorRequired
 from authapp.models import Activity, ActivityEvent, EndReason, RememberedDevice, User, db
 from authapp.token_cache.records import RefreshTokenRecord
 
+
+@dataclass(frozen=True)
+class SignInDevice:
+    """The browser or program in which someone signs in.
+
+    `cookie` is its device cookie (`known_devices`). `remembered` makes a second factor unnecessary
+    if it is a remembered device (`remembered_devices`). `session` is the one that it has so far.
+    """
+
+    client: Client
+    cookie: str = ""
+    remembered: str = ""
+    session: Identity | None = None
+
+
 Begun = RefreshTokenRecord | SecondFactorRequired
 """A session, or the error that asks for what is missing; `finish` tells them apart."""
 
@@ -28,9 +45,7 @@ def begin_if_complete(
     user: User,
     *,
     remember: bool,
-    client: Client,
-    device: str,
-    instead_of: Identity | None,
+    device: SignInDevice,
     amr: str = "pwd",
     remembered: RememberedDevice | None = None,
 ) -> Begun:
@@ -42,9 +57,7 @@ def begin_if_complete(
         missing = pending_sign_ins.missing_step(user, remember=remember, amr=amr)
         if missing is not None:
             return missing
-    session = begin(
-        user, remember=remember, client=client, device=device, instead_of=instead_of, amr=amr
-    )
+    session = begin(user, remember=remember, device=device, amr=amr)
     if remembered is not None:
         remembered_devices.note_use(remembered, session)
     return session
@@ -61,28 +74,23 @@ def finish(begun: Begun, signer: Signer) -> SignedIn:
 
 
 def begin(
-    user: User,
-    *,
-    remember: bool,
-    client: Client,
-    device: str,
-    instead_of: Identity | None,
-    amr: str = "pwd",
+    user: User, *, remember: bool, device: SignInDevice, amr: str = "pwd"
 ) -> RefreshTokenRecord:
     """Start a session in the caller's transaction, and end the one that it replaces.
 
-    `device` is the client's device cookie (`known_devices`); the user gets an email if it is
-    unknown. The caller holds the account's lock (`account_status.lock`).
+    The user gets an email if the device is unknown. The caller holds the account's lock
+    (`account_status.lock`).
     """
-    if not known_devices.knows(device, user.id) and not is_first(user):
+    client, replaced = device.client, device.session
+    if not known_devices.knows(device.cookie, user.id) and not is_first(user):
         security_notices.send(user, "new_device", client=client)
     activity.note(user.id, Activity.SIGNED_IN, client)
     methods = amr.split()
     if "mfa" in methods:
         lost_factors.prove(user, client, methods)
-    if instead_of is not None:
-        # A client has one session; the replaced one would stay active unnoticed.
-        sessions.end(instead_of.session_id, instead_of.user_id, EndReason.REPLACED)
+    if replaced is not None:
+        # A device has one session; the replaced one would stay active unnoticed.
+        sessions.end(replaced.session_id, replaced.user_id, EndReason.REPLACED)
     return sessions.begin(user, remember=remember, client=client, amr=amr)
 
 

@@ -30,7 +30,8 @@ from authapp.domain.client import Client
 from authapp.domain.devices import device as device_of
 from authapp.domain.email_addresses import email_key, find_owner, parse_email
 from authapp.domain.emailed_links import Visitor
-from authapp.domain.sessions import Identity, SignedIn
+from authapp.domain.sessions import SignedIn
+from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import InputRefused, NotFound, TokenInvalid
 from authapp.models import (
     Activity,
@@ -95,14 +96,7 @@ def answer_requests() -> int:
 
 @metrics.outcomes(metrics.SIGN_INS)
 def sign_in_by_code(
-    email: str,
-    visitor: Visitor,
-    typed: str,
-    *,
-    remember: bool,
-    client: Client,
-    device: str = "",
-    instead_of: Identity | None = None,
+    email: str, visitor: Visitor, typed: str, *, remember: bool, device: SignInDevice
 ) -> SignedIn:
     """Start a session with the code alone, in the browser that asked for it.
 
@@ -116,19 +110,12 @@ def sign_in_by_code(
     is_correct = emailed_links.is_code_of(link.id if link is not None else uuid4(), code)
     if link is None or not is_correct:
         raise InputRefused("code", "wrong")
-    return _begin(link, remember, client, device, instead_of)
+    return _begin(link, remember, device)
 
 
 @metrics.outcomes(metrics.SIGN_INS)
 def sign_in_by_link(
-    value: str,
-    visitor: Visitor,
-    typed: str,
-    *,
-    remember: bool,
-    client: Client,
-    device: str = "",
-    instead_of: Identity | None = None,
+    value: str, visitor: Visitor, typed: str, *, remember: bool, device: SignInDevice
 ) -> SignedIn:
     """Start a session with the link; a browser that did not ask for it also needs the code.
 
@@ -140,7 +127,7 @@ def sign_in_by_link(
         code_guesses.spend(code_guesses.at_sign_in_link(link.id))
         if not emailed_links.is_code_of(link.id, code):
             raise InputRefused("code", "wrong")
-    return _begin(link, remember, client, device, instead_of)
+    return _begin(link, remember, device)
 
 
 def _answer_oldest() -> bool:
@@ -199,9 +186,7 @@ def _find(email: str, visitor: Visitor) -> VerificationToken | None:
     return row
 
 
-def _begin(
-    link: Link, remember: bool, client: Client, device: str, instead_of: Identity | None
-) -> SignedIn:
+def _begin(link: Link, remember: bool, device: SignInDevice) -> SignedIn:
     """Consume the link, and start the session, unless a second factor is needed too."""
     signer, amr = signing_keys.signer(), authentication_methods.EMAILED_CODE
     with transaction():
@@ -210,12 +195,5 @@ def _begin(
             raise TokenInvalid("the account's address has changed")
         one_time_tokens.claim(link)
         code_guesses.forgive(code_guesses.at_sign_in_code(link.target))
-        begun = sign_ins.begin_if_complete(
-            user,
-            remember=remember,
-            client=client,
-            device=device,
-            instead_of=instead_of,
-            amr=amr,
-        )
+        begun = sign_ins.begin_if_complete(user, remember=remember, device=device, amr=amr)
     return sign_ins.finish(begun, signer)

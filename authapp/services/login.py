@@ -15,10 +15,10 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.account_status import require_active
-from authapp.domain.client import Client
 from authapp.domain.email_addresses import find_owner
-from authapp.domain.sessions import Identity, SignedIn
+from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_in_limits import Attempt, Guess
+from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import CredentialsRefused, NotAllowed, NotFound
 from authapp.models import Activity, User
 from authapp.models.transaction import transaction
@@ -32,24 +32,14 @@ class _Credentials(NamedTuple):
 
 
 @metrics.outcomes(metrics.SIGN_INS)
-def sign_in(
-    email: str,
-    password: str,
-    *,
-    remember: bool,
-    client: Client,
-    device: str = "",
-    remembered: str = "",
-    instead_of: Identity | None = None,
-) -> SignedIn:
+def sign_in(email: str, password: str, *, remember: bool, device: SignInDevice) -> SignedIn:
     """Start a session and end the one that it replaces.
 
-    `device` is the client's device cookie (`known_devices`); the user gets an email if it is
-    unknown. With that of a remembered device, `remembered`, no second factor is needed. Raises
-    CredentialsRefused for a wrong password, an unknown address and a disabled account alike, after
-    the same time (ASVS 6.3.8); AccountFrozen and AccountClosing only if the password is correct;
-    SecondFactorRequired, with what `login_code.complete_sign_in` needs; TooManyAttempts; and
-    Overloaded and Misconfigured, which do not count as attempts.
+    Raises CredentialsRefused for a wrong password, an unknown address and a disabled account alike,
+    after the same time (ASVS 6.3.8); AccountFrozen and AccountClosing only if the password is
+    correct; SecondFactorRequired, with what `login_code.complete_sign_in` needs, unless the user
+    had the device remembered; TooManyAttempts; and Overloaded and Misconfigured, which do not count
+    as attempts.
     """
     passwords.require_room()
     signer = signing_keys.signer()
@@ -57,8 +47,8 @@ def sign_in(
     guess = Guess(
         email=email,
         password=password,
-        device=device,
-        client=client,
+        device=device.cookie,
+        client=device.client,
         user_id=found.user_id,
         password_changed_at=found.password_changed_at,
     )
@@ -69,14 +59,9 @@ def sign_in(
             user = _require_unchanged(found)
             user.password_hash = new_hash
             sign_in_limits.forgive(attempt)
-            known = remembered_devices.find(user.id, remembered)
+            known = remembered_devices.find(user.id, device.remembered)
             begun = sign_ins.begin_if_complete(
-                user,
-                remember=remember,
-                client=client,
-                device=device,
-                instead_of=instead_of,
-                remembered=known,
+                user, remember=remember, device=device, remembered=known
             )
     except (CredentialsRefused, NotAllowed, NotFound):
         _note_refusal(guess, attempt)

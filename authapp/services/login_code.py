@@ -26,7 +26,8 @@ from authapp.domain.authentication_methods import Factor
 from authapp.domain.client import Client
 from authapp.domain.pending_sign_ins import PendingSignIn
 from authapp.domain.rate_limits import Limit
-from authapp.domain.sessions import Identity, SignedIn
+from authapp.domain.sessions import SignedIn
+from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.models import Activity, User, db
 from authapp.models.transaction import transaction
@@ -53,24 +54,16 @@ def methods(value: str) -> Methods:
 
 @metrics.outcomes(metrics.SIGN_INS)
 def complete_sign_in(
-    value: str,
-    code: str,
-    *,
-    client: Client,
-    device: str = "",
-    remember_device: bool = False,
-    remembered: str = "",
-    instead_of: Identity | None = None,
+    value: str, code: str, *, device: SignInDevice, remember_device: bool = False
 ) -> SignedIn:
     """Start the session of a pending sign-in, with a code of the app or a recovery code.
 
     `value` comes from SecondFactorRequired. `remember_device` makes a code unnecessary on this
-    device for REMEMBER_DEVICE_LIFETIME, unless it is a recovery code; `remembered` is what the
-    device has so far. Raises TokenInvalid or TokenExpired if the password must be entered again,
-    InputRefused for a wrong or used code, TooManyAttempts, Overloaded, and what `require_active`
-    raises.
+    device for REMEMBER_DEVICE_LIFETIME, unless it is a recovery code. Raises TokenInvalid or
+    TokenExpired if the password must be entered again, InputRefused for a wrong or used code,
+    TooManyAttempts, Overloaded, and what `require_active` raises.
     """
-    pending = pending_sign_ins.require(value)
+    pending, client = pending_sign_ins.require(value), device.client
     signer = signing_keys.signer()
     try:
         proof = second_factors.check(pending.user_id, code)
@@ -89,14 +82,12 @@ def complete_sign_in(
         session = sign_ins.begin(
             user,
             remember=pending.remember,
-            client=client,
             device=device,
-            instead_of=instead_of,
             amr=pending_sign_ins.methods(pending, proof.factor),
         )
         kept = ""
         if remember_device and proof.factor is not Factor.RECOVERY_CODE:
-            kept = remembered_devices.remember(session, remembered, client=client)
+            kept = remembered_devices.remember(session, device.remembered, client=client)
     return replace(sessions.tokens_of(session, signer), remembered=kept)
 
 

@@ -10,9 +10,9 @@ from authapp import metrics
 from authapp.domain import pending_sign_ins, second_factors, sessions, sign_ins, signing_keys
 from authapp.domain.account_status import require_active
 from authapp.domain.authentication_methods import Factor
-from authapp.domain.client import Client
 from authapp.domain.pending_sign_ins import PendingSignIn
-from authapp.domain.sessions import Identity, SignedIn
+from authapp.domain.sessions import SignedIn
+from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import NotAllowed
 from authapp.models import User
 from authapp.models.transaction import transaction
@@ -53,9 +53,7 @@ def get_enrollment(value: str) -> Enrollment:
 
 
 @metrics.outcomes(metrics.SIGN_INS)
-def confirm(
-    value: str, typed: str, *, client: Client, device: str = "", instead_of: Identity | None = None
-) -> Enrolled:
+def confirm(value: str, typed: str, *, device: SignInDevice) -> Enrolled:
     """Enable the app with a code from it, and start the session of a pending sign-in.
 
     Raises InputRefused for a wrong code, NotFound if no enrollment was begun, and what `begin`
@@ -67,13 +65,11 @@ def confirm(
     signer = signing_keys.signer()
     with transaction():
         user = _require_user(pending)
-        service.enable(user, first, client=client)
+        service.enable(user, first, client=device.client)
         session = sign_ins.begin(
             user,
             remember=pending.remember,
-            client=client,
             device=device,
-            instead_of=instead_of,
             amr=pending_sign_ins.methods(pending, Factor.AUTHENTICATOR_APP),
         )
     return Enrolled(sessions.tokens_of(session, signer), first.codes.texts)
@@ -88,14 +84,7 @@ def begin_passkey(value: str, *, browser: str) -> dict[str, Any]:
 
 @metrics.outcomes(metrics.SIGN_INS)
 def add_passkey(
-    value: str,
-    answer: str,
-    *,
-    browser: str,
-    default_name: str,
-    client: Client,
-    device: str = "",
-    instead_of: Identity | None = None,
+    value: str, answer: str, *, browser: str, default_name: str, device: SignInDevice
 ) -> Enrolled:
     """Add the passkey that the browser created, and start the session of a pending sign-in.
 
@@ -107,13 +96,11 @@ def add_passkey(
     signer = signing_keys.signer()
     with transaction():
         user = _require_user(pending)
-        passkeys.store(user, new, client=client)
+        passkeys.store(user, new, client=device.client)
         session = sign_ins.begin(
             user,
             remember=pending.remember,
-            client=client,
             device=device,
-            instead_of=instead_of,
             amr=pending_sign_ins.methods(pending, Factor.PASSKEY),
         )
     return Enrolled(sessions.tokens_of(session, signer), new.codes.texts)

@@ -21,7 +21,8 @@ from authapp.domain.client import Client
 from authapp.domain.passkey_challenges import Binding
 from authapp.domain.passkeys import VerifiedAnswer
 from authapp.domain.pending_sign_ins import PendingSignIn
-from authapp.domain.sessions import Identity, SignedIn
+from authapp.domain.sessions import SignedIn
+from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import (
     AccountClosing,
     AccountDisabled,
@@ -43,33 +44,20 @@ def begin(*, browser: str) -> dict[str, Any]:
 
 
 @metrics.outcomes(metrics.SIGN_INS)
-def sign_in(
-    answer: str,
-    *,
-    browser: str,
-    remember: bool,
-    client: Client,
-    device: str = "",
-    instead_of: Identity | None = None,
-) -> SignedIn:
+def sign_in(answer: str, *, browser: str, remember: bool, device: SignInDevice) -> SignedIn:
     """Start a session with the answer to `begin`, and end the session that it replaces.
 
     Raises CredentialsRefused for an unknown passkey, an invalid signature and a disabled account
     alike; InputRefused for an answer that is malformed, too late or repeated; AccountFrozen and
     AccountClosing; and TooManyAttempts.
     """
-    proof = _check(answer, _alone(browser), client=client, verifies_user=True)
+    proof = _check(answer, _alone(browser), client=device.client, verifies_user=True)
     signer = signing_keys.signer()
     with transaction():
         user = _require_active(proof.user_id)
         passkeys.claim(proof)
         session = sign_ins.begin(
-            user,
-            remember=remember,
-            client=client,
-            device=device,
-            instead_of=instead_of,
-            amr=authentication_methods.PASSKEY,
+            user, remember=remember, device=device, amr=authentication_methods.PASSKEY
         )
     return sessions.tokens_of(session, signer)
 
@@ -89,27 +77,19 @@ def begin_second_step(value: str, *, browser: str) -> dict[str, Any]:
 
 @metrics.outcomes(metrics.SIGN_INS)
 def complete_sign_in(
-    value: str,
-    answer: str,
-    *,
-    browser: str,
-    client: Client,
-    device: str = "",
-    remember_device: bool = False,
-    remembered: str = "",
-    instead_of: Identity | None = None,
+    value: str, answer: str, *, browser: str, device: SignInDevice, remember_device: bool = False
 ) -> SignedIn:
     """Start the session of a pending sign-in with the answer to `begin_second_step`.
 
-    `remember_device` and `remembered` are those of `login_code.complete_sign_in`. Raises what
-    `begin_second_step`, `sign_in` and `require_active` raise.
+    `remember_device` is that of `login_code.complete_sign_in`. Raises what `begin_second_step`,
+    `sign_in` and `require_active` raise.
     """
     pending = pending_sign_ins.require(value)
     binding = _second_step(pending.user_id, browser)
     proof = _check(
         answer,
         binding,
-        client=client,
+        client=device.client,
         user_id=pending.user_id,
         verifies_user=_verifies_user(pending),
     )
@@ -121,14 +101,12 @@ def complete_sign_in(
         session = sign_ins.begin(
             user,
             remember=pending.remember,
-            client=client,
             device=device,
-            instead_of=instead_of,
             amr=pending_sign_ins.methods(pending, Factor.PASSKEY),
         )
         kept = ""
         if remember_device:
-            kept = remembered_devices.remember(session, remembered, client=client)
+            kept = remembered_devices.remember(session, device.remembered, client=device.client)
     return replace(sessions.tokens_of(session, signer), remembered=kept)
 
 

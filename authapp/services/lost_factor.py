@@ -26,7 +26,8 @@ from authapp.domain.emailed_links import Visitor
 from authapp.domain.lost_factors import TYPE
 from authapp.domain.pending_sign_ins import PendingSignIn
 from authapp.domain.rate_limits import Limit
-from authapp.domain.sessions import Identity, SignedIn
+from authapp.domain.sessions import SignedIn
+from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import Conflict, InputRefused, NotAllowed, NotFound
 from authapp.models import Activity, EndReason, User, db
 from authapp.models.transaction import transaction
@@ -106,9 +107,7 @@ def start(value: str, *, client: Client) -> None:
 
 
 @metrics.outcomes(metrics.SIGN_INS)
-def finish(
-    value: str, *, client: Client, device: str = "", instead_of: Identity | None = None
-) -> SignedIn:
+def finish(value: str, *, device: SignInDevice) -> SignedIn:
     """Remove every second factor, end every session, and start that of a pending sign-in.
 
     Raises NotFound if no waiting time has been started, or it was stopped; Conflict before it is
@@ -122,10 +121,8 @@ def finish(
         user = _require_user(pending)
         if lost_factors.require(user.id).ends_at > clock.now():
             raise Conflict("the waiting time is not over")
-        _remove_factors(user, client)
-        begun = sign_ins.begin_if_complete(
-            user, remember=pending.remember, client=client, device=device, instead_of=instead_of
-        )
+        _remove_factors(user, device.client)
+        begun = sign_ins.begin_if_complete(user, remember=pending.remember, device=device)
     return sign_ins.finish(begun, signer)
 
 

@@ -29,6 +29,7 @@ from authapp.domain.email_addresses import email_key, find_owner, own_address
 from authapp.domain.emailed_links import Visitor
 from authapp.domain.rate_limits import Limit
 from authapp.domain.sessions import SignedIn
+from authapp.domain.sign_ins import SignInDevice
 from authapp.domain.signing_keys import Signer
 from authapp.errors import NotAllowed, NotFound, TokenInvalid
 from authapp.models import Activity, User, VerificationRequest, VerificationType, db
@@ -81,9 +82,7 @@ def answer_requests() -> int:
     return answered
 
 
-def claim(
-    value: str, visitor: Visitor, code: str, *, client: Client, device: str = ""
-) -> SignedIn | None:
+def claim(value: str, visitor: Visitor, code: str, *, device: SignInDevice) -> SignedIn | None:
     """Consume the link, and give the account its address.
 
     In the browser that registered, this also signs the user in, and returns the session's tokens.
@@ -93,11 +92,11 @@ def claim(
     """
     signer = signing_keys.signer()
     link = emailed_links.require(value, TYPE, visitor, code)
-    return _verify(link, visitor, client, device, signer)
+    return _verify(link, visitor, device, signer)
 
 
 def claim_by_code(
-    user_id: UUID, visitor: Visitor, code: str, *, client: Client, device: str = ""
+    user_id: UUID, visitor: Visitor, code: str, *, device: SignInDevice
 ) -> SignedIn | None:
     """Give an account its address by the code alone, in the browser that registered.
 
@@ -107,7 +106,7 @@ def claim_by_code(
     signer = signing_keys.signer()
     asked = emailed_links.find_asked(user_id, TYPE, visitor)
     link = emailed_links.require_by_code(asked, visitor, code, sent_to=str(user_id))
-    return _verify(link, visitor, client, device, signer)
+    return _verify(link, visitor, device, signer)
 
 
 def is_confirmed_elsewhere(user_id: UUID) -> bool:
@@ -119,7 +118,7 @@ def is_confirmed_elsewhere(user_id: UUID) -> bool:
     return user is not None and _may_continue(user)
 
 
-def sign_in_here(user_id: UUID, *, client: Client, device: str = "") -> SignedIn:
+def sign_in_here(user_id: UUID, *, device: SignInDevice) -> SignedIn:
     """Sign the user in, in the browser that registered, after another one confirmed the address.
 
     The caller checks that the browser registered this account. Raises NotAllowed if
@@ -130,9 +129,7 @@ def sign_in_here(user_id: UUID, *, client: Client, device: str = "") -> SignedIn
         user = account_status.require_active(user_id)
         if not _may_continue(user):
             raise NotAllowed("someone has signed in, or too much time has passed")
-        begun = sign_ins.begin_if_complete(
-            user, remember=False, client=client, device=device, instead_of=None
-        )
+        begun = sign_ins.begin_if_complete(user, remember=False, device=device)
     return sign_ins.finish(begun, signer)
 
 
@@ -191,7 +188,7 @@ def _notify(owner: User, client: Client) -> None:
 
 
 def _verify(
-    link: VerificationTokenRecord, visitor: Visitor, client: Client, device: str, signer: Signer
+    link: VerificationTokenRecord, visitor: Visitor, device: SignInDevice, signer: Signer
 ) -> SignedIn | None:
     with transaction():
         user = emailed_links.claim(link)
@@ -199,13 +196,11 @@ def _verify(
             raise TokenInvalid("the account's address has changed")
         own_address(user, user.email)
         one_time_tokens.void(user.id, TYPE)
-        activity.note(user.id, Activity.EMAIL_VERIFIED, client)
+        activity.note(user.id, Activity.EMAIL_VERIFIED, device.client)
         may_sign_in = emailed_links.is_recognized(link, visitor) and account_status.is_active(user)
         begun = None
         if may_sign_in:
-            begun = sign_ins.begin_if_complete(
-                user, remember=False, client=client, device=device, instead_of=None
-            )
+            begun = sign_ins.begin_if_complete(user, remember=False, device=device)
     return sign_ins.finish(begun, signer) if begun else None
 
 

@@ -1,4 +1,4 @@
-"""Recognizes the current browser by a secret in its session cookie."""
+"""The current browser: the secret by which it is recognized, its visitor, and its cookies."""
 
 import secrets
 from typing import cast
@@ -6,6 +6,9 @@ from typing import cast
 from flask import g, session
 
 from authapp.domain.emailed_links import Visitor
+from authapp.domain.sign_ins import SignInDevice
+from authapp.http.client import client
+from authapp.http.credentials import DEVICE, REMEMBERED, cookie
 
 
 def browser_secret() -> str:
@@ -17,3 +20,8 @@ def visitor() -> Visitor:
     """Return who is opening an emailed link."""
     user_id = g.identity.user_id if g.identity else None
     return Visitor(user_id=user_id, browser=session.get("browser"))
+
+
+def sign_in_device() -> SignInDevice:
+    """Return the browser as the device in which a user signs in."""
+    return SignInDevice(client(), cookie(DEVICE), cookie(REMEMBERED), g.identity)

@@ -16,11 +16,10 @@ from authapp.errors import (
     TooManyAttempts,
 )
 from authapp.http.client import client
-from authapp.http.credentials import DEVICE, cookie
 from authapp.services import email_sign_in as service
 from authapp.services.open_link import open_link
 from authapp.web import flows, login, messages
-from authapp.web.browser import browser_secret, visitor
+from authapp.web.browser import browser_secret, sign_in_device, visitor
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
 from authapp.web.forms import (
@@ -104,7 +103,7 @@ def sign_in() -> ResponseReturnValue:
     remember, email = _parts(flow)
     return _try(
         lambda: service.sign_in_by_code(
-            email, visitor(), form.code.data, remember=remember, **_circumstances()
+            email, visitor(), form.code.data, remember=remember, device=sign_in_device()
         ),
         form,
         lambda: _render_code(form, flow),
@@ -131,7 +130,7 @@ def claim(value: str) -> ResponseReturnValue:
     remember = _parts(flow)[0] if flow else form.remember.data
     return _try(
         lambda: service.sign_in_by_link(
-            value, visitor(), form.code.data or "", remember=remember, **_circumstances()
+            value, visitor(), form.code.data or "", remember=remember, device=sign_in_device()
         ),
         form,
         lambda: _render_elsewhere(form),
@@ -154,10 +153,6 @@ def _try(act: Callable[[], SignedIn], form: Any, render: Callable[[], str]) -> R
     except NotAllowed:
         # The account was frozen or closed since; the password says which.
         return redirect(url_for("login.show"), 303)
-
-
-def _circumstances() -> dict[str, Any]:
-    return {"client": client(), "device": cookie(DEVICE), "instead_of": g.identity}
 
 
 def _require_flow() -> Flow:

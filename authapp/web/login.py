@@ -18,12 +18,12 @@ from authapp.errors import (
     TooManyAttempts,
 )
 from authapp.http.client import client
-from authapp.http.credentials import DEVICE, REMEMBERED, cookie
+from authapp.http.credentials import DEVICE, cookie
 from authapp.services import delete_account, language, login_code, lost_factor
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
 from authapp.web import authn, drafts, flows, i18n, messages
-from authapp.web.browser import browser_secret
+from authapp.web.browser import browser_secret, sign_in_device
 from authapp.web.forms import LoginForm, refused_for_now
 from authapp.web.navigation import next_page
 
@@ -54,10 +54,7 @@ def submit() -> ResponseReturnValue:
             form.email.data,
             form.password.data,
             remember=form.remember.data,
-            client=client(),
-            device=cookie(DEVICE),
-            remembered=cookie(REMEMBERED),
-            instead_of=g.identity,
+            device=sign_in_device(),
         )
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, _render_paused)

@@ -11,10 +11,9 @@ from wtforms.validators import InputRequired
 from authapp.config import current_settings
 from authapp.domain import remembered_devices
 from authapp.errors import InputRefused, NotAllowed, TokenRefused, TooManyAttempts
-from authapp.http.client import client
-from authapp.http.credentials import DEVICE, REMEMBERED, cookie
 from authapp.services import login_code as service
 from authapp.web import flows, login, messages
+from authapp.web.browser import sign_in_device
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
 from authapp.web.forms import CodeForm, Form, refuse_codes
@@ -56,10 +55,7 @@ _FORMS: Final[dict[str, tuple[type[Form], str]]] = {
     "recovery-code": (RecoveryCodeForm, "recovery_code"),
 }
 
-_INSTEAD: Final = {
-    "code": messages.RECOVERY_CODE,
-    "recovery_code": messages.ASK_SUPPORT_TO_SIGN_IN,
-}
+_INSTEAD: Final = {"code": messages.RECOVERY_CODE, "recovery_code": messages.ASK_SUPPORT_TO_SIGN_IN}
 
 _PATH: Final = "/<any(code, 'recovery-code'):kind>"
 
@@ -88,11 +84,8 @@ def submit(kind: str) -> ResponseReturnValue:
         signed_in = service.complete_sign_in(
             pending.subject,
             form[name].data,
-            client=client(),
-            device=cookie(DEVICE),
+            device=sign_in_device(),
             remember_device="remember_device" in form and form.remember_device.data,
-            remembered=cookie(REMEMBERED),
-            instead_of=g.identity,
         )
     except TooManyAttempts as refusal:
         limited = refuse_codes(form[name], refusal, _INSTEAD[name])

@@ -6,16 +6,14 @@ from flask import Blueprint, g, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from authapp.errors import Conflict, InputRefused, NotAllowed, NotFound, TokenRefused
-from authapp.http.client import client
-from authapp.http.credentials import DEVICE, cookie
 from authapp.services import login_enroll as service
 from authapp.services.login_enroll import Enrolled
-from authapp.web import flows, login, login_code, second_factors
-from authapp.web.browser import browser_secret
+from authapp.web import flows, login, login_code, messages, second_factors
+from authapp.web.browser import browser_secret, sign_in_device
 from authapp.web.flows import Flow
-from authapp.web.forms import CodeForm, show_refusal
+from authapp.web.forms import CodeForm, PasskeyForm, show_refusal
 from authapp.web.navigation import next_page
-from authapp.web.passkeys import PasskeyForm, default_name, for_refusal
+from authapp.web.passkeys import default_name
 
 blueprint = Blueprint("login_enroll", __name__, url_prefix="/login/enroll")
 
@@ -59,11 +57,7 @@ def confirm() -> ResponseReturnValue:
         return _render(form, pending, 422)
     try:
         enrolled = service.confirm(
-            pending.subject if pending else "",
-            form.code.data,
-            client=client(),
-            device=cookie(DEVICE),
-            instead_of=g.identity,
+            pending.subject if pending else "", form.code.data, device=sign_in_device()
         )
     except InputRefused as refusal:
         show_refusal(form, refusal)
@@ -95,12 +89,10 @@ def add_passkey() -> ResponseReturnValue:
             form.passkey.data,
             browser=browser_secret(),
             default_name=default_name(),
-            client=client(),
-            device=cookie(DEVICE),
-            instead_of=g.identity,
+            device=sign_in_device(),
         )
     except InputRefused as refusal:
-        form.form_errors.append(for_refusal(form, refusal))
+        form.form_errors.append(messages.for_passkey(form.passkey.data, refusal))
         return _render_choice(form, pending, 422)
     except _NOT_ALLOWED:
         return login_code.begin_again()

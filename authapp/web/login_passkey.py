@@ -16,12 +16,10 @@ from authapp.errors import (
     TokenRefused,
     TooManyAttempts,
 )
-from authapp.http.client import client
-from authapp.http.credentials import DEVICE, REMEMBERED, cookie
 from authapp.services import login_code
 from authapp.services import login_passkey as service
 from authapp.web import flows, login, messages
-from authapp.web.browser import browser_secret
+from authapp.web.browser import browser_secret, sign_in_device
 from authapp.web.flows import Flow
 from authapp.web.forms import LoginForm, PasskeyForm, refused_for_now
 from authapp.web.login_code import begin_again, next_after_sign_in
@@ -56,9 +54,7 @@ def submit() -> ResponseReturnValue:
             answer.passkey.data,
             browser=browser_secret(),
             remember=form.remember.data,
-            client=client(),
-            device=cookie(DEVICE),
-            instead_of=g.identity,
+            device=sign_in_device(),
         )
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, login.render)
@@ -102,11 +98,8 @@ def complete() -> ResponseReturnValue:
             pending.subject,
             form.passkey.data,
             browser=browser_secret(),
-            client=client(),
-            device=cookie(DEVICE),
+            device=sign_in_device(),
             remember_device="remember_device" in form and form.remember_device.data,
-            remembered=cookie(REMEMBERED),
-            instead_of=g.identity,
         )
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, lambda form: _render(form, pending))

@@ -21,11 +21,10 @@ from authapp.errors import (
     TooManyAttempts,
 )
 from authapp.http.client import client
-from authapp.http.credentials import DEVICE, cookie
 from authapp.services import login_code as login_code_service
 from authapp.services import lost_factor as service
 from authapp.web import flows, login, login_code, messages
-from authapp.web.browser import visitor
+from authapp.web.browser import sign_in_device, visitor
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
 from authapp.web.forms import Form, email_field, for_now, show_refusal
@@ -79,9 +78,7 @@ def finish() -> ResponseReturnValue:
     if pending is None:
         return login_code.begin_again()
     try:
-        signed_in = service.finish(
-            pending.subject, client=client(), device=cookie(DEVICE), instead_of=g.identity
-        )
+        signed_in = service.finish(pending.subject, device=sign_in_device())
     except EnrollmentRequired as required:
         return login.ask_for_factor(required)
     except (Conflict, NotFound):

@@ -18,11 +18,10 @@ from authapp.errors import (
     TooManyAttempts,
 )
 from authapp.http.client import client
-from authapp.http.credentials import DEVICE, cookie
 from authapp.services import verify_email as service
 from authapp.services.open_link import open_link
 from authapp.web import flows, login, messages
-from authapp.web.browser import browser_secret, visitor
+from authapp.web.browser import browser_secret, sign_in_device, visitor
 from authapp.web.flows import Flow, PageOutOfDate
 from authapp.web.forms import CodeForm, refuse_codes, show_refusal
 
@@ -77,7 +76,7 @@ def claim_by_code() -> ResponseReturnValue:
         return _render_sent(form, flow), 422
     try:
         signed_in = service.claim_by_code(
-            _user_id(flow), visitor(), form.code.data, client=client(), device=cookie(DEVICE)
+            _user_id(flow), visitor(), form.code.data, device=sign_in_device()
         )
     except (TokenRefused, Conflict, EnrollmentRequired) as refusal:
         return _refused(refusal)
@@ -95,7 +94,7 @@ def sign_in() -> ResponseReturnValue:
     """Sign in, in the browser that registered, after another one confirmed the address."""
     flow = _require_flow()
     try:
-        signed_in = service.sign_in_here(_user_id(flow), client=client(), device=cookie(DEVICE))
+        signed_in = service.sign_in_here(_user_id(flow), device=sign_in_device())
     except EnrollmentRequired as required:
         return _enroll(required)
     except (NotAllowed, NotFound):
@@ -120,9 +119,7 @@ def claim(value: str) -> ResponseReturnValue:
     """Verify the address; each link works once."""
     form = CodeForm()
     try:
-        signed_in = service.claim(
-            value, visitor(), form.code.data or "", client=client(), device=cookie(DEVICE)
-        )
+        signed_in = service.claim(value, visitor(), form.code.data or "", device=sign_in_device())
     except (TokenRefused, Conflict, EnrollmentRequired) as refusal:
         return _refused(refusal)
     except InputRefused as refusal:

@@ -5,6 +5,7 @@ from flask.testing import FlaskClient
 
 from authapp.domain.client import Client
 from authapp.domain.sessions import SignedIn
+from authapp.domain.sign_ins import SignInDevice
 from authapp.models import OPERATORS_SCOPES, Scope, User
 from authapp.services import api_tokens, login, users
 from tests.support.accounts import PASSWORD
@@ -25,7 +26,7 @@ def new_token(app: Flask, user: User, *scopes: Scope, name: str = "program") -> 
 def begin(app: Flask, user: User, *, remember: bool = True) -> SignedIn:
     """Start a session as a program would."""
     with app.app_context():
-        return login.sign_in(user.email, PASSWORD, remember=remember, client=PROGRAM)
+        return login.sign_in(user.email, PASSWORD, remember=remember, device=SignInDevice(PROGRAM))
 
 
 def bearing(token: str) -> dict[str, str]:

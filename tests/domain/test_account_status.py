@@ -30,7 +30,7 @@ from authapp.models import (
 from authapp.security.passwords import hash_password
 from authapp.services import activity, api_tokens
 from authapp.services.login import sign_in
-from tests.support.accounts import HERE, PASSWORD
+from tests.support.accounts import DEVICE, HERE, PASSWORD
 
 
 def close(user: User, **columns: object) -> None:
@@ -45,9 +45,9 @@ def test_only_the_right_password_reveals_that_an_account_is_frozen(
     close(user, frozen_at=clock.now())
 
     with pytest.raises(AccountFrozen):
-        sign_in(user.email, PASSWORD, remember=False, client=HERE)
+        sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
     with pytest.raises(CredentialsRefused):
-        sign_in(user.email, "not the password", remember=False, client=HERE)
+        sign_in(user.email, "not the password", remember=False, device=DEVICE)
 
     noted = [(each.activity, each.times) for each in activity.list_recent(user.id)]
     assert noted == [(Activity.SIGN_IN_REFUSED, 2)]
@@ -57,7 +57,7 @@ def test_a_disabled_account_looks_like_a_wrong_password(context: None, user: Use
     close(user, disabled_at=clock.now())
 
     with pytest.raises(CredentialsRefused):
-        sign_in(user.email, PASSWORD, remember=False, client=HERE)
+        sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_deleted_account_is_not_found(context: None, user: User) -> None:
 
 
 def test_revoke_all_ends_sessions_and_tokens(context: None, user: User) -> None:
-    sign_in(user.email, PASSWORD, remember=False, client=HERE)
+    sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
     api_tokens.create(user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE)
 
     revoke_all(user.id, EndReason.FROZEN)
@@ -113,7 +113,7 @@ def test_a_sign_in_overtaken_by_a_change_starts_no_session(
     before_next_update(app, overtake)
 
     with pytest.raises((AccountFrozen, CredentialsRefused)):
-        sign_in(user.email, PASSWORD, remember=False, client=HERE)
+        sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
 
     assert db.session.scalar(db.select(db.func.count(RefreshToken.id))) == 0
 

@@ -14,7 +14,7 @@ from authapp.models.transaction import transaction
 from authapp.services import change_email, verify_email, verify_phone
 from authapp.services.register import register
 from tests.support import second_factors as app_of
-from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
 from tests.support.messages import code_to, newest_to
 
 MOST = 3
@@ -53,7 +53,7 @@ class Registering:
         return code_to(self.app, ADDRESS)
 
     def enter(self, code: str) -> None:
-        verify_email.claim_by_code(self.user_id, Visitor(None, BROWSER), code, client=HERE)
+        verify_email.claim_by_code(self.user_id, Visitor(None, BROWSER), code, device=DEVICE)
 
 
 class ChangingAddress:
@@ -204,7 +204,7 @@ def test_the_link_still_works_and_permits_codes_again(
     fail(kind, MOST)
     value = newest_to(app, ADDRESS, r"/verify/email/(\S+)")
 
-    verify_email.claim(value, Visitor(None, BROWSER), "", client=HERE)
+    verify_email.claim(value, Visitor(None, BROWSER), "", device=DEVICE)
 
     kind.user_id = register(ADDRESS, PASSWORD, client=HERE, browser=BROWSER)
     with pytest.raises(InputRefused):
@@ -215,10 +215,10 @@ def test_guesses_without_a_code_are_counted_alike(app: Flask, context: None, use
     visitor = Visitor(None, BROWSER)
     for _ in range(MOST):
         with pytest.raises(InputRefused):
-            verify_email.claim_by_code(user.id, visitor, "123456", client=HERE)
+            verify_email.claim_by_code(user.id, visitor, "123456", device=DEVICE)
 
     with pytest.raises(CodesBlocked):
-        verify_email.claim_by_code(user.id, visitor, "123456", client=HERE)
+        verify_email.claim_by_code(user.id, visitor, "123456", device=DEVICE)
 
 
 @every_kind

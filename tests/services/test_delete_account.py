@@ -38,14 +38,14 @@ from authapp.services import (
     password_reset,
 )
 from authapp.services.login import sign_in
-from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
 from tests.support.servers import RedisServer
 
 GRACE = timedelta(days=14)
 
 
 def enter(user: User) -> sessions.SignedIn:
-    return sign_in(user.email, PASSWORD, remember=False, client=HERE)
+    return sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
 
 
 def close(user: User) -> None:

@@ -11,7 +11,7 @@ from authapp.models.base import table_of
 from authapp.services import api_tokens, delete_account
 from authapp.services.download_data import SECRETS, TABLES, download_data
 from authapp.services.login import sign_in
-from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
 
 
 def test_every_table_about_users_is_included(app: Flask) -> None:
@@ -33,7 +33,7 @@ def test_the_download_contains_only_the_users_data_and_no_secrets(
 ) -> None:
     another = add_user("another@example.org")
     for each in (user, another):
-        signed_in = sign_in(each.email, PASSWORD, remember=False, client=HERE)
+        signed_in = sign_in(each.email, PASSWORD, remember=False, device=DEVICE)
         token = api_tokens.create(
             each.id, name="backup", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE
         )

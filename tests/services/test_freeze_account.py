@@ -27,7 +27,7 @@ from authapp.models import (
 )
 from authapp.services import activity, api_tokens, freeze_account, introspection, refresh
 from authapp.services.login import sign_in
-from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -65,7 +65,7 @@ def change_address(user: User, to: str) -> str:
 
 
 def test_freezing_ends_all_access_and_emails_how_to_unfreeze(app: Flask, user: User) -> None:
-    signed_in = sign_in(user.email, PASSWORD, remember=False, client=HERE)
+    signed_in = sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
     token = api_tokens.create(
         user.id, name="x", scopes=[Scope.ACCOUNT_READ], expires_at=None, client=HERE
     )
@@ -80,7 +80,7 @@ def test_freezing_ends_all_access_and_emails_how_to_unfreeze(app: Flask, user: U
     with pytest.raises(TokenRevoked, match="frozen"):
         introspection.authenticate(token.value, address=HERE.address)
     with pytest.raises(AccountFrozen):
-        sign_in(user.email, PASSWORD, remember=False, client=HERE)
+        sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
     reset = secret_in(newest("account_frozen").body, "/password/reset/")
     assert one_time_tokens.require(reset, VerificationType.PASSWORD_RESET).user_id == user.id
     assert activity.list_recent(user.id)[1].activity == Activity.ACCOUNT_FROZEN
@@ -188,7 +188,7 @@ def test_an_account_is_disabled_if_its_former_address_has_another_account(
 
 
 def test_a_failed_freeze_changes_nothing(user: User) -> None:
-    sign_in(user.email, PASSWORD, remember=False, client=HERE)
+    sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
     link = notice(user)
     db.session.execute(db.text("DROP TABLE outbox_messages"))
     db.session.commit()

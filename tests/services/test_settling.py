@@ -23,6 +23,7 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.emailed_links import Visitor
+from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import InputRefused, SecondFactorRequired, TokenRevoked
 from authapp.models import (
     Attempt,
@@ -72,7 +73,7 @@ from authapp.services import (
 from authapp.token_cache import token_cache
 from authapp.token_cache.entries import load, parse
 from authapp.token_cache.redis import scripts
-from tests.support.accounts import HERE, PASSWORD, add_user, start_session
+from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user, start_session
 from tests.support.passkeys import Authenticator
 from tests.support.second_factors import code_of, enroll
 from tests.support.servers import RedisServer
@@ -90,6 +91,7 @@ class Person:
         self.id = self.user.id
         self.signed_in = start_session(self.id, remember=False, client=HERE)
         self.identity = self.signed_in.identity
+        self.device = SignInDevice(HERE, session=self.identity)
         self.elsewhere = add_session(self.id)
         self.token, self.token_value = add_token(self.id)
         for type in VerificationType:
@@ -139,14 +141,14 @@ def _verify_email(who: Person) -> None:
     verify_email.send_again(who.id, browser=None, client=HERE)
     verify_email.answer_requests()
     value = who.link(VerificationType.EMAIL_VERIFICATION)
-    verify_email.claim(value, Visitor(who.id, None), "", client=HERE)
+    verify_email.claim(value, Visitor(who.id, None), "", device=DEVICE)
 
 
 def _verify_email_by_code(who: Person) -> None:
     who.row().email_verified_at = None
     db.session.commit()
     code = emailed_links.code_of(who.link(VerificationType.EMAIL_VERIFICATION))
-    verify_email.claim_by_code(who.id, Visitor(who.id, None), code, client=HERE)
+    verify_email.claim_by_code(who.id, Visitor(who.id, None), code, device=DEVICE)
 
 
 def _change_email(who: Person) -> None:
@@ -206,7 +208,7 @@ def _confirm_with_a_code(who: Person) -> None:
 
 
 def _sign_in_again(who: Person) -> None:
-    login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE, instead_of=who.identity)
+    login.sign_in(who.user.email, PASSWORD, remember=True, device=who.device)
 
 
 def _use_passkeys(who: Person) -> None:
@@ -216,19 +218,15 @@ def _use_passkeys(who: Person) -> None:
     answer = device.get(passkeys.begin_check(who.identity, browser=browser))
     step_up.confirm_passkey(who.identity, answer, browser=browser, client=HERE)
     answer = device.get(login_passkey.begin(browser=browser))
-    login_passkey.sign_in(
-        answer, browser=browser, remember=True, client=HERE, instead_of=who.identity
-    )
+    login_passkey.sign_in(answer, browser=browser, remember=True, device=who.device)
     passkeys.remove(who.id, passkeys.list_passkeys(who.id)[0].id, client=HERE)
 
 
 def _sign_in_with_a_code(who: Person) -> None:
     secret, _ = enroll(who.id)
     with pytest.raises(SecondFactorRequired) as required:
-        login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE)
-    login_code.complete_sign_in(
-        required.value.pending, code_of(secret), client=HERE, instead_of=who.identity
-    )
+        login.sign_in(who.user.email, PASSWORD, remember=True, device=DEVICE)
+    login_code.complete_sign_in(required.value.pending, code_of(secret), device=who.device)
 
 
 def _replace_app(who: Person) -> None:
@@ -241,7 +239,7 @@ def _replace_app(who: Person) -> None:
 def _lose_the_factor(who: Person) -> str:
     enroll(who.id)
     with pytest.raises(SecondFactorRequired) as required:
-        login.sign_in(who.user.email, PASSWORD, remember=True, client=HERE)
+        login.sign_in(who.user.email, PASSWORD, remember=True, device=DEVICE)
     lost_factor.start(required.value.pending, client=HERE)
     return required.value.pending
 
@@ -252,7 +250,7 @@ def _sign_in_without_a_factor(who: Person) -> None:
     waiting.ends_at = waiting.remind_at = clock.now() - timedelta(minutes=1)
     db.session.commit()
     assert lost_factor.remind_due() == 1
-    lost_factor.finish(pending, client=HERE, instead_of=who.identity)
+    lost_factor.finish(pending, device=who.device)
 
 
 def _stop_by_link(who: Person) -> None:
@@ -266,15 +264,13 @@ def _sign_in_by_email(who: Person) -> None:
     email_sign_in.request(who.user.email, browser="x" * 43, client=HERE)
     assert email_sign_in.answer_requests() == 1
     code = emailed_links.code_of(newest_link(who.id))
-    email_sign_in.sign_in_by_code(
-        who.user.email, visitor, code, remember=False, client=HERE, instead_of=who.identity
-    )
+    email_sign_in.sign_in_by_code(who.user.email, visitor, code, remember=False, device=who.device)
     email_sign_in.sign_in_by_link(
         who.link(VerificationType.EMAIL_SIGN_IN),
         Visitor(who.id, None),
         "",
         remember=False,
-        client=HERE,
+        device=DEVICE,
     )
 
 

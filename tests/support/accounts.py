@@ -8,12 +8,14 @@ from authapp.domain import account_status, sessions, signing_keys
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key
 from authapp.domain.sessions import SignedIn
+from authapp.domain.sign_ins import SignInDevice
 from authapp.models import User, db
 from authapp.models.transaction import transaction
 from authapp.security.passwords import hash_password
 
 PASSWORD: Final = "four unrelated words together"
 HERE: Final = Client("192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")
+DEVICE: Final = SignInDevice(HERE)
 
 
 def add_user(email: str) -> User:

@@ -23,7 +23,7 @@ from authapp.models import (
     db,
 )
 from authapp.services import login, lost_factor, users
-from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
 from tests.support.applications import answer_requests
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
 from tests.support.messages import code_to, newest_to
@@ -257,7 +257,7 @@ def test_it_never_starts_or_uses_the_waiting_time_for_a_lost_factor(
         missing = pending_sign_ins.missing_step(row, remember=False, amr="otp email")
         assert missing is not None
         with pytest.raises(NotAllowed, match="password"):
-            lost_factor.finish(missing.pending, client=HERE)
+            lost_factor.finish(missing.pending, device=DEVICE)
 
 
 def test_it_does_not_use_up_the_owners_waiting_times(
@@ -271,7 +271,7 @@ def test_it_does_not_use_up_the_owners_waiting_times(
 
     with app.app_context():
         with pytest.raises(SecondFactorRequired) as owner:
-            login.sign_in(user.email, PASSWORD, remember=False, client=HERE)
+            login.sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
         lost_factor.start(owner.value.pending, client=HERE)
 
         assert db.session.get(LostFactor, user.id) is not None

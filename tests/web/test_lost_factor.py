@@ -27,7 +27,7 @@ from authapp.services import (
     second_factors,
     users,
 )
-from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
 from tests.support.applications import answer_requests
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
 from tests.support.messages import newest_to
@@ -71,7 +71,7 @@ def finish(client: FlaskClient) -> None:
 
 def pending_of(user: User) -> str:
     with pytest.raises(SecondFactorRequired) as required:
-        login.sign_in(user.email, PASSWORD, remember=False, client=HERE)
+        login.sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
     return required.value.pending
 
 
@@ -142,7 +142,7 @@ def test_it_cannot_be_used_early(
 
         assert not is_signed_in(client)
         with app.app_context(), pytest.raises(Conflict):
-            lost_factor.finish(pending_of(user), client=HERE)
+            lost_factor.finish(pending_of(user), device=DEVICE)
 
 
 def test_it_lapses_a_week_after_its_end(
@@ -417,10 +417,10 @@ def test_the_mailbox_alone_is_never_enough(app: Flask, user: User, secret: str) 
 def post_code(app: Flask, user: User, secret: str) -> str:
     """Sign in with the new password and a code, and return another pending sign-in."""
     with pytest.raises(SecondFactorRequired) as first:
-        login.sign_in(user.email, NEW_PASSWORD, remember=False, client=HERE)
-    login_code.complete_sign_in(first.value.pending, code_of(secret), client=HERE)
+        login.sign_in(user.email, NEW_PASSWORD, remember=False, device=DEVICE)
+    login_code.complete_sign_in(first.value.pending, code_of(secret), device=DEVICE)
     with pytest.raises(SecondFactorRequired) as second:
-        login.sign_in(user.email, NEW_PASSWORD, remember=False, client=HERE)
+        login.sign_in(user.email, NEW_PASSWORD, remember=False, device=DEVICE)
     return second.value.pending
 
 
@@ -473,7 +473,7 @@ def test_stopping_and_using_it_at_the_same_time_have_one_winner(
             threading.Thread(target=run, args=each)
             for each in (
                 ("stop", lambda: lost_factor.stop(user.id, client=HERE)),
-                ("finish", lambda: lost_factor.finish(value, client=HERE)),
+                ("finish", lambda: lost_factor.finish(value, device=DEVICE)),
             )
         ]
         for thread in threads:

@@ -25,7 +25,7 @@ from authapp.services import (
     second_factors,
     users,
 )
-from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
 from tests.support.applications import introduce_redis
 from tests.support.browsing import HOSTILE, cookie, hidden, is_signed_in, post, sign_in
 from tests.support.messages import code_to, newest_to
@@ -864,7 +864,7 @@ def test_confirming_with_a_passkey_stops_a_waiting_time(
     sign_in_with(client, device)
     with app.app_context():
         with pytest.raises(SecondFactorRequired) as thief:
-            login.sign_in(user.email, PASSWORD, remember=False, client=HERE)
+            login.sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
         lost_factor.start(thief.value.pending, client=HERE)
     with move_time(minutes=16):
         page = client.get(PAGES).headers["Location"]

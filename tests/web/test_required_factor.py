@@ -18,7 +18,7 @@ from authapp.models import Activity, AuthenticatorApp, Passkey, RefreshToken, Us
 from authapp.services import activity, login, login_enroll
 from authapp.services import second_factors as service
 from tests.api.calling import bearing, without_cookies
-from tests.support.accounts import HERE, PASSWORD, add_user
+from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
 from tests.support.browsing import cookie, hidden, is_signed_in, post, sign_in
 from tests.support.messages import code_to, newest_to
 from tests.support.passkeys import SITE, Authenticator
@@ -61,7 +61,7 @@ def begin(client: FlaskClient, address: str) -> tuple[str, str]:
 
 def pending_of(app: Flask, user: User) -> str:
     with app.app_context(), pytest.raises(NotAllowed) as refused:
-        login.sign_in(user.email, PASSWORD, remember=False, client=HERE)
+        login.sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
     return str(refused.value.pending)
 
 
@@ -311,7 +311,7 @@ def test_the_password_alone_does_not_add_a_factor_to_an_account_that_has_one(
         for attempt in (
             lambda: login_enroll.begin(pending),
             lambda: login_enroll.get_enrollment(pending),
-            lambda: login_enroll.confirm(pending, "123456", client=HERE),
+            lambda: login_enroll.confirm(pending, "123456", device=DEVICE),
         ):
             with pytest.raises(NotAllowed):
                 attempt()
@@ -324,10 +324,10 @@ def test_two_tabs_cannot_both_enroll(required: Flask, user: User) -> None:
     with required.app_context():
         login_enroll.begin(pending)
         secret = login_enroll.get_enrollment(pending).secret
-        login_enroll.confirm(pending, code_of(secret, steps=0), client=HERE)
+        login_enroll.confirm(pending, code_of(secret, steps=0), device=DEVICE)
 
         with pytest.raises(NotAllowed):
-            login_enroll.confirm(pending, code_of(secret), client=HERE)
+            login_enroll.confirm(pending, code_of(secret), device=DEVICE)
         assert db.session.query(RefreshToken).count() == 1
 
 
@@ -342,7 +342,7 @@ def test_of_simultaneous_enrollments_one_gets_a_session(required: Flask, user: U
         with required.app_context():
             ready.wait()
             try:
-                login_enroll.confirm(pending, code, client=HERE)
+                login_enroll.confirm(pending, code, device=DEVICE)
             except (NotAllowed, Conflict, InputRefused, NotFound):
                 return False
             return True
@@ -363,7 +363,7 @@ def test_a_new_password_ends_a_pending_enrollment(required: Flask, user: User) -
         db.session.commit()
 
         with pytest.raises(Exception, match="password was changed"):
-            login_enroll.confirm(pending, code_of(secret), client=HERE)
+            login_enroll.confirm(pending, code_of(secret), device=DEVICE)
         assert db.session.query(RefreshToken).count() == 0
 
 
@@ -377,7 +377,7 @@ def test_a_pending_enrollment_is_for_its_own_account(required: Flask, user: User
         code = code_of(login_enroll.get_enrollment(second).secret)
 
         with pytest.raises(InputRefused, match="wrong"):
-            login_enroll.confirm(first, code, client=HERE)
+            login_enroll.confirm(first, code, device=DEVICE)
 
 
 @pytest.mark.parametrize("policy", ["optional", "off"])

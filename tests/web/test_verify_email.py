@@ -14,11 +14,19 @@ from authapp.delivery import outbox
 from authapp.domain.email_addresses import find_owner
 from authapp.domain.emailed_links import Visitor
 from authapp.errors import Conflict
-from authapp.models import Activity, ActivityEvent, User, db, delete_user
+from authapp.models import (
+    Activity,
+    ActivityEvent,
+    EndReason,
+    RefreshToken,
+    User,
+    db,
+    delete_user,
+)
 from authapp.services import password_reset
 from authapp.services import verify_email as service
 from authapp.services.register import register as register_service
-from tests.support.accounts import HERE, PASSWORD
+from tests.support.accounts import DEVICE, HERE, PASSWORD
 from tests.support.applications import answer_requests
 from tests.support.browsing import HOSTILE, hidden, is_signed_in, post, sign_in
 from tests.support.messages import code_to, newest_to, newest_verification_link
@@ -182,6 +190,19 @@ def test_confirming_signs_in_the_browser_that_registered(app: Flask, client: Fla
     assert answer.headers["Location"] == "/account/activity"
     page = client.get("/account/activity").get_data(as_text=True)
     assert "Your email address is confirmed." in page
+
+
+def test_confirming_ends_the_session_that_it_replaces(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    register(client)
+    sign_in(client, user.email)
+
+    assert post(client, newest_verification_link(app)).status_code == 303
+
+    with app.app_context():
+        ended = db.select(RefreshToken.end_reason).where(RefreshToken.user_id == user.id)
+        assert db.session.scalars(ended).all() == [EndReason.REPLACED]
 
 
 def test_another_browser_that_confirms_is_not_signed_in(app: Flask, client: FlaskClient) -> None:
@@ -364,7 +385,7 @@ def test_one_of_two_concurrent_confirmations_of_an_address_succeeds(app: Flask) 
     def confirm(id: UUID, code: str) -> bool:
         with app.app_context():
             try:
-                service.claim_by_code(id, Visitor(None, "x"), code, client=HERE)
+                service.claim_by_code(id, Visitor(None, "x"), code, device=DEVICE)
             except Conflict:
                 return False
             return True
