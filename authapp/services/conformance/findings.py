@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from authapp.config import Settings
-from authapp.services.conformance.requirements import REQUIREMENTS, Requirement
+from authapp.services.conformance.requirement import Requirement
+from authapp.services.conformance.requirements import REQUIREMENTS
 
 
 class Finding(NamedTuple):
