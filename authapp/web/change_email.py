@@ -10,7 +10,7 @@ from authapp.services import account
 from authapp.services import change_email as service
 from authapp.services.open_link import open_link
 from authapp.token_cache.records import VerificationTokenRecord
-from authapp.web import flows, messages
+from authapp.web import explanations, flows, messages
 from authapp.web.browser import browser_secret, visitor
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
@@ -129,9 +129,9 @@ def _refused(refusal: TokenRefused | Conflict) -> ResponseReturnValue:
     is_taken = isinstance(refusal, Conflict)
     page = render_template(
         "change_email/refused.html",
-        text=messages.ADDRESS_TAKEN
+        text=explanations.ADDRESS_TAKEN
         if isinstance(refusal, Conflict)
-        else messages.for_link(refusal),
+        else explanations.for_link(refusal),
         was_used=isinstance(refusal, TokenUsed),
     )
     return page, 409 if is_taken else 410

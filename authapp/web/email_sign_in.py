@@ -18,7 +18,7 @@ from authapp.errors import (
 from authapp.http.client import client
 from authapp.services import email_sign_in as service
 from authapp.services.open_link import open_link
-from authapp.web import flows, login, messages
+from authapp.web import explanations, flows, login, messages
 from authapp.web.browser import browser_secret, sign_in_device, visitor
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
@@ -185,5 +185,5 @@ def _render_elsewhere(form: ElsewhereForm) -> str:
 
 
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
-    text = messages.for_link(refusal)
+    text = explanations.for_link(refusal)
     return render_template("email_sign_in/refused.html", text=text, next=_next()), 410

@@ -24,7 +24,7 @@ from authapp.http.request_id import request_id
 from authapp.models import db
 from authapp.models.base import OUTAGES
 from authapp.models.outage import database_outage
-from authapp.web import authn, messages
+from authapp.web import authn, explanations, messages
 from authapp.web.flows import PageOutOfDate
 from authapp.web.navigation import can_open, current_page
 
@@ -54,11 +54,11 @@ def _form_not_ours(error: CSRFError) -> Response:
     if request.endpoint == "login.sign_out" and g.get("identity") is None:
         # The user already signed out in another tab, so there is nothing left to do.
         return make_response("", HTTPStatus.SEE_OTHER, {"Location": url_for("login.show")})
-    return _page(HTTPStatus.BAD_REQUEST, messages.FORM_NOT_OURS, again=current_page())
+    return _page(HTTPStatus.BAD_REQUEST, explanations.FORM_NOT_OURS, again=current_page())
 
 
 def _page_out_of_date(error: PageOutOfDate) -> Response:
-    return _page(HTTPStatus.GONE, messages.PAGE_OUT_OF_DATE, again=error.again)
+    return _page(HTTPStatus.GONE, explanations.PAGE_OUT_OF_DATE, again=error.again)
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -101,7 +101,7 @@ def _domain_error(error: DomainError) -> Response:
         # The sign-in page explains why the session has ended.
         return make_response(redirect(url_for("login.show", next=current_page()), 303))
     if not problems.is_for_program():
-        text = messages.MISCONFIGURED if isinstance(error, Misconfigured) else None
+        text = explanations.MISCONFIGURED if isinstance(error, Misconfigured) else None
         return _answer(problem_types.of_error(error).status, wait=wait, text=text)
     response = problems.for_refusal(error)
     if wait is not None:
@@ -128,11 +128,11 @@ def _answer(
     status: HTTPStatus,
     *,
     wait: timedelta | None = None,
-    text: messages.Explanation | None = None,
+    text: explanations.Explanation | None = None,
 ) -> Response:
     again = current_page() if status in _PASSING else None
     reference = request_id() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
-    shown = text or messages.for_status(status)
+    shown = text or explanations.for_status(status)
     response = _page(status, shown, wait=wait, reference=reference, again=again)
     if wait is not None:
         response.headers["Retry-After"] = problems.retry_after(wait)
@@ -141,7 +141,7 @@ def _answer(
 
 def _page(
     status: HTTPStatus,
-    text: messages.Explanation,
+    text: explanations.Explanation,
     *,
     wait: timedelta | None = None,
     reference: str = "",

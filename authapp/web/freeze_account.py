@@ -9,10 +9,10 @@ from flask.typing import ResponseReturnValue
 from authapp.errors import InputRefused, TokenRefused, TokenRevoked, TokenUsed
 from authapp.http.client import client
 from authapp.services import freeze_account as service
-from authapp.web import authn, messages
+from authapp.web import authn, explanations
 from authapp.web.catalogue import lazy_gettext as _l
+from authapp.web.explanations import Explanation
 from authapp.web.forms import Form, email_field, show_refusal
-from authapp.web.messages import Explanation
 
 blueprint = Blueprint("freeze_account", __name__, url_prefix="/not-me")
 
@@ -63,6 +63,6 @@ def _done(user_id: UUID) -> ResponseReturnValue:
 
 
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
-    text = _TAKEN_BACK if isinstance(refusal, TokenRevoked) else messages.for_link(refusal)
+    text = _TAKEN_BACK if isinstance(refusal, TokenRevoked) else explanations.for_link(refusal)
     was_used = isinstance(refusal, TokenUsed)
     return render_template("freeze_account/refused.html", text=text, was_used=was_used), 410

@@ -22,7 +22,7 @@ from authapp.http.credentials import DEVICE, cookie
 from authapp.services import delete_account, language, login_code, lost_factor
 from authapp.services import login as service
 from authapp.services import sign_out as sign_out_service
-from authapp.web import authn, drafts, flows, i18n, messages
+from authapp.web import authn, drafts, explanations, flows, i18n, messages
 from authapp.web.browser import browser_secret, sign_in_device
 from authapp.web.forms import LoginForm, refused_for_now
 from authapp.web.navigation import next_page
@@ -126,7 +126,7 @@ def after_right_credentials(
         # A later offer to the same account replaces the earlier one, in every tab.
         flow = flows.start(kind, value, about=str(refusal.user_id))
         return redirect(url_for("delete_account.offer", flow=flow), 303)
-    return render_template("login/frozen.html", text=messages.FROZEN), 403
+    return render_template("login/frozen.html", text=explanations.FROZEN), 403
 
 
 def render(form: LoginForm, *, is_paused: bool = False) -> str:

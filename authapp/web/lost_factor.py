@@ -23,7 +23,7 @@ from authapp.errors import (
 from authapp.http.client import client
 from authapp.services import login_code as login_code_service
 from authapp.services import lost_factor as service
-from authapp.web import flows, login, login_code, messages
+from authapp.web import explanations, flows, login, login_code, messages
 from authapp.web.browser import sign_in_device, visitor
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
@@ -164,5 +164,5 @@ def _next() -> str | None:
 
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
     was_valid = isinstance(refusal, (TokenUsed, TokenRevoked, TokenExpired))
-    text = messages.NOTHING_TO_STOP if was_valid else messages.for_link(refusal)
+    text = explanations.NOTHING_TO_STOP if was_valid else explanations.for_link(refusal)
     return render_template("lost_factor/refused.html", text=text), 410

@@ -14,7 +14,7 @@ from authapp.http.credentials import DEVICE, cookie
 from authapp.services import account, api_tokens
 from authapp.services import password_reset as service
 from authapp.token_cache.records import VerificationTokenRecord
-from authapp.web import authn, flows, login, messages
+from authapp.web import authn, explanations, flows, login
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
 from authapp.web.forms import Form, email_field, password_field, revoke_tokens_field, show_refusal
@@ -103,7 +103,7 @@ def choose() -> ResponseReturnValue:
     """Show the form for the new password; opening it changes nothing."""
     opened = flows.opened(_OPENED)
     if opened is None:
-        return _render_refused(messages.RESET_LINK_NOT_OPENED)
+        return _render_refused(explanations.RESET_LINK_NOT_OPENED)
     try:
         link = service.check(opened.subject)
     except TokenRefused as refusal:
@@ -116,7 +116,7 @@ def reset() -> ResponseReturnValue:
     """Set the password without signing in; each link works once."""
     form, opened = ChooseForm(), flows.opened(_OPENED)
     if opened is None:
-        return _render_refused(messages.RESET_LINK_NOT_OPENED)
+        return _render_refused(explanations.RESET_LINK_NOT_OPENED)
     try:
         link = service.check(opened.subject)
         if not form.validate():
@@ -169,9 +169,11 @@ def _render(form: ChooseForm, link: VerificationTokenRecord, opened: Flow) -> st
 
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
     if isinstance(refusal, TokenRevoked):
-        return _render_refused(messages.RESET_LINK_VOID)
-    return _render_refused(messages.for_link(refusal), was_used=isinstance(refusal, TokenUsed))
+        return _render_refused(explanations.RESET_LINK_VOID)
+    return _render_refused(explanations.for_link(refusal), was_used=isinstance(refusal, TokenUsed))
 
 
-def _render_refused(text: messages.Explanation, *, was_used: bool = False) -> ResponseReturnValue:
+def _render_refused(
+    text: explanations.Explanation, *, was_used: bool = False
+) -> ResponseReturnValue:
     return render_template("password_reset/refused.html", text=text, was_used=was_used), 410

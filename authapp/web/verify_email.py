@@ -20,7 +20,7 @@ from authapp.errors import (
 from authapp.http.client import client
 from authapp.services import verify_email as service
 from authapp.services.open_link import open_link
-from authapp.web import flows, login, messages
+from authapp.web import explanations, flows, login, messages
 from authapp.web.browser import browser_secret, sign_in_device, visitor
 from authapp.web.flows import Flow, PageOutOfDate
 from authapp.web.forms import CodeForm, refuse_codes, show_refusal
@@ -164,9 +164,9 @@ def _refused(refusal: TokenRefused | Conflict | EnrollmentRequired) -> ResponseR
     if isinstance(refusal, EnrollmentRequired):
         return _enroll(refusal)
     if isinstance(refusal, Conflict):
-        text, status = messages.ADDRESS_CONFIRMED_BEFORE, 409
+        text, status = explanations.ADDRESS_CONFIRMED_BEFORE, 409
     else:
-        text, status = messages.for_link(refusal), 410
+        text, status = explanations.for_link(refusal), 410
     page = render_template(
         "verify_email/refused.html", text=text, was_used=isinstance(refusal, TokenUsed | Conflict)
     )
