@@ -9,6 +9,9 @@ from authapp.models.outage import database_outage
 from authapp.token_cache.coherence import tombstones
 from authapp.token_cache.coherence.database import CacheDatabase, State
 from authapp.token_cache.coherence.tombstones import Tombstones
+from authapp.token_cache.redis.client import NotTrusted
+
+MISSED_CHANGES_UNKNOWN: Final = "the changes it missed cannot be read from the database"
 
 _PATIENCE_AFTER_OUTAGE_SECONDS: Final = 0.02
 """How long to wait for a database that did not answer the last time, before trusting Redis."""
@@ -40,6 +43,20 @@ class StateQuery:
             _PATIENCE_AFTER_OUTAGE_SECONDS if self._database_was_away else self._patience_seconds
         )
         return answer[0] if answer else None
+
+    def ask_in_epoch(self, epoch: int) -> State | None:
+        """Return the state; in another epoch than this one, read the tombstones from the start.
+
+        Raises NotTrusted if the database does not respond to that.
+        """
+        state = self.ask()
+        if state is None or epoch in (0, state.epoch):
+            return state
+        self._tombstones.restart()
+        state = self.ask()
+        if state is None:
+            raise NotTrusted(MISSED_CHANGES_UNKNOWN)
+        return state
 
     def close(self) -> None:
         """Wait for a query that is running."""

@@ -16,23 +16,19 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.config import Settings
-from authapp.token_cache import keys
-from authapp.token_cache.coherence import tombstones
+from authapp.token_cache.coherence import journal, tombstones
 from authapp.token_cache.coherence.database import CacheDatabase, State
 from authapp.token_cache.coherence.marks import Marks, lag
 from authapp.token_cache.coherence.servers import Servers
-from authapp.token_cache.coherence.state_query import StateQuery
+from authapp.token_cache.coherence.state_query import MISSED_CHANGES_UNKNOWN, StateQuery
 from authapp.token_cache.coherence.tombstones import Tombstones
-from authapp.token_cache.counters import Counters, Event
-from authapp.token_cache.redis import scripts
+from authapp.token_cache.counters import Counters
 from authapp.token_cache.redis.breaker import Breaker
-from authapp.token_cache.redis.change_log import addition
 from authapp.token_cache.redis.client import (
     NotTrusted,
     RedisClient,
     RedisSilent,
     RedisUnavailable,
-    Script,
     WritesRefused,
 )
 
@@ -48,7 +44,6 @@ DATABASE_WENT_BACK: Final = (
     "the database is older than Redis: after restoring a backup, run"
     " `flask security database-restored`"
 )
-_MISSED_CHANGES_UNKNOWN: Final = "the changes it missed cannot be read from the database"
 
 
 class Ticket(NamedTuple):
@@ -171,39 +166,26 @@ class Trust:
         was_trusted, epoch = self._trusted_until > 0, self._ticket.epoch
         # Before the mark in the database: a worker may be writing both.
         marked = self.marks.in_redis() if self.marks else 0
-        state = self._ask_in_epoch(epoch)
+        state = self._state_query.ask_in_epoch(epoch)
         if state is not None:
             self._require_not_older(state, marked)
         expected = state.servers if state else self._servers.known
         servers, connections = self._servers.find(self._client, expected)
         if state is None and not (was_trusted and servers == self._servers.known):
-            raise NotTrusted(_MISSED_CHANGES_UNKNOWN)
+            raise NotTrusted(MISSED_CHANGES_UNKNOWN)
         if state is not None:
             try:
                 epoch = self._settle_state(state, servers)
             except SQLAlchemyError as error:
-                raise NotTrusted(_MISSED_CHANGES_UNKNOWN) from error
+                raise NotTrusted(MISSED_CHANGES_UNKNOWN) from error
         self._servers.require_noticed(servers)
         self._servers.known = servers
         self._ticket = Ticket(epoch, connections, began + self.trust_seconds)
         self._checked_at, self._trusted_until = began, began + self.trust_seconds
 
     def replay(self) -> int:
-        """Remove every journaled key from Redis, and return how many there were.
-
-        Keys are removed from Redis first, then added to the change log, and deleted from the
-        journal last: a process that finds the journal empty must find them in the log.
-        """
-        replayed = 0
-        while entries := self._database.journal():
-            removed = [entry.key for entry in entries]
-            deletions = [Script(scripts.INVALIDATE, key) for key in removed]
-            self._client.run(deletions, then=[addition(removed)])
-            self._database.forget_journal([entry.id for entry in entries])
-            for key in removed:
-                self._counters.count(Event.REPLAY, keys.family(key))
-            replayed += len(entries)
-        return replayed
+        """Remove every journaled key from Redis, and return how many there were."""
+        return journal.replay(self._database, self._client, self._counters)
 
     @property
     def _client(self) -> RedisClient:
@@ -272,14 +254,3 @@ class Trust:
             )
         self._trusted_until, self._paused_until = 0.0, time.monotonic() + _PAUSE_SECONDS
         raise NotTrusted(DATABASE_WENT_BACK)
-
-    def _ask_in_epoch(self, epoch: int) -> State | None:
-        """Return the state; in another epoch than this one, read the tombstones from the start."""
-        state = self._state_query.ask()
-        if state is None or epoch in (0, state.epoch):
-            return state
-        self.tombstones.restart()
-        state = self._state_query.ask()
-        if state is None:
-            raise NotTrusted(_MISSED_CHANGES_UNKNOWN)
-        return state
