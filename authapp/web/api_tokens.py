@@ -119,7 +119,7 @@ class RotateForm(Form):
 
 
 @blueprint.context_processor
-def _words_of_tokens() -> dict[str, object]:
+def _prefix_and_scopes() -> dict[str, object]:
     return {"prefix": current_settings().tokens.api_token_prefix, "scopes": messages.SCOPES}
 
 

@@ -70,11 +70,7 @@ class CoherentRedisCache(RedisCache):
         with self.trust.watch():
             held = self._client.read([entry.key for entry in entries])
         self.confirm(ticket)
-        opened = (
-            self.values.open(ticket.epoch, e, raw or b"")
-            for e, raw in zip(entries, held, strict=True)
-        )
-        return ticket, dict(zip(entries, opened, strict=True))
+        return ticket, self._open_all(ticket, entries, held)
 
     def take_leases(self, ticket: Ticket, lease: bytes, looks: Mapping[E, Look]) -> dict[E, Look]:
         """Lease the keys that are absent or do not open, and return what each key holds now.
@@ -88,9 +84,7 @@ class CoherentRedisCache(RedisCache):
         ]
         answers = self._run(steps)
         self.confirm(ticket)
-        return {
-            e: self.values.open(ticket.epoch, e, raw) for e, raw in zip(looks, answers, strict=True)
-        }
+        return self._open_all(ticket, looks, answers)
 
     def replace(
         self,
