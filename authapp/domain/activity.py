@@ -19,7 +19,7 @@ from authapp.security.derivation import derive_key
 log = structlog.get_logger(__name__)
 
 KEPT: Final = timedelta(days=400)
-"""Retention of events; longer than a year, so that a yearly look misses none."""
+"""How long events are kept: longer than a year, so that a yearly review misses none."""
 
 _OF_VISITORS: Final = frozenset(
     {

@@ -36,7 +36,7 @@ _BLOCKS: Final = frozenset(
 def spend(guesses: Sequence[Count]) -> None:
     """Count a guess; call it before the code is checked, and before `transaction()`.
 
-    Raises TooManyAttempts, or CodesBlocked if only another way helps.
+    Raises TooManyAttempts, or CodesBlocked if waiting does not help.
     """
     try:
         rate_limits.spend_all(guesses)
@@ -103,7 +103,7 @@ def at_sign_in_link(id: UUID) -> list[Count]:
 
 
 def at_unsent(visitor: str) -> list[Count]:
-    """Return what a guess counts against if there is no code, so that it looks the same."""
+    """Return what a guess counts against if there is no code; the response must look the same."""
     of_visitor = f"no code {visitor}"
     return [Count(current_settings().limits.codes, of_visitor), *_in_a_row(of_visitor)]
 

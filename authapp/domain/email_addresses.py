@@ -63,7 +63,7 @@ def find_owner(email: str) -> User | None:
 
 
 def find_account(email: str) -> User | None:
-    """Return the account that owns an address, or else the newest one that waits for it."""
+    """Return the account that owns an address, or else the newest one that has yet to verify it."""
     key = key_of(email)
     if key is None:
         return None

@@ -24,7 +24,7 @@ def spend(client: Client) -> None:
 
 
 def allows(address: str) -> bool:
-    """Count an email, and return whether the mailbox may get it; its sender is not told."""
+    """Count an email, and return whether the mailbox may get it; who asked for it is not told."""
     return rate_limits.allows(current_settings().limits.mail_by_mailbox, mailbox(address))
 
 

@@ -1,7 +1,7 @@
 """Sign-ins that still need a second factor.
 
-The value proves that its holder entered the account's password. It is accepted nowhere except
-where the sign-in is completed, and not after the password was changed.
+The value proves that its holder entered the account's password, or a code from its mailbox. It is
+accepted nowhere except where the sign-in is completed, and not after the password was changed.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ _SALT: Final = "pending sign-in"
 
 @dataclass(frozen=True)
 class PendingSignIn:
-    """A correct password: whose it is, and whether the session is to be kept longer.
+    """A first step that succeeded: whose it is, and whether the session should be kept longer.
 
-    `amr` is the first step, which is an emailed code in place of the password if it says so.
+    `amr` is its method: the password, or an emailed code.
     """
 
     user_id: UUID
@@ -44,10 +44,10 @@ class PendingSignIn:
 
 
 def missing_step(user: User, *, remember: bool, amr: str = PASSWORD) -> SecondFactorRequired | None:
-    """Return the error to raise after the commit if the password alone does not sign in.
+    """Return the error to raise after the commit if the first step alone does not sign in.
 
-    It has the value that a second factor turns into a session: the account's own, or a new one if
-    SECOND_FACTOR or one of the account's roles requires one.
+    It has the value that a second factor turns into a session: one of the account's own, or a new
+    one if SECOND_FACTOR or one of the account's roles requires one.
     """
     if second_factors.is_enrolled(user.id):
         return SecondFactorRequired(_issue(user, remember=remember, amr=amr))

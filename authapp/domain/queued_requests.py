@@ -24,7 +24,7 @@ Queue = (
 
 
 def is_waiting(queue: Queue) -> bool:
-    """Return whether a request waits: a DELETE would make SQLite's other writers wait."""
+    """Return whether there is a request; a DELETE that finds none would block SQLite writers."""
     return find_oldest(queue) is not None
 
 

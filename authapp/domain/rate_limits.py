@@ -66,9 +66,9 @@ class Count(NamedTuple):
 
 
 def in_a_row(name: str, most: int) -> Limit:
-    """Return a limit on failures without a success in between, of which one a year is regained.
+    """Return a limit on failures without a success in between; one attempt is regained each year.
 
-    Attempts must be deleted some day, or trying random addresses would fill the database.
+    Without that, attempts at random addresses would stay in the database forever.
     """
     return Limit(name, most, within=most * _A_YEAR)
 
@@ -229,7 +229,7 @@ def _last_at(limit: Limit, now_ms: int) -> int:
 
 
 def _digest(subject: str) -> bytes:
-    """Return a keyed digest, so that no address or number of a person without account is stored."""
+    """Return a keyed digest: addresses and numbers that have no account must not be stored."""
     key = derive_key(current_settings().secrets.secret_key, "attempts")
     return hmac.digest(key, subject.encode("utf-8", "surrogatepass"), "sha256")
 

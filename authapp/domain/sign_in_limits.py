@@ -107,7 +107,7 @@ def forgive(attempt: Attempt) -> None:
 
 
 def tell_of_block(guess: Guess) -> None:
-    """Let a worker tell the owner of the address, if there is one, in the caller's transaction."""
+    """Queue an email to the owner of the address, if there is one, in the caller's transaction."""
     address = key_of(guess.email)
     if address is not None:
         db.session.add(

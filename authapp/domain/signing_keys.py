@@ -49,7 +49,7 @@ def signer() -> Signer:
 
 
 def exist() -> bool:
-    """Return whether a key signs."""
+    """Return whether there is a key that signs."""
     return _active() is not None
 
 

@@ -22,7 +22,7 @@ _OF_USER: Final = Limit("phone_texts_of_user", most=6, within=_DAY)
 _TO_NUMBER: Final = Limit("phone_texts_to_number", most=6, within=_DAY)
 
 _SITE_FACTOR: Final = 2
-"""How many times as many texts as one client all clients in its /24 or /48 may request."""
+"""How many times the limit of one client applies to all clients in its /24 or /48."""
 
 log = structlog.get_logger(__name__)
 

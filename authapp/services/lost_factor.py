@@ -39,7 +39,7 @@ STARTS: Final = Limit("lost_factor_starts", most=2, within=timedelta(days=14))
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a waiting time is; `ends_at` is None before it was started.
+    """The state of a waiting time; `ends_at` is None before it was started.
 
     `has_password` is False if an emailed code began the sign-in.
     """
@@ -52,12 +52,12 @@ class Progress:
 
 
 def is_offered() -> bool:
-    """Return whether this server has a way back after every second factor was lost."""
+    """Return whether this server has waiting times, for owners who lost every second factor."""
     return current_settings().accounts.lost_factor_wait > timedelta(0)
 
 
 def progress(value: str) -> Progress:
-    """Return how far the waiting time of a pending sign-in's account is.
+    """Return the state of the waiting time of a pending sign-in's account.
 
     Raises NotFound if this server has none, TokenInvalid and TokenExpired.
     """
@@ -81,13 +81,13 @@ def is_over(value: str) -> bool:
 def start(value: str, *, client: Client) -> None:
     """Start the waiting time of a pending sign-in's account, and warn the account.
 
-    One that has started goes on. Raises NotAllowed if an emailed link set the password;
+    One that is already running continues. Raises NotAllowed if an emailed link set the password;
     TooManyAttempts for a password that started too many; NotFound without a second factor, or if
     this server has no waiting times; TokenInvalid, TokenExpired, and what `require_active` raises.
     """
     _require_offered()
     pending = pending_sign_ins.require(value)
-    # Before the attempt counts: someone who only reads the mailbox must not use the starts up.
+    # Before the attempt counts: someone who only reads the mailbox must not use up the starts.
     pending_sign_ins.require_password(pending)
     if lost_factors.get(pending.user_id) is not None:
         return
@@ -161,7 +161,7 @@ def stop(user_id: UUID, *, client: Client | None) -> None:
 
 
 def remind_due() -> int:
-    """Warn every account again whose turn it is, and return how many there were."""
+    """Send every warning that is due, and return how many there were."""
     reminded = 0
     while is_offered() and (user_id := lost_factors.find_to_remind()) is not None:
         reminded += _remind(user_id)

@@ -23,7 +23,7 @@ def forget(user_id: UUID, device_id: UUID, *, client: Client) -> None:
 
 
 def forget_all(user_id: UUID, *, client: Client) -> int:
-    """Ask for a code on every device again, and return on how many it was not asked for."""
+    """Forget every device, so that each asks for a code again, and return how many there were."""
     with transaction():
         forgotten = remembered_devices.forget(user_id)
         if forgotten:

@@ -199,7 +199,7 @@ def remove_all(user_id: UUID) -> None:
 
 
 def require_factor_left(user_id: UUID) -> None:
-    """Raise NotAllowed in a transaction that has removed the last factor someone needs."""
+    """Raise NotAllowed if the transaction has removed the last factor, and one is required."""
     if second_factors.is_required_of(user_id) and not second_factors.is_enrolled(user_id):
         raise NotAllowed("SECOND_FACTOR requires a second factor")
 

@@ -48,7 +48,7 @@ def is_fresh(identity: Identity) -> bool:
 
 
 def ways(user_id: UUID) -> list[Way]:
-    """Return the ways that are open to an account."""
+    """Return the ways in which the user of an account can confirm."""
     open_ways = {
         Way.PASSWORD: True,
         Way.CODE: authenticator_apps.is_in_use(user_id),

@@ -171,8 +171,7 @@ def withdraw(user_id: UUID, scope: Scope) -> int:
 def sign_out(user_id: UUID, *, tokens: bool = False) -> SignedOut:
     """End every session and forget every device, and return what was active.
 
-    `tokens` also revokes every API token and link, except links that give the account back to its
-    owner.
+    `tokens` also revokes every API token and link, except the links that protect the account.
     """
     with transaction():
         return _sign_out(user_id, tokens=tokens)
