@@ -25,7 +25,7 @@ from authapp.token_cache.records import RefreshTokenRecord
 
 @dataclass(frozen=True)
 class SignInDevice:
-    """The browser or program in which someone signs in.
+    """The browser or program with which someone signs in.
 
     `cookie` is its device cookie (`known_devices`). `remembered` makes a second factor unnecessary
     if it is a remembered device (`remembered_devices`). `session` is the one that it has so far.

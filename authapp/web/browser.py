@@ -23,5 +23,5 @@ def visitor() -> Visitor:
 
 
 def sign_in_device() -> SignInDevice:
-    """Return the browser as the device in which a user signs in."""
+    """Return the browser as the device on which a user signs in."""
     return SignInDevice(client(), cookie(DEVICE), cookie(REMEMBERED), g.identity)

@@ -81,7 +81,7 @@ def keep() -> ResponseReturnValue:
     except SecondFactorRequired as required:
         flash(_("Your account will not be deleted."))
         if offered is not None and offered.kind == flows.KEEP_ACCOUNT_BY_PASSKEY:
-            # No password was entered, so the session must not say so.
+            # No password was entered, and the session must not say that one was.
             return redirect(url_for("login.show"), 303)
         return login.ask_for_factor(required)
     except TokenRefused:

@@ -43,7 +43,7 @@ class AskForm(Form):
 
 
 class ElsewhereForm(CodeForm):
-    """The code, and whether to stay signed in, which another browser was asked."""
+    """The code, and whether to stay signed in: that was chosen in another browser."""
 
     remember = BooleanField(_l("Keep me signed in"))
 

@@ -78,7 +78,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _page_above(error: HTTPException) -> str | None:
-    """Return the page to which a form belongs whose address someone has opened or reloaded."""
+    """Return the page of the form whose address someone has opened or reloaded."""
     is_form = error.code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET"
     path = request.path.rpartition("/")[0] if is_form else ""
     while path and not can_open(path):

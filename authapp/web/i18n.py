@@ -163,7 +163,7 @@ def _minutes(value: int) -> timedelta:
 def _datetime(value: datetime, width: str) -> str:
     """Return a date and a time with its time zone, but without seconds."""
     locale = get_locale()
-    # All times are in UTC, which only French data call something else.
+    # All times are in UTC, for which only the French data has another name.
     time = f"{locale.time_formats['short'].pattern} 'UTC'"
     date = locale.date_formats[width].pattern
     both: str = locale.datetime_formats[width]

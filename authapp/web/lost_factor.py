@@ -1,4 +1,4 @@
-"""The way back for owners who lost every second factor, and the ways to stop it."""
+"""The waiting time for owners who lost every second factor, and the ways to stop it."""
 
 from datetime import datetime
 
@@ -34,7 +34,7 @@ blueprint = Blueprint("lost_factor", __name__)
 
 
 def init_app(app: Flask) -> None:
-    """Add what the pages of the sign-in and of the account show to templates."""
+    """Add to templates what the pages of the sign-in and of the account show."""
     app.jinja_env.globals.update(offers_waiting=service.is_offered, lost_factor_ends_at=ends_at)
 
 
@@ -46,7 +46,7 @@ class StopForm(Form):
 
 @blueprint.get("/login/lost-factor")
 def show() -> ResponseReturnValue:
-    """Show how far the waiting time is, after the right password."""
+    """Show the waiting time to a visitor who entered the right password."""
     pending = flows.opened(flows.SECOND_FACTOR)
     if pending is None:
         return login_code.begin_again()

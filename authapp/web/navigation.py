@@ -13,7 +13,7 @@ _LOCAL: Final = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 _VERBATIM: Final = b"from="
 _UNRESERVED_IN_PATHS: Final = "/!$&'()*+,:;=@~"
-"""RFC 3986 section 3.3, besides letters, digits and what `quote` never encodes."""
+"""RFC 3986 section 3.3, in addition to letters, digits and what `quote` never encodes."""
 
 
 def local_path(target: str | None, fallback: str) -> str:

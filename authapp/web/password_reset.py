@@ -61,7 +61,7 @@ def start() -> ResponseReturnValue:
 
 @blueprint.get("/start")
 def restart() -> ResponseReturnValue:
-    """Redirect to the page, which is not that of a link."""
+    """Redirect to the form, if someone opens the address of its button."""
     return redirect(url_for("password_reset.show"))
 
 

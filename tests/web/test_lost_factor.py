@@ -1,4 +1,4 @@
-"""The way back after every second factor was lost: who may take it, who stops it, and attacks."""
+"""The waiting time after every second factor was lost: who uses it, who stops it, and attacks."""
 
 import re
 import threading

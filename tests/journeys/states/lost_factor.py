@@ -1,4 +1,4 @@
-"""The way back after every second factor was lost."""
+"""The waiting time after every second factor was lost."""
 
 import re
 from datetime import timedelta
