@@ -61,6 +61,20 @@ def init_app(app: Application) -> None:
         csrf.check,
         authn.login_required,
     )
+    app.jinja_env.globals.update(
+        section_rows=account.rows,
+        account_menu=account.menu,
+        has_passkeys=are_available,
+        passkey_origin=lambda: site().origin,
+    )
+    is_development = settings.deployment.environment == DEVELOPMENT
+    app.jinja_env.globals["has_outbox_page"] = is_development
+    _register_pages(app)
+    if is_development:
+        allow(app, dev_outbox.blueprint, Access.ANYONE)
+
+
+def _register_pages(app: Application) -> None:
     # No access rule: like static/, these files are the same for every visitor.
     app.register_blueprint(brand.blueprint)
     app.register_blueprint(site_files.blueprint)
@@ -95,13 +109,3 @@ def init_app(app: Application) -> None:
     allow(app, remembered_devices.blueprint, Access.FRESH)
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
     allow(app, phone.blueprint, Access.FRESH)
-    app.jinja_env.globals.update(
-        section_rows=account.rows,
-        account_menu=account.menu,
-        has_passkeys=are_available,
-        passkey_origin=lambda: site().origin,
-    )
-    is_development = settings.deployment.environment == DEVELOPMENT
-    app.jinja_env.globals["has_outbox_page"] = is_development
-    if is_development:
-        allow(app, dev_outbox.blueprint, Access.ANYONE)
