@@ -14,7 +14,7 @@ from authapp.errors import Conflict, EnrollmentRequired, InputRefused, NotAllowe
 from authapp.models import Activity, RefreshToken, Scope, User, db
 from authapp.services import activity, login, refresh, roles, second_factors
 from tests.api.calling import PROGRAM, bearing, begin, new_token, without_cookies
-from tests.support.accounts import HERE, PASSWORD, start_session
+from tests.support.accounts import DEVICE, HERE, PASSWORD, start_session
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
 from tests.support.second_factors import enroll
 
@@ -197,7 +197,7 @@ def test_a_role_can_require_a_second_factor(make_app: Callable[..., Flask], user
     signed_in = post(client, "/login", email=user.email, password=PASSWORD)
     assert signed_in.headers["Location"].startswith("/login/enroll?flow=")
     with app.app_context(), pytest.raises(EnrollmentRequired):
-        login.sign_in(user.email, PASSWORD, remember=False, client=HERE)
+        login.sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
 
 
 def test_a_role_that_requires_a_factor_keeps_sessions_of_an_account_that_has_one(
