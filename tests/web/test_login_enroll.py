@@ -18,7 +18,7 @@ from authapp.models import Activity, AuthenticatorApp, Passkey, RefreshToken, Us
 from authapp.services import activity, login, login_enroll
 from authapp.services import second_factors as service
 from tests.api.calling import bearing, without_cookies
-from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
+from tests.support.accounts import DEVICE, PASSWORD, add_user
 from tests.support.browsing import cookie, hidden, is_signed_in, post, sign_in
 from tests.support.messages import code_to, newest_to
 from tests.support.passkeys import SITE, Authenticator
@@ -178,7 +178,7 @@ def test_the_password_alone_adds_no_passkey_to_an_account_that_has_a_factor(
             login_enroll.begin_passkey(pending, browser=browser)
         with pytest.raises(NotAllowed):
             login_enroll.add_passkey(
-                pending, answer, browser=browser, default_name="A device", client=HERE
+                pending, answer, browser=browser, default_name="A device", device=DEVICE
             )
         assert db.session.query(Passkey).count() == 0
         assert db.session.query(RefreshToken).count() == 0
@@ -192,7 +192,7 @@ def test_the_password_alone_adds_no_app_to_an_account_that_has_a_passkey(
     with with_passkeys.app_context():
         answer = device.create(login_enroll.begin_passkey(pending, browser=browser))
         login_enroll.add_passkey(
-            pending, answer, browser=browser, default_name="A device", client=HERE
+            pending, answer, browser=browser, default_name="A device", device=DEVICE
         )
 
         with pytest.raises(NotAllowed):
