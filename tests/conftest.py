@@ -39,6 +39,7 @@ from tests.support.servers import PostgresServer, RedisServer, closing_responses
 from tests.support.sharing import (
     SharedTemplates,
     keep_what_is_imported,
+    share_palettes,
     share_redis_version,
     share_routes,
     share_statements,
@@ -68,6 +69,7 @@ _QUIET = [
 ]
 
 share_routes()
+share_palettes()
 share_statements()
 share_redis_version()
 

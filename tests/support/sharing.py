@@ -1,10 +1,9 @@
 """What all applications of a test run share, because each would compute the same again."""
 
 import gc
-from collections.abc import Callable
 from functools import cache
 from types import CodeType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import redis.utils
 from jinja2 import BytecodeCache
@@ -16,22 +15,28 @@ from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from authapp.http.application import Application
+from authapp.web import palette
 
 
 class SharedRule(Rule):
-    """A route that compiles the function for its URL once.
+    """A route whose URL is compiled once for all applications, which have the same routes.
 
-    Each application has the same routes, and compiling them took most of the time that creating
-    an application took.
+    Compiling them took most of the time that creating an application took.
     """
 
-    _builders: ClassVar[dict[tuple[object, ...], Callable[..., tuple[str, str]]]] = {}
+    _compiled: ClassVar[dict[tuple[object, ...], Rule]] = {}
 
-    def _compile_builder(self, append_unknown: bool = True) -> Any:
-        key = (self.rule, self.subdomain, repr(self.defaults), append_unknown)
-        if key not in self._builders:
-            self._builders[key] = super()._compile_builder(append_unknown)
-        return self._builders[key]
+    def compile(self) -> None:
+        key = (self.rule, self.subdomain, repr(self.defaults), self.merge_slashes)
+        first = self._compiled.get(key)
+        if first is None:
+            super().compile()
+            self._compiled[key] = self
+            return
+        self._parts, self._trace, self._converters = first._parts, first._trace, first._converters
+        self.arguments |= first.arguments
+        self._build = first._build.__func__.__get__(self)
+        self._build_unknown = first._build_unknown.__func__.__get__(self)
 
 
 class SharedTemplates(BytecodeCache):
@@ -67,6 +72,12 @@ def share_statements() -> None:
     for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
         dialect.__eq__ = lambda one, other: type(one) is type(other)
         dialect.__hash__ = lambda one: hash(type(one))
+
+
+def share_palettes() -> None:
+    """Compute the colors of each brand once."""
+    palette.light = cache(palette.light)
+    palette.dark = cache(palette.dark)
 
 
 def share_redis_version() -> None:
