@@ -10,10 +10,14 @@ from authapp.cli.outbox import outbox_group
 from authapp.cli.security import security_group
 from authapp.cli.tokens import tokens_group
 from authapp.cli.users import users_group
+from authapp.cli.users_export import export_command
+from authapp.cli.users_import import import_command
 
 
 def init_app(app: Flask) -> None:
     """Register every group."""
+    users_group.add_command(export_command)
+    users_group.add_command(import_command)
     for group in (
         config_group,
         keys_group,

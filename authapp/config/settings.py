@@ -247,6 +247,15 @@ class Sms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Imports:
+    """Secrets of the systems that accounts came from, for password hashes that need them."""
+
+    devise_pepper: str = setting("IMPORT_DEVISE_PEPPER", text, "", "Devise's `pepper`, if it had one. Required until the owner of every account that was imported with `--from devise` has signed in.")
+    flask_security_salt: str = setting("IMPORT_FLASK_SECURITY_SALT", text, "", "Flask-Security's `SECURITY_PASSWORD_SALT`, for accounts imported with `--from flask-security`.")
+    firebase_signer_key: str = setting("IMPORT_FIREBASE_SIGNER_KEY", pattern(r"|(?:[A-Za-z0-9+/]{4}){5,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", "base64"), "", "Firebase's `base64_signer_key`, for accounts imported with `--from firebase`.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Every setting, read and checked."""
 
@@ -263,4 +272,5 @@ class Settings:
     languages: Languages
     mail: Mail
     sms: Sms
+    imports: Imports
 # fmt: on

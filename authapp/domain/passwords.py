@@ -1,7 +1,7 @@
 """Passwords: rating, replacing and verifying them, and the limit on hashing at the same time."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,12 @@ from authapp.domain import (
 )
 from authapp.domain.breached_passwords import is_breached
 from authapp.domain.client import Client
-from authapp.errors import InputRefused, Overloaded
+from authapp.errors import InputRefused, Misconfigured, Overloaded
 from authapp.models import Activity, RevokeReason, User, VerificationType
 from authapp.models.transaction import release_connection
-from authapp.security import passwords
+from authapp.security import imported_passwords, passwords
 from authapp.security.hashing_queue import HashingQueue, QueueFull
+from authapp.security.imported_passwords import HashRefused, SecretMissing, Source
 from authapp.security.shared_slots import NoSharedSlot, shared_slot
 
 log = structlog.get_logger(__name__)
@@ -78,10 +79,36 @@ def hash_password(password: str) -> str:
 def verify_password(password_hash: str | None, password: str) -> bool:
     """Check a password; a missing hash takes the same time. Call it before the transaction.
 
-    Raises Overloaded if too many passwords are waiting to be hashed.
+    Raises Overloaded if too many passwords are waiting to be hashed, and Misconfigured if the hash
+    was imported, and the secret of the other system is not set.
     """
     with hashing_slot():
+        if password_hash is not None and imported_passwords.is_imported(password_hash):
+            return _verify_imported(password_hash, password)
         return passwords.verify_password(password_hash, password)
+
+
+def secrets_of_imports() -> Mapping[Source, str]:
+    """Return the secrets of the systems that accounts were imported from."""
+    settings = current_settings().imports
+    return {
+        Source.DEVISE: settings.devise_pepper,
+        Source.FLASK_SECURITY: settings.flask_security_salt,
+        Source.FIREBASE: settings.firebase_signer_key,
+    }
+
+
+def _verify_imported(password_hash: str, password: str) -> bool:
+    first = password[: passwords.MAX_CHARACTERS]
+    try:
+        is_correct = imported_passwords.verify(password_hash, first, secrets_of_imports())
+    except SecretMissing as error:
+        log.critical("import_secret_missing", source=str(error.source))
+        raise Misconfigured from error
+    except HashRefused:
+        # Written by someone else, as `to_store` refuses it.
+        return False
+    return is_correct and first == password
 
 
 def require_room() -> None:

@@ -1,12 +1,9 @@
 """Signing in with an email address and a password."""
 
-from datetime import datetime
-from typing import NamedTuple
-from uuid import UUID
-
-from authapp import clock, metrics
+from authapp import metrics
 from authapp.domain import (
     activity,
+    credentials,
     passwords,
     rate_limits,
     remembered_devices,
@@ -15,7 +12,7 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.account_status import require_active
-from authapp.domain.email_addresses import find_owner
+from authapp.domain.credentials import Credentials
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_in_limits import Attempt, Guess
 from authapp.domain.sign_ins import SignInDevice
@@ -23,12 +20,6 @@ from authapp.errors import CredentialsRefused, NotAllowed, NotFound
 from authapp.models import Activity, User
 from authapp.models.transaction import transaction
 from authapp.security.passwords import needs_rehash
-
-
-class _Credentials(NamedTuple):
-    user_id: UUID | None
-    password_changed_at: datetime | None
-    password_hash: str | None
 
 
 @metrics.outcomes(metrics.SIGN_INS)
@@ -43,7 +34,7 @@ def sign_in(email: str, password: str, *, remember: bool, device: SignInDevice) 
     """
     passwords.require_room()
     signer = signing_keys.signer()
-    found = _credentials(email)
+    found = credentials.find(email)
     guess = Guess(
         email=email,
         password=password,
@@ -69,21 +60,10 @@ def sign_in(email: str, password: str, *, remember: bool, device: SignInDevice) 
     return sign_ins.finish(begun, signer)
 
 
-def _credentials(email: str) -> _Credentials:
-    """Return the account at an address, with its password hash if it allows sign-in."""
-    user = find_owner(email)
-    if user is None:
-        return _Credentials(None, None, None)
-    is_deleted = user.delete_at is not None and user.delete_at <= clock.now()
-    may_sign_in = user.disabled_at is None and not is_deleted
-    password_hash = user.password_hash if may_sign_in else None
-    return _Credentials(user.id, user.password_changed_at, password_hash)
-
-
-def _verify(found: _Credentials, password: str, attempt: Attempt) -> str:
+def _verify(found: Credentials, password: str, attempt: Attempt) -> str:
     """Return the hash to store from now on; raises CredentialsRefused for a wrong password."""
     with rate_limits.unless_unavailable([*attempt.own, *attempt.shared]):
-        is_correct = passwords.verify_password(found.password_hash, password)
+        is_correct = passwords.verify_password(found.hash_to_check, password)
         if not is_correct or found.password_hash is None:
             raise CredentialsRefused("the address or the password is wrong")
         new_hash = found.password_hash
@@ -93,12 +73,15 @@ def _verify(found: _Credentials, password: str, attempt: Attempt) -> str:
     return new_hash
 
 
-def _require_unchanged(found: _Credentials) -> User:
-    """Lock the account; it may have been closed, or its password changed, in the meantime."""
+def _require_unchanged(found: Credentials) -> User:
+    """Lock the account; it may have been closed, or its password changed, in the meantime.
+
+    Another sign-in may have replaced the hash of the same password, which changes nothing.
+    """
     if found.user_id is None:
         raise CredentialsRefused("the address has no account")
     user = require_active(found.user_id)
-    if user.password_hash != found.password_hash:
+    if user.password_changed_at != found.password_changed_at:
         raise CredentialsRefused("the password was changed in the meantime")
     return user
 
