@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from authapp.delivery import outbox
 from authapp.domain import second_factors as factors
+from authapp.domain.authentication_methods import Factor
 from authapp.errors import Conflict, InputRefused, NotFound
 from authapp.models import Activity, RememberedDevice, User, db
 from authapp.models.transaction import transaction
@@ -97,7 +98,7 @@ def test_recovery_codes_stay(app: Flask, user: User) -> None:
         secret = replace_app.get_enrollment(user.id, value).secret
         replace_app.confirm(user.id, value, code_of(secret), client=HERE)
 
-        assert factors.check(user.id, codes[0]).factor is factors.Factor.RECOVERY_CODE
+        assert factors.check(user.id, codes[0]).factor is Factor.RECOVERY_CODE
 
 
 def test_the_old_app_works_until_a_code_of_the_new_one_is_entered(

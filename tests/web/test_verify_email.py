@@ -17,8 +17,6 @@ from authapp.errors import Conflict
 from authapp.models import (
     Activity,
     ActivityEvent,
-    EndReason,
-    RefreshToken,
     User,
     db,
     delete_user,
@@ -190,19 +188,6 @@ def test_confirming_signs_in_the_browser_that_registered(app: Flask, client: Fla
     assert answer.headers["Location"] == "/account/activity"
     page = client.get("/account/activity").get_data(as_text=True)
     assert "Your email address is confirmed." in page
-
-
-def test_confirming_ends_the_session_that_it_replaces(
-    app: Flask, client: FlaskClient, user: User
-) -> None:
-    register(client)
-    sign_in(client, user.email)
-
-    assert post(client, newest_verification_link(app)).status_code == 303
-
-    with app.app_context():
-        ended = db.select(RefreshToken.end_reason).where(RefreshToken.user_id == user.id)
-        assert db.session.scalars(ended).all() == [EndReason.REPLACED]
 
 
 def test_another_browser_that_confirms_is_not_signed_in(app: Flask, client: FlaskClient) -> None:
