@@ -19,6 +19,7 @@ from authapp.models.transaction import transaction
 from authapp.services import passkeys
 from authapp.services import second_factors as service
 from authapp.services.second_factors import Enrollment
+from authapp.token_cache.records import RefreshTokenRecord
 
 
 class Enrolled(NamedTuple):
@@ -66,12 +67,7 @@ def confirm(value: str, typed: str, *, device: SignInDevice) -> Enrolled:
     with transaction():
         user = _require_user(pending)
         service.enable(user, first, client=device.client)
-        session = sign_ins.begin(
-            user,
-            remember=pending.remember,
-            device=device,
-            amr=pending_sign_ins.methods(pending, Factor.AUTHENTICATOR_APP),
-        )
+        session = _begin_session(user, pending, Factor.AUTHENTICATOR_APP, device)
     return Enrolled(sessions.tokens_of(session, signer), first.codes.texts)
 
 
@@ -97,13 +93,15 @@ def add_passkey(
     with transaction():
         user = _require_user(pending)
         passkeys.store(user, new, client=device.client)
-        session = sign_ins.begin(
-            user,
-            remember=pending.remember,
-            device=device,
-            amr=pending_sign_ins.methods(pending, Factor.PASSKEY),
-        )
+        session = _begin_session(user, pending, Factor.PASSKEY, device)
     return Enrolled(sessions.tokens_of(session, signer), new.codes.texts)
+
+
+def _begin_session(
+    user: User, pending: PendingSignIn, factor: Factor, device: SignInDevice
+) -> RefreshTokenRecord:
+    amr = pending_sign_ins.methods(pending, factor)
+    return sign_ins.begin(user, remember=pending.remember, device=device, amr=amr)
 
 
 def _require_user(pending: PendingSignIn) -> User:
