@@ -91,7 +91,7 @@ def _cells(text: str, delimiter: str) -> list[str]:
     try:
         return next(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error:
-        raise RecordRefused("a quote is not closed, or stands inside a value") from None
+        raise RecordRefused("a quote is not closed, or is inside a value") from None
 
 
 def _csv_record(text: str, columns: list[str], delimiter: str) -> Record:

@@ -50,7 +50,7 @@ class NotRead(click.ClickException):
     type=click.Choice([str(source) for source in Source]),
     default=str(Source.ANY),
     show_default=True,
-    help="The system that hashed the passwords, if it used a secret besides.",
+    help="The system that hashed the passwords, if it also used a secret.",
 )
 @click.option("--firebase-rounds", type=click.IntRange(1, 8), default=8, show_default=True)
 @click.option("--firebase-memory-cost", type=click.IntRange(1, 17), default=14, show_default=True)

@@ -21,7 +21,7 @@ _SEVERAL_FACTORS: Final = "mfa"
 
 
 class Factor(StrEnum):
-    """What a user proved besides the password."""
+    """What a user proved in addition to the password."""
 
     AUTHENTICATOR_APP = "authenticator_app"
     RECOVERY_CODE = "recovery_code"

@@ -1,6 +1,7 @@
 """Replacing an authenticator app: the old one works until a code of the new one is entered.
 
-The new secret is in the browser until then, sealed, so that what was only begun changes nothing.
+Until then, the browser has the new secret, sealed, so that an unfinished replacement changes
+nothing.
 """
 
 import base64

@@ -213,7 +213,7 @@ BAD_LINES: dict[str, bytes] = {
     ",,": b"the email address is not valid",
     "ok@example.org,": b"the line has 2 values, and the header 3",
     "ok@example.org,,,": b"the line has 4 values, and the header 3",
-    'ok@example.org,"open,': b"a quote is not closed, or stands inside a value",
+    'ok@example.org,"open,': b"a quote is not closed, or is inside a value",
     "\u00e9@example.org,,": b"the part of the email address before the @ has letters outside ASCII",
     "ok@example.org,hunter2hunter2,": b"the password hash has an unknown format",
     f"ok@example.org,{DJANGO.replace('$1000$', '$99999999$')},": (

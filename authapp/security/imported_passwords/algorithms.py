@@ -190,6 +190,6 @@ def _require_scrypt(n: int, r: int, p: int) -> None:
 
 
 def _scrypt(secret: bytes, salt: bytes, *, n: int, r: int, p: int, size: int) -> bytes:
-    # OpenSSL counts some memory besides that of the algorithm.
+    # OpenSSL counts some memory in addition to that of the algorithm.
     memory = 128 * r * (n + p + 2) + (1 << 20)
     return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=size)

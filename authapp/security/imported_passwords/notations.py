@@ -33,7 +33,7 @@ _ARGON2_VERSIONS: Final = {"1.0": 16, "1.3": 19}
 
 
 def read(text: str) -> Algorithm:
-    """Return the hash that a text stands for; raises HashRefused."""
+    """Return the hash that a text describes; raises HashRefused."""
     for pattern, build in _NOTATIONS:
         match = pattern.fullmatch(text)
         if match is not None:
