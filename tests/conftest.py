@@ -35,6 +35,7 @@ from tests.support.applications import (
 from tests.support.databases import ReusableDatabase
 from tests.support.faults import add_faults
 from tests.support.mail import MailServer, mail_settings
+from tests.support.operator import add_operator
 from tests.support.servers import PostgresServer, RedisServer, closing_responses
 from tests.support.sharing import (
     SharedTemplates,
@@ -273,6 +274,7 @@ def live_server(environ: dict[str, str]) -> Iterator[str]:
         introduce_redis(app)
         work_before_each_request(app)
         add_faults(app)
+        add_operator(app)
         served = closing_responses(app)
         server = make_server("127.0.0.1", 0, served, threaded=True, fd=listener.fileno())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -32,7 +32,6 @@ WITHOUT_STATE = {
     "address_exists",
     "data_downloaded",
     "email_restored",
-    "invitation",
     "phone_changed",
     "phone_removed",
 }

@@ -20,7 +20,7 @@ from authapp.domain import lost_factors
 from authapp.models import User, VerificationType, db
 from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import parse_api_token
-from authapp.services import password_reset, users
+from authapp.services import invitations, password_reset
 from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import post, sign_in
 from tests.support.messages import code_to, newest_to
@@ -93,7 +93,7 @@ def go_through_every_flow(app: Flask, secrets: Secrets) -> None:
     sign_in_by_email(app)
     secrets.note_messages()
     with app.test_request_context():
-        invited = users.create(INVITED)
+        invited = invitations.invite(INVITED)
         secret, codes = enroll(invited)
         secrets.long |= {secret, secret.lower(), *codes}
     lose_the_factor(app, invited)

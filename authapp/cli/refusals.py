@@ -8,6 +8,7 @@ _TEXTS: Final = {
     ("email", "not_an_address"): "the email address is not valid",
     ("email", "not_ascii"): "the part of the email address before the @ has letters outside ASCII",
     ("email", "too_long"): "the email address is longer than 254 characters",
+    ("role", "malformed"): "the role is not a name such as admin or billing-support",
     ("phone", "not_a_number"): "the phone number is not valid",
     ("phone", "impossible"): "the phone number does not exist",
     ("phone", "not_mobile"): "the phone number is not that of a mobile phone",

@@ -3,25 +3,24 @@
 import click
 
 from authapp.cli.group import OneLineGroup
+from authapp.cli.invitations import invite_again_command, invite_command, send_reset_command
 from authapp.cli.permissions import grant_command, withdraw_command
 from authapp.cli.progress import with_progress
 from authapp.cli.show_user import show_command
 from authapp.services import delete_account, lost_factor, second_factors, users
 
 users_group = OneLineGroup("users", help="Manage accounts.")
-for _command in (show_command, grant_command, withdraw_command):
+for _command in (
+    show_command,
+    invite_command,
+    invite_again_command,
+    send_reset_command,
+    grant_command,
+    withdraw_command,
+):
     users_group.add_command(_command)
 
 _who = click.argument("who", metavar="ADDRESS-OR-ID")
-
-
-@users_group.command("create")
-@click.argument("address")
-@click.option("--language", metavar="TAG", help="The owner's language, one of LANGUAGES.")
-def create_command(address: str, language: str | None) -> None:
-    """Create an account and email its owner a link to choose a password."""
-    created = users.create(address, language=language)
-    click.echo(f"created {created}; its owner will receive a link to choose a password")
 
 
 @users_group.command("disable")

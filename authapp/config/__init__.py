@@ -2,9 +2,13 @@
 
 from authapp.config.loader import current_settings, load
 from authapp.config.settings import (
+    CLOSED,
     DEVELOPMENT,
+    DOMAINS,
+    INVITATION,
     JSON,
     OFF,
+    OPEN,
     OPTIONAL,
     PRODUCTION,
     REQUIRED,
@@ -12,9 +16,13 @@ from authapp.config.settings import (
 )
 
 __all__ = [
+    "CLOSED",
     "DEVELOPMENT",
+    "DOMAINS",
+    "INVITATION",
     "JSON",
     "OFF",
+    "OPEN",
     "OPTIONAL",
     "PRODUCTION",
     "REQUIRED",

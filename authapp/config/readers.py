@@ -175,6 +175,14 @@ def roles(raw: str) -> list[str]:
     return names
 
 
+def domains(raw: str) -> list[str]:
+    """Read names of mail domains."""
+    names = [part.strip().lower() for part in raw.split(",") if part.strip()]
+    if not all(re.fullmatch(r"(?!-)[^\s@/:]{1,200}\.[^\s@/:.]{2,63}", name) for name in names):
+        raise Refused("must be domains such as example.org, without @")
+    return names
+
+
 def languages(raw: str) -> list[str]:
     """Read language codes, the first of which is listed first."""
     codes = [part.strip() for part in raw.split(",") if part.strip()]

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Final
 from urllib.parse import urlsplit
 
-from authapp.config.settings import OFF, PRODUCTION, SENDER_PLACEHOLDER, Settings
+from authapp.config.settings import DOMAINS, OFF, PRODUCTION, SENDER_PLACEHOLDER, Settings
 
 _SMS_NEEDS: Final = {
     "none": (),
@@ -39,6 +39,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "DEFAULT_LANGUAGE must be one of LANGUAGES"
     if settings.accounts.second_factor == OFF and settings.accounts.second_factor_roles:
         yield "SECOND_FACTOR_ROLES requires SECOND_FACTOR=optional: `off` offers no second factor"
+    is_limited = settings.accounts.registration == DOMAINS
+    if is_limited is not bool(settings.accounts.registration_domains):
+        yield "REGISTRATION=domains and REGISTRATION_DOMAINS need each other: set both or neither"
     for name in _SMS_NEEDS[settings.sms.sender]:
         if not getattr(settings.sms, name):
             yield f"SMS_{name.upper()} is missing: SMS_SENDER={settings.sms.sender} requires it"

@@ -14,6 +14,7 @@ from authapp.config.readers import (
     SECOND,
     choice,
     database,
+    domains,
     duration,
     languages,
     origin,
@@ -39,6 +40,11 @@ SENDER_PLACEHOLDER: Final = "no-reply@localhost.localdomain"
 OFF: Final = "off"
 OPTIONAL: Final = "optional"
 REQUIRED: Final = "required"
+
+OPEN: Final = "open"
+CLOSED: Final = "closed"
+INVITATION: Final = "invitation"
+DOMAINS: Final = "domains"
 
 TEXT: Final = "text"
 JSON: Final = "json"
@@ -145,12 +151,14 @@ class Accounts:
     password_min_length: int = setting("PASSWORD_MIN_LENGTH", whole(8, 64), "15", "Minimum password length. NIST SP 800-63B-4 requires 15 where the password is the only factor.", unit="characters")
     pwned_passwords_url: str = setting("PWNED_PASSWORDS_URL", url("https", "http"), "", "URL of a service that lists passwords from data breaches, such as `https://api.pwnedpasswords.com/range`. It learns five digits of a digest of each new password. If it does not answer, the password is accepted.")
     password_freshness: timedelta = setting("PASSWORD_FRESHNESS", duration(60, 86_400, SECOND), "900", "How long after signing in or confirming with the password or a code a user can make security changes without confirming again.", unit="seconds")
+    registration: str = setting("REGISTRATION", choice(OPEN, DOMAINS, INVITATION, CLOSED), OPEN, "Who can create an account on the pages. `open`: everyone. `domains`: owners of an address at one of REGISTRATION_DOMAINS. `invitation`: no one; operators invite people. `closed`: no one, and operators cannot invite either.")
+    registration_domains: list[str] = setting("REGISTRATION_DOMAINS", domains, "", "Domains of the addresses that can register with REGISTRATION=domains, comma-separated, such as `example.org`. Their subdomains are not included.")
     second_factor: str = setting("SECOND_FACTOR", choice(OFF, OPTIONAL, REQUIRED), OPTIONAL, "Two-step sign-in. `optional`: users decide. `required`: users without a second factor set one up when they sign in. `off`: it is not offered; accounts that have one are still asked for it.")
     second_factor_roles: list[str] = setting("SECOND_FACTOR_ROLES", roles, "", "Roles whose holders need a second factor even if SECOND_FACTOR is `optional`, comma-separated.")
     remember_device_lifetime: timedelta = setting("REMEMBER_DEVICE_LIFETIME", duration(0, 31_536_000, SECOND), "2592000", "How long a user who asks for it does not have to enter a code on a device. 0 does not offer it.", unit="seconds")
     email_verification_lifetime: timedelta = setting("EMAIL_VERIFICATION_LIFETIME", duration(60, 604_800, SECOND), "1800", "How long an email verification link is valid.", unit="seconds")
     password_reset_lifetime: timedelta = setting("PASSWORD_RESET_LIFETIME", duration(60, 86_400, SECOND), "1800", "How long a password reset link is valid.", unit="seconds")
-    invitation_lifetime: timedelta = setting("INVITATION_LIFETIME", duration(3600, 2_592_000, SECOND), "259200", "How long an invitation link is valid. An invitation is sent when an operator creates an account.", unit="seconds")
+    invitation_lifetime: timedelta = setting("INVITATION_LIFETIME", duration(3600, 2_592_000, SECOND), "259200", "How long an invitation link is valid.", unit="seconds")
     unverified_lifetime: timedelta = setting("UNVERIFIED_ACCOUNT_LIFETIME", duration(3600, 31_536_000, SECOND), "604800", "Accounts whose address was not verified for this long are deleted by `flask tokens purge`, unless a link that could verify it is still valid.", unit="seconds")
     not_me_lifetime: timedelta = setting("NOT_ME_LIFETIME", duration(3600, 2_592_000, SECOND), "604800", "How long the \"This wasn't me\" link in a security email is valid.", unit="seconds")
     email_sign_in: str = setting("EMAIL_SIGN_IN", choice("off", "on"), "off", "Whether the sign-in page offers to email a code in place of the password: `on` or `off`. NIST SP 800-63B-4 and ASVS do not accept a mailbox as a factor, so such a session has to confirm with the password or a second factor before sensitive changes.")

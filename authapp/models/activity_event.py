@@ -15,6 +15,8 @@ class Activity(StrEnum):
     """The kinds of activity; the pages have a text for each."""
 
     REGISTERED = "registered"
+    INVITED = "invited"
+    INVITATION_ACCEPTED = "invitation_accepted"
     REGISTERED_AGAIN = "registered_again"
     EMAIL_VERIFIED = "email_verified"
     LINK_OPENED_ELSEWHERE = "link_opened_elsewhere"

@@ -24,6 +24,7 @@ class VerificationType(StrEnum):
     NOT_ME = "not_me"
     KEEP_ACCOUNT = "keep_account"
     STOP_LOST_FACTOR = "stop_lost_factor"
+    INVITATION = "invitation"
 
 
 PROTECTIVE_LINKS: Final = (VerificationType.NOT_ME, VerificationType.STOP_LOST_FACTOR)

@@ -56,6 +56,15 @@ def request(email: str, *, client: Client, continue_to: str = "") -> None:
         )
 
 
+def send(user_id: UUID) -> None:
+    """Email a link on behalf of an operator; raises Conflict if the account is disabled."""
+    with transaction():
+        user = account_status.lock(user_id)
+        if user.disabled_at is not None:
+            raise Conflict("the account is disabled: enable it first")
+        _send(user, client=None, continue_to=None)
+
+
 def answer_requests() -> int:
     """Email a link for every request whose address has an account; return how many there were.
 
@@ -136,8 +145,8 @@ def _verify(user: User) -> None:
         raise TokenInvalid("the address belongs to another account") from error
 
 
-def _send(user: User, *, client: Client, continue_to: str | None) -> None:
-    """Add a link and its email to the transaction.
+def _send(user: User, *, client: Client | None, continue_to: str | None) -> None:
+    """Add a link and its email to the transaction; `client` is None if an operator sends it.
 
     Earlier links stay valid until one is used, so that no one can invalidate an owner's link by
     requesting another.
@@ -160,8 +169,8 @@ def _send(user: User, *, client: Client, continue_to: str | None) -> None:
         link=f"{settings.deployment.public_url}/password/reset/{value}",
         expires_minutes=int(lifetime.total_seconds() // 60),
         asked_at=clock.now(),
-        address=client.address,
-        device=device(client.user_agent),
+        address=client.address if client else None,
+        device=device(client.user_agent) if client else None,
     )
     activity.note(user.id, Activity.PASSWORD_RESET_REQUESTED, client)
 

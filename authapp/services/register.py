@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from authapp.domain import activity, mail_limits
+from authapp.domain import activity, mail_limits, registration
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, parse_email
 from authapp.domain.passwords import hash_new_password, strength
@@ -26,10 +26,10 @@ def register(
     is the tag of the language in which the user gets messages, such as `de-AT`. This
     function does not look for an account at the address, so neither the response nor its time
     depends on there being one (ASVS 6.3.8): a worker decides which email to send. Raises
-    InputRefused for an unacceptable address or password, and TooManyAttempts for a client that
-    registers too often.
+    InputRefused for an unacceptable address or password, NotAllowed if REGISTRATION is not open,
+    and TooManyAttempts for a client that registers too often.
     """
-    address = parse_email(email)
+    address = _parse_allowed(email)
     mail_limits.spend(client)
     password_hash = hash_new_password(password, field="password", context=[address])
     id = uuid4()
@@ -51,8 +51,14 @@ def register(
 def refusals(email: str, password: str) -> list[InputRefused]:
     """Return all errors that `register` would find in the input, to show them together."""
     try:
-        refused, context = [], [parse_email(email)]
+        refused, context = [], [_parse_allowed(email)]
     except InputRefused as refusal:
         refused, context = [refusal], []
     rating = strength(password, field="password", context=context)
     return [*refused, rating.refusal] if rating.refusal else refused
+
+
+def _parse_allowed(email: str) -> str:
+    address = parse_email(email)
+    registration.require_allowed(address)
+    return address

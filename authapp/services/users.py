@@ -1,6 +1,5 @@
 """Account management for operators."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +9,6 @@ from uuid import UUID
 from sqlalchemy import exists, or_, select
 
 from authapp import clock
-from authapp import language as languages
-from authapp.config import current_settings
-from authapp.delivery import mail
 from authapp.domain import (
     account_status,
     activity,
@@ -20,14 +16,13 @@ from authapp.domain import (
     code_guesses,
     lost_factors,
     one_time_tokens,
-    passwords,
     remembered_devices,
     sessions,
 )
 from authapp.domain.api_token_rules import granted_by, written
-from authapp.domain.email_addresses import email_key, find_account, find_owner, parse_email
+from authapp.domain.email_addresses import find_account
 from authapp.domain.revoke_all import revoke_all
-from authapp.errors import Conflict, NotFound
+from authapp.errors import NotFound
 from authapp.models import (
     PROTECTIVE_LINKS,
     Activity,
@@ -38,7 +33,6 @@ from authapp.models import (
     Scope,
     Token,
     User,
-    VerificationType,
     db,
 )
 from authapp.models.transaction import transaction
@@ -83,30 +77,6 @@ def find(named: str) -> User:
     if user is None:
         raise NotFound(f"no such account: {named[:80]!a}")
     return user
-
-
-def create(email: str, *, language: str | None = None) -> UUID:
-    """Create an account, and email its owner a link to choose the password.
-
-    The email is in `language`, the tag of an offered one, such as `de` or `de-AT`. An invitation
-    that has expired is replaced by creating the account again. Raises InputRefused for an invalid
-    address, NotFound for a language that is not offered, and Conflict if the address already has an
-    account. Source: ASVS 6.4.6, operators neither choose nor learn a password.
-    """
-    tag = _require_offered(language) if language is not None else None
-    address = parse_email(email)
-    if find_owner(address) is not None:
-        raise Conflict(f"{address} already has an account")
-    random_hash = passwords.hash_password(secrets.token_urlsafe(32))
-    user = User(
-        email=address, email_key=email_key(address), password_hash=random_hash, language=tag
-    )
-    with transaction():
-        db.session.add(user)
-        db.session.flush()
-        activity.note(user.id, Activity.REGISTERED, None)
-        _invite(user)
-        return user.id
 
 
 def describe(user_id: UUID) -> Description:
@@ -212,32 +182,6 @@ def _batch_to_sign_out(after: UUID, *, tokens: bool) -> list[UUID]:
         has_access = or_(has_access, has_token)
     found = select(User.id).where(User.id > after, has_access).order_by(User.id).limit(_BATCH)
     return list(db.session.scalars(found))
-
-
-def _require_offered(tag: str) -> str:
-    """Return the tag of an offered language in the form that is stored."""
-    found = languages.find(tag)
-    if found is None:
-        offered = ", ".join(languages.tag_of(each) for each in languages.offered())
-        raise NotFound(f"no such language: {tag[:80]!a}; LANGUAGES has {offered}")
-    return languages.tag_of(found)
-
-
-def _invite(user: User) -> None:
-    settings = current_settings()
-    lifetime = settings.accounts.invitation_lifetime
-    value = one_time_tokens.add(
-        user, VerificationType.PASSWORD_RESET, target=user.email, lifetime=lifetime
-    )
-    mail.enqueue(
-        "invitation",
-        to=user.email,
-        user_id=user.id,
-        lifetime=lifetime,
-        email=user.email,
-        link=f"{settings.deployment.public_url}/password/reset/{value}",
-        expires_at=clock.now() + lifetime,
-    )
 
 
 def _latest(model: type[Any], user_id: UUID, when: Any) -> list[Any]:

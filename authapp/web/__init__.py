@@ -1,6 +1,7 @@
 """HTML pages: their blueprints, and the hooks that run before them."""
 
 from authapp.config import DEVELOPMENT, Settings
+from authapp.domain import registration
 from authapp.domain.passkeys import are_available, site
 from authapp.http.application import Application
 from authapp.web import (
@@ -24,6 +25,7 @@ from authapp.web import (
     headers,
     home,
     i18n,
+    invitation,
     language,
     login,
     login_code,
@@ -65,6 +67,7 @@ def init_app(app: Application) -> None:
         section_rows=account.rows,
         account_menu=account.menu,
         has_passkeys=are_available,
+        may_register=registration.is_open,
         passkey_origin=lambda: site().origin,
     )
     is_development = settings.deployment.environment == DEVELOPMENT
@@ -82,6 +85,7 @@ def _register_pages(app: Application) -> None:
         home,
         language,
         register,
+        invitation,
         verify_email,
         passwords,
         password_reset,

@@ -18,6 +18,8 @@ blueprint = Blueprint("activity", __name__, url_prefix="/account/activity")
 
 DESCRIPTIONS: Final[dict[Activity, LazyString]] = {
     Activity.REGISTERED: _l("Account created"),
+    Activity.INVITED: _l("An administrator sent an invitation"),
+    Activity.INVITATION_ACCEPTED: _l("Invitation accepted, and password chosen"),
     Activity.REGISTERED_AGAIN: _l("Someone tried to register with your email address"),
     Activity.EMAIL_VERIFIED: _l("Email address confirmed"),
     Activity.EMAIL_CHANGE_REQUESTED: _l("Change of email address requested"),
@@ -100,6 +102,7 @@ PURPOSES: Final[dict[str, LazyString]] = {
     VerificationType.EMAIL_CHANGE: _l("confirm a new email address"),
     VerificationType.PASSWORD_RESET: _l("reset the password"),
     VerificationType.EMAIL_SIGN_IN: _l("sign in"),
+    VerificationType.INVITATION: _l("accept an invitation"),
     VerificationType.NOT_ME: _l("freeze the account"),
     VerificationType.KEEP_ACCOUNT: _l("keep the account"),
     VerificationType.STOP_LOST_FACTOR: _l("keep two-step sign-in on"),

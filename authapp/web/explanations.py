@@ -51,6 +51,27 @@ NOTHING_TO_STOP: Final = Explanation(
     _l("The waiting time was already stopped, or has ended."),
 )
 
+REGISTRATION_CLOSED: Final = Explanation(
+    _l("Registration is closed"),
+    _l("New accounts can't be created here. If you already have one, sign in."),
+)
+
+INVITATION_NEEDED: Final = Explanation(
+    _l("You need an invitation"),
+    _l(
+        "New accounts are created by invitation only. If you've received one, open the link in the "
+        "email. If you already have an account, sign in."
+    ),
+)
+
+INVITATION_VOID: Final = Explanation(
+    _l("This invitation no longer works"),
+    _l(
+        "It has expired or was replaced, or you've already chosen a password. Reset your password, "
+        "or ask for a new invitation."
+    ),
+)
+
 RESET_LINK_VOID: Final = Explanation(
     _l("This link no longer works"),
     _l("Your password or email address was changed after this link was sent. Request a new one."),

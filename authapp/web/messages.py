@@ -26,6 +26,7 @@ _INPUT: Final = {
     ),
     ("email", "not_the_recipient"): _l("Enter the email address that received our email."),
     ("email", "unchanged"): _l("This is already your email address. Enter a different one."),
+    ("email", "domain_not_allowed"): _l("Enter an email address at one of: %(domains)s."),
     ("email", "too_long"): _l("This email address is too long. Check that it's correct."),
     ("code", "not_a_code"): _l("Enter the six-digit code from the message."),
     ("code", "not_a_recovery_code"): _l(

@@ -61,7 +61,7 @@ def test_every_command_explains_itself_and_its_options(app: Flask) -> None:
                     assert unwrapped(each.help) in unwrapped(said)
 
 
-@pytest.mark.parametrize("path", ["users create", "users sign-out", "outbox list"])
+@pytest.mark.parametrize("path", ["users invite", "users sign-out", "outbox list"])
 def test_a_wrong_call_shows_how_to_get_help(app: Flask, path: str) -> None:
     ended = app.test_cli_runner().invoke(args=[*path.split(), "--nonsense", "x", "y", "z"])
 

@@ -7,7 +7,7 @@ import click
 from flask import Flask
 
 from authapp.models import User
-from authapp.services import users
+from authapp.services import invitations
 from tests.api.calling import new_token, without_cookies
 from tests.support.signing_keys import fetch_keys
 
@@ -54,7 +54,7 @@ def test_keys_and_the_programs_that_fetch_them(app: Flask) -> None:
 def test_messages_without_their_content(app: Flask, user: User) -> None:
     assert printed(app, "outbox", "list") == []
     with app.app_context():
-        users.create("invited@example.org")
+        invitations.invite("invited@example.org")
 
     (message,) = printed(app, "outbox", "list")
 

@@ -131,6 +131,6 @@ def test_what_a_command_does_to_an_account_is_its_operators_act(app: Flask, user
 
 
 def test_an_address_is_not_recorded(app: Flask) -> None:
-    run(app, "users", "create", "new@example.org")
+    run(app, "users", "invite", "new@example.org")
 
     assert "example.org" not in str([entry.details for entry in recorded(app)])

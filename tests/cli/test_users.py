@@ -37,19 +37,26 @@ def newest_mail(app: Flask) -> OutboxMessage:
         return outbox.list_recent()[0]
 
 
+def link_in(mail: OutboxMessage) -> str:
+    """Return the path of the link in an invitation."""
+    link = re.search(r"http://[^/]+(/invitation/\S+)", mail.body)
+    assert link
+    return link[1]
+
+
 def test_the_recipient_of_the_invitation_sets_the_password(app: Flask, client: FlaskClient) -> None:
-    code, output = run(app, "create", "New@Example.org")
+    code, output = run(app, "invite", "New@Example.org", "--role", "support", "--language", "de")
 
     assert code == 0, output
     mail = newest_mail(app)
     assert (mail.recipient, mail.message) == ("New@example.org", "invitation")
-    link = re.search(r"http://[^/]+(/password/reset/\S+)", mail.body)
-    assert link
-    client.get(link[1])
-    chosen = post(client, "/password/reset/new", new_password=PASSWORD)
-    assert chosen.status_code == 303
-    sign_in(client, "new@example.org")
+    assert "Passwort" in mail.body
+    page = client.get(link_in(mail)).headers["Location"]
+    chosen = post(client, "/invitation", page, new_password=PASSWORD)
+    assert chosen.headers["Location"] == "/account"
     assert is_signed_in(client)
+    assert client.get("/auth/check").headers["X-Auth-Roles"] == "support"
+    sign_in(app.test_client(), "new@example.org")
 
 
 def test_the_invitation_is_in_the_language_of_its_recipient(make_app: Callable[..., Flask]) -> None:
@@ -58,7 +65,7 @@ def test_the_invitation_is_in_the_language_of_its_recipient(make_app: Callable[.
     for language, stored in (("de-at", "de_AT"), ("fr", "fr"), (None, None)):
         address = f"{stored}@example.org"
         chosen = ["--language", language] if language else []
-        code, output = run(app, "create", address, *chosen)
+        code, output = run(app, "invite", address, *chosen)
         assert code == 0, output
         with app.app_context():
             assert users.find(address).language == (stored and stored.replace("_", "-"))
@@ -74,7 +81,7 @@ def test_an_invitation_in_a_language_that_is_not_offered_is_refused(
 ) -> None:
     app = make_app(LANGUAGES="en,de")
 
-    code, output = run(app, "create", "new@example.org", f"--language={language}")
+    code, output = run(app, "invite", "new@example.org", f"--language={language}")
 
     assert code == 1
     assert "LANGUAGES has en, de" in output
@@ -85,20 +92,19 @@ def test_an_invitation_in_a_language_that_is_not_offered_is_refused(
 def test_an_invitation_is_valid_for_three_days(
     app: Flask, client: FlaskClient, move_time: Callable[..., object]
 ) -> None:
-    run(app, "create", "new@example.org")
-    link = re.search(r"http://[^/]+(/password/reset/\S+)", newest_mail(app).body)
-    assert link
+    run(app, "invite", "new@example.org")
+    link = link_in(newest_mail(app))
 
     with move_time(hours=71):
-        client.get(link[1])
-        assert client.get("/password/reset/new").status_code == 200
+        client.get(link)
+        assert client.get("/invitation").status_code == 200
     with move_time(hours=73):
-        assert client.get("/password/reset/new").status_code == 410
+        assert client.get("/invitation").status_code == 410
 
 
 @pytest.mark.parametrize("address", [EMAIL, " SOMEBODY@example.org", "nonsense", "", "a\n@b", "é@"])
 def test_a_duplicate_or_invalid_address_is_refused(app: Flask, user: User, address: str) -> None:
-    code, output = run(app, "create", "--", address)
+    code, output = run(app, "invite", "--", address)
 
     assert code == 1
     assert len(output.splitlines()) == 1
@@ -301,3 +307,65 @@ def test_an_operator_grants_and_withdraws_the_scope_for_introspection(
     body = {"name": "x", "scopes": ["introspect"], "expires_at": None}
     answer = program.post("/api/v1/tokens", json=body, headers=bearing(session.access_token))
     assert (answer.status_code, answer.json["type"]) == (403, "urn:authapp:problem:not-allowed")
+
+
+def test_a_role_or_a_scope_is_granted_and_withdrawn(app: Flask, user: User) -> None:
+    assert run(app, "grant", EMAIL, "support") == (0, f"granted support to {user.id}\n")
+    assert json.loads(run(app, "show", EMAIL, "--json")[1])["roles"] == ["support"]
+    assert "roles                     support\n" in run(app, "show", EMAIL)[1]
+    assert run(app, "withdraw", EMAIL, "support") == (0, f"withdrew support from {user.id}\n")
+
+    again = run(app, "withdraw", EMAIL, "support")
+    assert again == (1, "Error: the account does not have the role support\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["support", "--scope", "introspect"], ["Support"], ["--", "-x"]]
+)
+@pytest.mark.parametrize("command", ["grant", "withdraw"])
+def test_either_a_role_or_a_scope_is_named(
+    app: Flask, user: User, command: str, arguments: list[str]
+) -> None:
+    assert run(app, command, EMAIL, *arguments)[0] == 2
+
+
+def test_an_operator_sends_a_link_to_reset_the_password(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    code, output = run(app, "send-reset", EMAIL)
+
+    mail = newest_mail(app)
+    link = re.search(r"http://[^/]+(/password/reset/\S+)", mail.body)
+    assert (code, output) == (0, f"{user.id} will receive a link to reset the password\n")
+    assert mail.body.lstrip().startswith("An administrator sent you this email")
+    assert "Device" not in mail.body
+    client.get(link[1])
+    changed = post(client, "/password/reset/new", new_password="another four unrelated words")
+    assert changed.status_code == 303
+    run(app, "disable", EMAIL)
+    assert run(app, "send-reset", EMAIL)[0] == 1
+
+
+def test_an_invitation_is_sent_again_until_it_is_accepted(app: Flask, user: User) -> None:
+    run(app, "invite", "new@example.org")
+    first = link_in(newest_mail(app))
+
+    code, _ = run(app, "re-invite", "new@example.org")
+
+    assert code == 0
+    assert link_in(newest_mail(app)) != first
+    refused = run(app, "re-invite", EMAIL)
+    assert refused[0] == 1
+    assert "send a link to reset the password instead" in refused[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code"), [("--role", "Not a role", 2), ("--language", "xx", 1)]
+)
+def test_nothing_is_created_with_a_role_or_language_that_is_refused(
+    app: Flask, option: str, value: str, code: int
+) -> None:
+    refused = run(app, "invite", "new@example.org", option, value)
+
+    assert refused[0] == code
+    assert run(app, "show", "new@example.org")[0] == 1

@@ -39,7 +39,7 @@ from authapp.models import (
     db,
 )
 from authapp.models.changes import delete_where
-from authapp.security.opaque_tokens import make_link_token, new_secret
+from authapp.security.opaque_tokens import digest, make_link_token, new_secret
 from authapp.services import (
     api_tokens,
     change_email,
@@ -48,6 +48,7 @@ from authapp.services import (
     download_data,
     email_sign_in,
     freeze_account,
+    invitations,
     keys,
     leaked_tokens,
     login,
@@ -284,6 +285,16 @@ def newest_link(user_id: UUID) -> str:
     return make_link_token(db.session.scalars(links).one(), new_secret())
 
 
+def _accept_invitation(who: Person) -> None:
+    invited = invitations.invite("made@example.org")
+    row = db.session.query(VerificationToken).filter_by(user_id=invited).one()
+    secret = new_secret()
+    row.digest = digest(secret)
+    db.session.commit()
+    link = invitations.check(make_link_token(row.id, secret))
+    invitations.accept(link, NEW_PASSWORD, device=DEVICE)
+
+
 WALKS: dict[str, Callable[[Person], Any]] = {
     "make a token": lambda who: api_tokens.create(
         who.id, name="a script", scopes=["account:read"], expires_at=None, client=HERE
@@ -348,7 +359,11 @@ WALKS: dict[str, Callable[[Person], Any]] = {
     ),
     "sign the others out": lambda who: sign_out.sign_out_others(who.identity, client=HERE),
     "sign out everywhere": lambda who: sign_out.sign_out_everywhere(who.id, client=HERE),
-    "an operator makes an account": lambda who: users.create("made@example.org"),
+    "an operator invites, twice": lambda who: invitations.invite_again(
+        invitations.invite("made@example.org", given=["support"])
+    ),
+    "accept an invitation": _accept_invitation,
+    "an operator sends a reset link": lambda who: password_reset.send(who.id),
     "download what is kept": lambda who: download_data.download_data(who.id, client=HERE),
     "an operator disables": lambda who: users.disable(who.id),
     "an operator withdraws a scope": lambda who: users.withdraw(who.id, Scope.ACCOUNT_READ),

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from authapp import clock
 from authapp.delivery import outbox
 from authapp.models import User, VerificationRequest, db
-from authapp.services import users, verify_email
+from authapp.services import invitations, verify_email
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.applications import answer_requests
 from tests.support.browsing import hidden, is_signed_in, post, sign_in, without_form_tokens
@@ -93,7 +93,7 @@ def use(app: Flask) -> Callable[[str, str], None]:
     def bring(state: str, email: str) -> None:
         with app.app_context():
             if state == "invited":
-                users.create(email)
+                invitations.invite(email)
             elif state == "registered":
                 post(app.test_client(), "/register", email=email, password="not what they choose")
                 answer_requests(app)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
 
+from authapp.domain import registration
 from authapp.services import email_sign_in
 from authapp.services.enumeration.visitor import Answer, Visitor
 
@@ -23,12 +24,15 @@ EXPECTED: Final = {
 """The status of each request about an address that no one has used."""
 
 _IF_EMAIL_SIGN_IN: Final = ("email sign-in", "sign-in code")
+_IF_REGISTRATION: Final = ("register", "code page", "enter code", "send again")
 
 
 def every_request() -> list[str]:
     """Return the names of the requests that the settings allow."""
-    is_on = email_sign_in.is_offered()
-    return [name for name in EXPECTED if is_on or name not in _IF_EMAIL_SIGN_IN]
+    left_out = set() if email_sign_in.is_offered() else {*_IF_EMAIL_SIGN_IN}
+    if not registration.is_open():
+        left_out |= {*_IF_REGISTRATION}
+    return [name for name in EXPECTED if name not in left_out]
 
 
 def send_all(visitor: Visitor, email: str) -> Iterator[tuple[str, Answer]]:
@@ -38,14 +42,17 @@ def send_all(visitor: Visitor, email: str) -> Iterator[tuple[str, Answer]]:
     visitor, because one password for many accounts is limited.
     """
     credentials = {"email": email, "password": secrets.token_urlsafe(24)}
-    registered = visitor.submit("/register", visitor.get("/register"), **credentials)
-    yield "register", registered
-    page = visitor.get(dict(registered.headers).get("location", "/verify/email"))
-    yield "code page", page
+    page = None
+    if registration.is_open():
+        registered = visitor.submit("/register", visitor.get("/register"), **credentials)
+        yield "register", registered
+        page = visitor.get(dict(registered.headers).get("location", "/verify/email"))
+        yield "code page", page
     yield "sign in", visitor.submit("/login", visitor.get("/login"), **credentials)
     yield "API sign-in", visitor.post_json("/api/v1/login", json.dumps(credentials))
-    yield "enter code", visitor.submit("/verify/email/code", page, code="000000")
-    yield "send again", visitor.submit("/verify/email", page)
+    if page is not None:
+        yield "enter code", visitor.submit("/verify/email/code", page, code="000000")
+        yield "send again", visitor.submit("/verify/email", page)
     asked = visitor.submit("/password/reset", visitor.get("/password/reset"), email=email)
     yield "reset password", asked
     if email_sign_in.is_offered():

@@ -61,6 +61,11 @@ class Visit:
         self.fill(email=self.email, password=PASSWORD)
         self.press("Register")
 
+    def is_invited(self) -> None:
+        """Get an invitation from an operator, without showing a page."""
+        answer = self.page.request.get(f"{self.server}/operator/invite/{self.email}")
+        assert answer.status == HTTPStatus.OK, answer.text()
+
     def sign_in(self, password: str = PASSWORD) -> None:
         self.open("/login")
         self.fill(email=self.email, password=password)
