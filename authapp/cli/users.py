@@ -4,6 +4,7 @@ import click
 
 from authapp.cli.group import OneLineGroup
 from authapp.cli.invitations import invite_again_command, invite_command, send_reset_command
+from authapp.cli.list_users import list_command
 from authapp.cli.permissions import grant_command, withdraw_command
 from authapp.cli.progress import with_progress
 from authapp.cli.show_user import show_command
@@ -11,6 +12,7 @@ from authapp.services import delete_account, lost_factor, second_factors, users
 
 users_group = OneLineGroup("users", help="Manage accounts.")
 for _command in (
+    list_command,
     show_command,
     invite_command,
     invite_again_command,

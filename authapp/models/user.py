@@ -40,6 +40,7 @@ class User(Base):
             sqlite_where=text("phone_verified_at IS NOT NULL"),
             postgresql_where=text("phone_verified_at IS NOT NULL"),
         ),
+        Index(None, "created_at", "id"),
         Index(
             "ix_users_with_roles",
             "id",
