@@ -1,6 +1,7 @@
 """Applications for tests: their settings, and what is done to them before and after use."""
 
 import base64
+import threading
 from typing import Any, Final
 
 from flask import Flask
@@ -31,6 +32,9 @@ PRODUCTION = {
     "MAIL_DEFAULT_SENDER": "no-reply@example.org",
 }
 """What an application for production needs besides `settings`."""
+
+
+_FILES: Final = ("/static/", "/icon.svg", "/favicon.ico")
 
 
 def settings(database_url: str, redis_url: str) -> dict[str, str]:
@@ -70,11 +74,16 @@ def answer_requests(app: Flask) -> None:
 
 
 def work_before_each_request(app: Flask) -> None:
-    """Do the work of a background worker before each request."""
-    serve = app.wsgi_app
+    """Do the work of a background worker before each request, except those for files.
+
+    A page loads several files at once, which would be as many workers on one SQLite database.
+    """
+    serve, working = app.wsgi_app, threading.Lock()
 
     def serve_after_work(environ: Any, start_response: Any) -> Any:
-        answer_requests(app)
+        if not environ["PATH_INFO"].startswith(_FILES):
+            with working:
+                answer_requests(app)
         return serve(environ, start_response)
 
     app.wsgi_app = serve_after_work
