@@ -162,6 +162,7 @@ def meter(app: Flask, user: User) -> Meter:
     return Meter(app, credentials, csrf)
 
 
+@pytest.mark.long
 def test_no_text_is_expensive_in_any_field(app: Flask, meter: Meter) -> None:
     operations = json_fields(app)
     values = [text(value) for value in VALUES.values()]

@@ -7,6 +7,7 @@ from tests.bench.ours import deployed
 from tests.support.servers import AppServer, RedisServer
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_request_of_ours_is_answered(database_url: str, redis_server: RedisServer) -> None:
     with deployed(database_url, redis_server.url, accounts=20) as ours:

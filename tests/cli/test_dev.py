@@ -77,6 +77,7 @@ def read_until_served(process: "subprocess.Popen[str]") -> str:
     pytest.fail(process.stderr.read())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_the_production_server_serves_and_stops_cleanly(
     launch: Launch, tmp_path: Path, stop: signal.Signals
@@ -100,6 +101,7 @@ def test_the_production_server_serves_and_stops_cleanly(
     process.communicate()
 
 
+@pytest.mark.long
 def test_killing_the_launcher_ends_the_production_server(launch: Launch, tmp_path: Path) -> None:
     process = launch(tmp_path, free_port(), module="authapp.cli.serve", SERVE_WORKERS="2")
     read_until_served(process)
@@ -151,6 +153,7 @@ def test_a_signal_delivered_to_another_thread_is_handled(launch: Launch, tmp_pat
     assert process.returncode == 0
 
 
+@pytest.mark.long
 def test_a_second_start_keeps_the_secrets_and_other_users_cannot_read_them(
     launch: Launch, tmp_path: Path
 ) -> None:
