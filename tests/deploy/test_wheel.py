@@ -68,6 +68,14 @@ def test_it_requires_the_versions_that_were_tested(wheel: Path) -> None:
     assert required == [line for line in pinned if line and not line.startswith("#")]
 
 
+def test_it_installs_the_command(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        file = next(name for name in archive.namelist() if name.endswith("/entry_points.txt"))
+        installed = archive.read(file).decode()
+
+    assert "authapp = authapp.cli.console:main" in installed
+
+
 PROGRAM = """
 from authapp import FILES
 from wsgi import app
@@ -98,6 +106,7 @@ def test_it_runs_from_another_folder(wheel: Path, tmp_path: Path) -> None:
         return done.stdout
 
     run("-m", "flask", "db", "upgrade")
-    run("-m", "flask", "keys", "ensure")
+    # What the command `authapp` of the wheel calls.
+    run("-m", "authapp.cli.console", "keys", "ensure")
 
     assert run("-c", PROGRAM).strip() == str(installed / "authapp")
