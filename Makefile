@@ -12,7 +12,7 @@ NODE := $(VENV)/.node-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check format wheel browser proxy node clean
+.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check format docs wheel browser proxy node clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,10 @@ format: $(DEVELOPMENT) ## Format the code and the templates
 	$(BIN)/ruff format .
 	-$(BIN)/djlint --reformat --quiet templates
 
+docs: $(DEVELOPMENT) ## Build the documentation as a site in site/, and check its links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file .mkdocs.yml
+	@echo "Open site/index.html"
+
 wheel: $(DEVELOPMENT) ## Build a wheel in dist/
 	rm -rf build dist
 	$(PIP) wheel . --no-deps --no-build-isolation --wheel-dir dist
@@ -90,7 +94,7 @@ proxy: $(PROXY) ## Install the nginx that the tests use, if it is missing
 node: $(NODE) ## Install what the documentation's example for Node.js needs
 
 clean: ## Remove what the other targets created, except instance/
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis screenshots build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis screenshots site build dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("authapp needs Python 3.11 or later; choose one: \
@@ -109,8 +113,8 @@ $(BIN)/authapp: | $(BIN)/python
 	@printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s" -m authapp.cli.console "$$@"\n' \
 		"$(CURDIR)" "$(abspath $(BIN))/python" > $@ && chmod +x $@
 
-$(DEVELOPMENT): requirements.txt tests/requirements.txt | $(BIN)/python $(BIN)/authapp
-	$(PIP) install -r requirements.txt -r tests/requirements.txt
+$(DEVELOPMENT): requirements.txt tests/requirements.txt docs/requirements.txt | $(BIN)/python $(BIN)/authapp
+	$(PIP) install -r requirements.txt -r tests/requirements.txt -r docs/requirements.txt
 	@touch $@ $(RUNTIME)
 
 # Debian's headless shell, which takes a third less CPU than Chromium, if we may install it;

@@ -22,7 +22,7 @@ COHERENCE = (ROOT / "docs" / "coherence.md").read_text()
 FOLDERS = [ROOT / name for name in ("", "docs", "authapp", "authapp/token_cache", "templates")]
 """Where a path in the documentation may begin."""
 
-CREATED_LATER = {"instance/", "deploy/.env"}
+CREATED_LATER = {"instance/", "dist/", "deploy/.env"}
 
 TICKED = re.compile(r"`([\w-][\w./-]*(?:\.(?:py|md|html|txt|css|js|conf|json|cfg)|/))`")
 UNTICKED = re.compile(
