@@ -1,4 +1,4 @@
-"""Adapts the pages for `make docs`: links to code name it, and every decision is in the menu."""
+"""Adapts the pages for `make docs`: links to code name it, and every page is in the menu."""
 
 import re
 from pathlib import Path
@@ -8,12 +8,11 @@ _PAGES: Final = Path(__file__).parent
 
 
 def on_config(config: Any, **_: Any) -> Any:
-    """List the design decisions, which are numbered files."""
+    """Complete the menu: with the design decisions, and with pages that it does not mention."""
     decisions = sorted(f"adr/{page.name}" for page in (_PAGES / "adr").glob("*.md"))
-    config["nav"] = [
-        {"Design decisions": decisions} if "Design decisions" in entry else entry
-        for entry in config["nav"]
-    ]
+    menu = [entry for entry in config["nav"] if "Design decisions" not in entry]
+    other = [page.name for page in sorted(_PAGES.glob("*.md")) if page.name not in str(menu)]
+    config["nav"] = [*menu, {"Design decisions": decisions}, *other]
     return config
 
 
