@@ -24,6 +24,7 @@ from authapp.models import User, db
 from authapp.security import passwords
 from authapp.services import keys
 from tests.support.accounts import add_user
+from tests.support.admins import add_promotion
 from tests.support.agreement import disagreements
 from tests.support.applications import (
     UNHURRIED,
@@ -275,6 +276,7 @@ def live_server(environ: dict[str, str]) -> Iterator[str]:
         work_before_each_request(app)
         add_faults(app)
         add_operator(app)
+        add_promotion(app)
         served = closing_responses(app)
         server = make_server("127.0.0.1", 0, served, threaded=True, fd=listener.fileno())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

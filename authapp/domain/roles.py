@@ -13,6 +13,9 @@ from authapp.errors import Conflict, InputRefused, NotFound
 from authapp.models import RefreshToken, User
 from authapp.models.changes import update_where
 
+ADMIN: Final = "admin"
+"""Whose holders may open the operators' pages."""
+
 MAX_CHARACTERS: Final = 32
 _ALL_CHARACTERS: Final = 255
 """Maximum length of an account's roles together; they are in a header and in access tokens."""

@@ -8,6 +8,7 @@ from authapp.web import (
     access,
     account,
     activity,
+    admin,
     api_tokens,
     authn,
     bodies,
@@ -66,6 +67,8 @@ def init_app(app: Application) -> None:
     app.jinja_env.globals.update(
         section_rows=account.rows,
         account_menu=account.menu,
+        admin_menu=admin.menu,
+        is_administrator=admin.is_administrator,
         has_passkeys=are_available,
         may_register=registration.is_open,
         passkey_origin=lambda: site().origin,
@@ -113,3 +116,4 @@ def _register_pages(app: Application) -> None:
     allow(app, remembered_devices.blueprint, Access.FRESH)
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
     allow(app, phone.blueprint, Access.FRESH)
+    allow(app, admin.blueprint, Access.ADMIN)

@@ -8,11 +8,15 @@ from flask import Blueprint, Flask, current_app, request
 
 
 class Access(Flag):
-    """Who may see a page; FRESH users have confirmed who they are within PASSWORD_FRESHNESS."""
+    """Who may see a page; FRESH users have confirmed who they are within PASSWORD_FRESHNESS.
+
+    An ADMIN has the role `admin`, and is fresh; for all others, the page does not exist.
+    """
 
     ANYONE = 0
     SIGNED_IN = 1
     FRESH = SIGNED_IN | 2
+    ADMIN = FRESH | 4
 
 
 def init_app(app: Flask, *hooks: Callable[[], Any]) -> None:

@@ -18,8 +18,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from authapp import clock
 from authapp.config import current_settings
 from authapp.domain import known_devices, request_budget, sessions
+from authapp.domain.roles import ADMIN
 from authapp.domain.sessions import Identity, SignedIn
-from authapp.errors import TokenRefused
+from authapp.errors import NotFound, TokenRefused
 from authapp.http.client import client
 from authapp.http.credentials import (
     ACCESS,
@@ -81,13 +82,18 @@ def spend_budget() -> None:
 
 
 def login_required() -> BaseResponse | None:
-    """Redirect visitors without access to the page where they can gain it, such as sign-in."""
+    """Redirect visitors without access to the page where they can gain it, such as sign-in.
+
+    Raises NotFound if they cannot gain it.
+    """
     needed = rule()
     if Access.SIGNED_IN not in needed:
         return None
     if g.identity is None:
         drafts.keep()
         return redirect(url_for("login.show", next=current_page()), 303)
+    if Access.ADMIN in needed and ADMIN not in g.identity.roles:
+        raise NotFound("only administrators may see this page")
     if Access.FRESH in needed and not is_fresh(g.identity):
         drafts.keep()
         return redirect(url_for("step_up.show", next=current_page()), 303)

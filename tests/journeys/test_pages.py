@@ -80,9 +80,10 @@ EXPECTED: Final[dict[str, tuple[str, set[str], str]]] = {
     "recovery_code": ("text", {"off"}, ""),
     "name": ("text", {"off"}, ""),
     "expires_at": ("date", {"off"}, ""),
+    "search": ("search", {"off"}, ""),
 }
 REDIRECTS: Final = range(300, 400)
-LAST: Final = {"go", "send", "done"}
+LAST: Final = {"go", "send", "done", "search"}
 
 SCHEMES: Final[dict[Any, dict[str, list[str]]]] = {
     "light": {},

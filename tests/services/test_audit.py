@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, text, update
+from time_machine import travel
 
 from authapp import clock
 from authapp.domain import audit
@@ -272,8 +273,9 @@ def test_owners_visitors_and_operators_are_told_apart(
 def test_repeated_failures_are_recorded_once_an_hour(
     app: Flask, client: FlaskClient, user: User
 ) -> None:
-    for _ in range(3):
-        post(client, "/login", email=user.email, password="not the password")
+    with travel(clock.now().replace(minute=30)):
+        for _ in range(3):
+            post(client, "/login", email=user.email, password="not the password")
 
     with app.app_context():
         assert audited() == [("visitor", Activity.SIGN_IN_REFUSED)]

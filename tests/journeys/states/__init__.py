@@ -5,6 +5,7 @@ One module for each feature; importing it adds its states to STATES.
 
 from tests.journeys.states import (
     account,
+    admin,
     api_tokens,
     change_email,
     email_sign_in,
@@ -28,6 +29,7 @@ __all__ = [
     "STATES",
     "Visit",
     "account",
+    "admin",
     "api_tokens",
     "change_email",
     "email_sign_in",

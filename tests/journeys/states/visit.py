@@ -87,6 +87,16 @@ class Visit:
         self.has_verified()
         self.submit("/login", email=self.email, password=PASSWORD)
 
+    def is_administrator(self) -> None:
+        """Register, get the role and sign in, without showing a page."""
+        self.has_verified()
+        self.get_role()
+        self.submit("/login", email=self.email, password=PASSWORD)
+
+    def get_role(self) -> None:
+        """Become an administrator."""
+        self.page.request.get(f"{self.server}/promote/{self.email}")
+
     def submit(
         self, path: str, status: int = HTTPStatus.SEE_OTHER, to: str = "", **fields: str
     ) -> None:

@@ -1,0 +1,241 @@
+"""The operators' pages: accounts, signing keys, messages, the audit log, and charts."""
+
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from authapp.delivery import outbox
+from authapp.delivery.outbox import State
+from authapp.domain import audit, sessions
+from authapp.domain.roles import ADMIN
+from authapp.errors import NotFound
+from authapp.http.client import client
+from authapp.models import User
+from authapp.services import admin, keys, password_reset, users
+from authapp.services import audit as audit_log
+from authapp.services.audit import Filter
+from authapp.web import charts
+from authapp.web.account import Entry
+from authapp.web.activity import DESCRIPTIONS
+from authapp.web.catalogue import lazy_gettext as _l
+from authapp.web.fragments import fragment
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+
+REFRESH_SECONDS: Final = 30
+_FAILED_SHOWN: Final = 25
+_SEQUENCES: Final = 2**63
+
+_SECTIONS: Final = (
+    ("admin.show", _l("Overview")),
+    ("admin.list_users", _l("Accounts")),
+    ("admin.list_keys", _l("Signing keys")),
+    ("admin.show_outbox", _l("Messages")),
+    ("admin.list_audit", _l("Audit log")),
+)
+
+
+class Action(StrEnum):
+    """What an administrator can do to an account."""
+
+    DISABLE = "disable"
+    ENABLE = "enable"
+    SIGN_OUT = "sign-out"
+    SEND_RESET = "send-reset"
+
+
+class Description(NamedTuple):
+    """An action's name, its effect, and what to say once it is done."""
+
+    name: Any
+    effect: Any
+    done: Any
+
+
+_ACTIONS: Final = {
+    Action.DISABLE: Description(
+        _l("Disable account"),
+        _l(
+            "All sessions and API tokens of the account end at once. Its owner can't sign in until "
+            "you enable it again."
+        ),
+        _l("The account has been disabled."),
+    ),
+    Action.ENABLE: Description(
+        _l("Enable account"),
+        _l("Its owner can sign in again. Sessions and API tokens that have ended stay ended."),
+        _l("The account has been enabled."),
+    ),
+    Action.SIGN_OUT: Description(
+        _l("Sign out everywhere"),
+        _l("All devices of the account are signed out. Its API tokens keep working."),
+        _l("All devices of the account have been signed out."),
+    ),
+    Action.SEND_RESET: Description(
+        _l("Send password reset link"),
+        _l(
+            "We email a link for choosing a new password to the owner. The current password keeps "
+            "working until then."
+        ),
+        _l("The link will be emailed within a few seconds."),
+    ),
+}
+
+
+def is_administrator() -> bool:
+    """Return whether the visitor may open these pages, once they have confirmed who they are."""
+    return g.get("identity") is not None and ADMIN in g.identity.roles
+
+
+def menu() -> str:
+    """Return the menu if the current page is one of these, else an empty string."""
+    if request.blueprint != blueprint.name or not is_administrator():
+        return ""
+    entries = (_entry(url_for(endpoint), name) for endpoint, name in _SECTIONS)
+    # Which entry is the current one depends on the endpoint alone.
+    return fragment("parts/menu.html", request.endpoint, entries=entries, is_admin=True)
+
+
+@blueprint.get("")
+def show() -> ResponseReturnValue:
+    """Show charts of sign-ins and of the cache; with `refresh`, the browser loads them again."""
+    hours, reads = admin.sign_ins_by_hour(), admin.reads_by_kind()
+    return render_template(
+        "admin/show.html",
+        hours=hours,
+        columns=charts.columns(hours),
+        reads=reads,
+        ratios=charts.ratios(reads),
+        chart=charts,
+        refresh=REFRESH_SECONDS if "refresh" in request.args else None,
+    )
+
+
+@blueprint.get("/users")
+def list_users() -> ResponseReturnValue:
+    """Find accounts by the beginning of their address, or by id."""
+    search = request.args.get("search", "")
+    found = admin.list_accounts(search, after=_id(request.args.get("after")))
+    return render_template("admin/users.html", found=found, search=search)
+
+
+@blueprint.get("/users/<uuid:id>")
+def show_user(id: UUID) -> ResponseReturnValue:
+    """Show an account with its latest sessions and activity, but without network addresses."""
+    found = users.describe(id)
+    offered = _offered(is_disabled=found.user.disabled_at is not None)
+    return render_template(
+        "admin/user.html",
+        found=found,
+        sessions=[each for each in found.sessions if sessions.end_reason(each) is None],
+        actions=[(each, _ACTIONS[each].name) for each in offered],
+        descriptions=DESCRIPTIONS,
+    )
+
+
+@blueprint.get("/users/<uuid:id>/<action>")
+def ask(id: UUID, action: str) -> ResponseReturnValue:
+    """Say what an action does, and ask whether to do it."""
+    description = _ACTIONS[_action(action)]
+    user = users.describe(id).user
+    return render_template("admin/ask.html", user=user, action=action, description=description)
+
+
+@blueprint.post("/users/<uuid:id>/<action>")
+def act(id: UUID, action: str) -> ResponseReturnValue:
+    """Do what was asked, as this administrator's act."""
+    chosen, user = _action(action), users.describe(id).user
+    with audit.acting_as(audit.administrator(g.identity.user_id)):
+        audit_log.record_command(f"admin {chosen}", id, {})
+        _do(chosen, user)
+    flash(str(_ACTIONS[chosen].done))
+    return redirect(url_for("admin.show_user", id=id), 303)
+
+
+@blueprint.get("/keys")
+def list_keys() -> ResponseReturnValue:
+    """List the signing keys, the newest first."""
+    found = [(key, keys.live_sessions(key)) for key in reversed(keys.list_keys())]
+    return render_template("admin/keys.html", keys=found)
+
+
+@blueprint.get("/outbox")
+def show_outbox() -> ResponseReturnValue:
+    """Show how many messages wait, for how long, and which ones could not be sent."""
+    return render_template(
+        "admin/outbox.html",
+        counts=outbox.count_unsent(),
+        waited=outbox.longest_wait(),
+        failed=outbox.list_in([State.DEAD], limit=_FAILED_SHOWN),
+        State=State,
+    )
+
+
+@blueprint.get("/audit")
+def list_audit() -> ResponseReturnValue:
+    """List the audit log, newest first, one page at a time."""
+    account, action = _id(request.args.get("account")), request.args.get("action") or None
+    before = _sequence(request.args.get("before"))
+    chosen = Filter(account_id=account, action=action if action and action.isprintable() else None)
+    found = audit_log.list_entries(chosen, before=before, limit=audit_log.PAGE + 1)
+    return render_template(
+        "admin/audit.html",
+        listed=found[: audit_log.PAGE],
+        has_older=len(found) > audit_log.PAGE,
+        is_latest=before is None,
+        account=account,
+        action=action,
+    )
+
+
+def _do(action: Action, user: User) -> None:
+    match action:
+        case Action.DISABLE:
+            users.disable(user.id)
+        case Action.ENABLE:
+            users.enable(user.id)
+        case Action.SIGN_OUT:
+            users.sign_out(user.id)
+        case Action.SEND_RESET:
+            password_reset.request(user.email, client=client())
+
+
+def _offered(*, is_disabled: bool) -> list[Action]:
+    if is_disabled:
+        return [Action.ENABLE]
+    return [Action.SEND_RESET, Action.SIGN_OUT, Action.DISABLE]
+
+
+def _action(name: str) -> Action:
+    try:
+        return Action(name)
+    except ValueError:
+        raise NotFound("no such action") from None
+
+
+def _entry(url: str, name: Any) -> Entry:
+    here = request.path
+    if here == url:
+        return Entry(url, name, "page")
+    is_below = url != url_for("admin.show") and here.startswith(f"{url}/")
+    return Entry(url, name, "true" if is_below else None)
+
+
+def _sequence(value: str | None) -> int | None:
+    try:
+        number = int(value) if value else None
+    except ValueError:
+        raise NotFound("no such entry") from None
+    if number is not None and not 0 < number < _SEQUENCES:
+        raise NotFound("no such entry")
+    return number
+
+
+def _id(value: str | None) -> UUID | None:
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        raise NotFound("no such account") from None

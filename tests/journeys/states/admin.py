@@ -1,0 +1,55 @@
+"""The operators' pages."""
+
+from tests.journeys.states.visit import Visit, state
+
+
+@state("admin")
+def open_overview(visit: Visit) -> None:
+    visit.has_verified()
+    visit.sign_in("not the password of anybody")
+    visit.get_role()
+    visit.sign_in()
+    visit.open("/admin")
+
+
+@state("admin-users")
+def open_accounts(visit: Visit) -> None:
+    visit.is_administrator()
+    visit.open("/admin/users")
+
+
+@state("admin-users-none")
+def find_no_account(visit: Visit) -> None:
+    visit.is_administrator()
+    visit.open("/admin/users?search=nobody")
+
+
+@state("admin-user")
+def open_user(visit: Visit) -> None:
+    visit.is_administrator()
+    visit.open("/admin/users")
+    visit.follow("View visitor@example.org")
+
+
+@state("admin-ask")
+def ask_to_disable(visit: Visit) -> None:
+    open_user(visit)
+    visit.follow("Disable account")
+
+
+@state("admin-keys")
+def open_keys(visit: Visit) -> None:
+    visit.is_administrator()
+    visit.open("/admin/keys")
+
+
+@state("admin-outbox")
+def open_outbox(visit: Visit) -> None:
+    visit.is_administrator()
+    visit.open("/admin/outbox")
+
+
+@state("admin-audit")
+def open_audit(visit: Visit) -> None:
+    visit.is_administrator()
+    visit.open("/admin/audit")

@@ -1,0 +1,226 @@
+"""The operators' pages."""
+
+import re
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authapp.domain.roles import ADMIN
+from authapp.models import AuditEntry, OutboxMessage, User, db
+from authapp.services import audit_chain, password_reset, roles
+from tests.support.accounts import PASSWORD, add_user
+from tests.support.admins import sign_in_administrator
+from tests.support.audit import audited, extend_chain
+from tests.support.browsing import is_signed_in, post, sign_in
+
+PAGES = ["", "/users", "/users/{id}", "/users/{id}/disable", "/keys", "/outbox", "/audit"]
+
+
+@pytest.fixture
+def admin_id(app: Flask, client: FlaskClient) -> str:
+    """The account of the administrator as whom the client is signed in."""
+    return sign_in_administrator(app, client)
+
+
+def text_of(client: FlaskClient, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, path
+    return re.sub(r"\s+", " ", answer.get_data(as_text=True))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pages_do_not_exist_for_others(client: FlaskClient, user: User, page: str) -> None:
+    sign_in(client)
+
+    assert client.get(f"/admin{page.format(id=user.id)}").status_code == 404
+    assert "Administration" not in text_of(client, "/account")
+
+
+def test_others_cannot_act(app: Flask, client: FlaskClient, user: User) -> None:
+    sign_in(client)
+
+    answer = post(client, f"/admin/users/{user.id}/disable", page="/account")
+
+    assert answer.status_code == 404
+    assert is_signed_in(client)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_asks_to_confirm_after_a_while(
+    client: FlaskClient, user: User, admin_id: str, page: str, move_time: Callable
+) -> None:
+    path = f"/admin{page.format(id=user.id)}"
+    text_of(client, path)
+
+    with move_time(minutes=16):
+        answer = client.get(path)
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/account/confirm?next=")
+
+
+def test_without_the_role_the_pages_are_gone_at_once(
+    app: Flask, client: FlaskClient, admin_id: str
+) -> None:
+    assert "Administration" in text_of(client, "/account")
+    with app.app_context():
+        roles.withdraw(UUID(admin_id), ADMIN)
+
+    assert client.get("/admin").status_code == 404
+
+
+def test_a_disabled_account_is_signed_out_and_the_act_is_the_administrators(
+    app: Flask, client: FlaskClient, user: User, admin_id: str
+) -> None:
+    owner = app.test_client()
+    sign_in(owner)
+
+    answer = post(client, f"/admin/users/{user.id}/disable")
+
+    assert answer.headers["Location"] == f"/admin/users/{user.id}"
+    assert not is_signed_in(owner)
+    assert "The account has been disabled." in text_of(client, f"/admin/users/{user.id}")
+    with app.app_context():
+        assert audited()[-2:] == [
+            (f"admin:{admin_id}", "command"),
+            (f"admin:{admin_id}", "account_disabled"),
+        ]
+        (command,) = db.session.scalars(db.select(AuditEntry).filter_by(action="command"))
+        assert (command.account_id, command.details) == (user.id, {"command": "admin disable"})
+
+
+def test_a_disabled_account_can_be_enabled(
+    app: Flask, client: FlaskClient, user: User, admin_id: str
+) -> None:
+    post(client, f"/admin/users/{user.id}/disable")
+    post(client, f"/admin/users/{user.id}/enable")
+
+    sign_in(app.test_client())
+
+
+def test_devices_can_be_signed_out(
+    app: Flask, client: FlaskClient, user: User, admin_id: str
+) -> None:
+    owner = app.test_client()
+    sign_in(owner)
+
+    post(client, f"/admin/users/{user.id}/sign-out")
+
+    assert not is_signed_in(owner)
+
+
+def test_a_reset_link_can_be_sent(
+    app: Flask, client: FlaskClient, user: User, admin_id: str
+) -> None:
+    post(client, f"/admin/users/{user.id}/send-reset")
+
+    with app.app_context():
+        password_reset.answer_requests()
+        sent = db.session.scalars(db.select(OutboxMessage).filter_by(user_id=user.id)).all()
+    assert [message.message for message in sent] == ["password_reset"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/users/{id}/nonsense", "/users/{other}", "/users/{other}/disable"]
+)
+def test_what_does_not_exist_is_not_found(
+    client: FlaskClient, user: User, admin_id: str, path: str
+) -> None:
+    other = "00000000-0000-0000-0000-000000000000"
+
+    assert client.get("/admin" + path.format(id=user.id, other=other)).status_code == 404
+
+
+def test_accounts_are_found_by_the_beginning_of_the_address_and_by_id(
+    client: FlaskClient, user: User, admin_id: str
+) -> None:
+    for search in ("somebody@example.org", "SOME", str(user.id)):
+        page = text_of(client, f"/admin/users?search={search}")
+        assert user.email in page
+        assert "admin@example.org" not in page
+    for search in ("body", "%", "_", "x" * 400, "%00"):
+        assert user.email not in text_of(client, f"/admin/users?search={search}")
+
+
+def test_accounts_are_listed_a_page_at_a_time(
+    app: Flask, client: FlaskClient, admin_id: str
+) -> None:
+    with app.app_context():
+        for number in range(30):
+            add_user(f"user{number:02}@example.org")
+
+    first = text_of(client, "/admin/users?search=user")
+    (link,) = re.findall(r'rel="next" href="([^"]+)"', first)
+    second = text_of(client, link.replace("&amp;", "&"))
+
+    found = re.findall(r"user\d\d@example.org", first + second)
+    assert list(dict.fromkeys(found)) == [f"user{number:02}@example.org" for number in range(30)]
+
+
+def test_an_account_is_shown_without_addresses_of_devices(
+    app: Flask, client: FlaskClient, user: User, admin_id: str
+) -> None:
+    sign_in(app.test_client())
+
+    page = text_of(client, f"/admin/users/{user.id}")
+
+    assert "Signed in" in page
+    assert "127.0.0.1" not in page
+
+
+def test_sign_ins_are_charted_with_a_table(app: Flask, client: FlaskClient, admin_id: str) -> None:
+    for _ in range(3):
+        post(app.test_client(), "/login", email="nobody@example.org", password=PASSWORD)
+
+    page = text_of(client, "/admin")
+
+    rows = re.findall(r'<th scope="row">\d\d:00</th> <td>(\d+)</td> <td>(\d+)</td>', page)
+    assert [sum(map(int, numbers)) for numbers in zip(*rows, strict=True)] == [1, 3]
+    assert '<rect class="good"' in page
+    assert '<rect class="bad"' in page
+    assert 'role="img"' in page
+
+
+def test_the_overview_reloads_itself_only_if_asked(client: FlaskClient, admin_id: str) -> None:
+    assert "http-equiv" not in text_of(client, "/admin")
+    assert '<meta http-equiv="refresh" content="30">' in text_of(client, "/admin?refresh=1")
+
+
+def test_the_audit_log_is_listed_a_page_at_a_time(
+    app: Flask, client: FlaskClient, user: User, admin_id: str
+) -> None:
+    for _ in range(30):
+        post(client, f"/admin/users/{user.id}/disable")
+    with app.app_context():
+        extend_chain()
+        head = audit_chain.current_head()
+
+    newest = text_of(client, "/admin/audit")
+    (link,) = re.findall(r'rel="next" href="([^"]+)"', newest)
+    older = text_of(client, link.replace("&amp;", "&"))
+
+    numbers = [int(each) for each in re.findall(r"Entry (\d+)", newest + older)]
+    assert numbers == list(range(head.sequence, 0, -1))
+
+
+def test_the_audit_log_shows_one_account(
+    app: Flask, client: FlaskClient, user: User, admin_id: str
+) -> None:
+    post(client, f"/admin/users/{user.id}/disable")
+    with app.app_context():
+        extend_chain()
+
+    page = text_of(client, f"/admin/audit?account={user.id}")
+
+    assert "account_disabled" in page
+    assert "role_granted" not in page
+
+
+@pytest.mark.parametrize(
+    "query", ["account=x", "before=x", "before=-1", f"before={2**63}", "action=%00", "action=x"]
+)
+def test_a_malformed_query_is_no_error(client: FlaskClient, admin_id: str, query: str) -> None:
+    assert client.get(f"/admin/audit?{query}").status_code in {200, 404}
