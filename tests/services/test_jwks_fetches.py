@@ -106,13 +106,20 @@ def test_a_program_absent_for_a_month_is_removed(client: FlaskClient, move_time:
         assert names() == {"billing/1.0"}
 
 
-def test_the_keys_are_served_when_the_fetch_cannot_be_recorded(
-    client: FlaskClient, lose_database: Callable[[], None], redis_server: RedisServer
+def test_the_keys_are_served_when_fetches_cannot_be_recorded_and_the_outage_is_logged_once(
+    client: FlaskClient,
+    lose_database: Callable[[], None],
+    redis_server: RedisServer,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fetch_keys(client, "billing/1.0")
     lose_database()
 
-    assert fetch_keys(client, "search/2.0") == 200
+    statuses = [fetch_keys(client, program) for program in ("search/2.0", "reports/1.0")]
+
+    assert statuses == [200, 200]
+    logged = [each for each in caplog.messages if "database" in each or "jwks" in each]
+    assert logged == ["database_unavailable"]
 
 
 def test_two_processes_record_a_program_once(make_app: Callable[..., Flask]) -> None:
