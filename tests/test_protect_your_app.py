@@ -73,7 +73,7 @@ def running(program: str, folder: Path, port: int) -> Iterator[str]:
     """Run a program that trusts the authapp at a port; yield its address."""
     if program == "express":
         if shutil.which("node") is None or not NODE_MODULES.exists():
-            pytest.skip("Node.js and npm are missing")
+            pytest.skip("Node.js or its packages are missing")
         (folder / "node_modules").symlink_to(NODE_MODULES)
     own = free_port()
     command = [*map(str, PROGRAMS[program]), *([] if program == "express" else [str(own)])]
