@@ -74,6 +74,7 @@ def deployment(
         ),
         ("DATABASE_URL", "sqlite:////nowhere/authapp.db", "database unavailable"),
     ],
+    ids=["SECRET_KEY", "KEY_ENCRYPTION_KEYS", "DATABASE_URL"],
 )
 def test_workers_go_on_if_new_ones_could_not_serve(
     deployment: Deployment, name: str, content: str, reason: str
