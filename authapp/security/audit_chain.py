@@ -53,16 +53,19 @@ def link(previous: bytes, sequence: int, content: bytes) -> bytes:
 
 
 class Authenticator:
-    """Signs with the first of KEY_ENCRYPTION_KEYS, and checks with any; a code names its key."""
+    """Signs with the first of KEY_ENCRYPTION_KEYS, and checks with any.
+
+    A code begins with the id of its key; `key_id` is that of the first key.
+    """
 
     def __init__(self, key_encryption_keys: Sequence[bytes]) -> None:
         keys = [derive_key(each, "audit log") for each in key_encryption_keys]
         self._keys = {bytes.fromhex(key_name(key)): key for key in keys}
-        self._current = next(iter(self._keys))
+        self.key_id = next(iter(self._keys))
 
     def sign(self, stage: Stage, message: bytes) -> bytes:
         """Return the code of a message."""
-        return self._current + _code(self._keys[self._current], stage, message)
+        return self.key_id + _code(self._keys[self.key_id], stage, message)
 
     def check(self, stage: Stage, message: bytes, mac: bytes) -> Authenticity:
         """Check the code of a message."""

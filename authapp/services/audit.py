@@ -51,14 +51,15 @@ def list_entries(
 
 def every_entry(chosen: Filter | None = None) -> Iterator[AuditEntry]:
     """Yield the entries of the chain, oldest first; a few are in memory at a time."""
-    conditions, after = _conditions(chosen or Filter()), 0
+    conditions = _conditions(chosen or Filter())
+    rest: ColumnElement[bool] = AuditEntry.sequence.is_not(None)
     while True:
-        found = select(AuditEntry).where(AuditEntry.sequence > after, *conditions)
+        found = select(AuditEntry).where(rest, *conditions)
         page = db.session.scalars(found.order_by(AuditEntry.sequence).limit(_BATCH)).all()
         if not page:
             return
         for entry in page:
-            after = entry.sequence or after
+            rest = AuditEntry.sequence > entry.sequence
             db.session.expunge(entry)
             yield entry
 

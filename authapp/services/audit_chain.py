@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from authapp import clock
@@ -25,7 +25,7 @@ HEAD_INTERVAL: Final = timedelta(minutes=5)
 _BATCH: Final = 200
 
 _refused: Final[set[UUID]] = set()
-"""Entries that are not authentic; each process logs them once."""
+"""Entries that are not authentic; each process logs each of them once."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def extend() -> int:
     """
     with transaction():
         # Usually there are none, and an UPDATE would make SQLite's other writers wait.
-        if db.session.scalar(select(AuditEntry.id).where(_can_be_added()).limit(1)) is None:
+        if not _waiting():
             return 0
     try:
         with transaction():
@@ -79,9 +79,39 @@ def extend() -> int:
 
 def current_head() -> Head | None:
     """Return the head of the chain; None if it is empty."""
-    chained = select(AuditEntry.sequence, AuditEntry.hash).where(AuditEntry.sequence.is_not(None))
-    row = db.session.execute(chained.order_by(AuditEntry.sequence.desc()).limit(1)).one_or_none()
-    return Head(row[0] or 0, row[1] or b"") if row else None
+    return _head_of(_head_entry())
+
+
+def reseal() -> None:
+    """Replace the codes that are under a former key by codes under the first, if it vouches.
+
+    In the caller's transaction. Once this is done, the former key can be removed: the first entry
+    under the new key vouches for all entries before it, and those after it are under the new key.
+    """
+    signer, last = authenticator(), _head_entry()
+    for entry in db.session.scalars(select(AuditEntry).where(_is_waiting())):
+        _sign_again(entry, signer, Stage.WRITTEN, content_of(entry))
+    if last is None:
+        return
+    key = func.substr(AuditEntry.mac, 1, len(signer.key_id))
+    first = db.session.scalar(select(func.min(AuditEntry.sequence)).where(key == signer.key_id))
+    since = AuditEntry.sequence >= (first or last.sequence)
+    for entry in db.session.scalars(select(AuditEntry).where(since, key != signer.key_id)):
+        _sign_again(entry, signer, Stage.CHAINED, entry.hash or b"")
+
+
+def _sign_again(entry: AuditEntry, signer: Authenticator, stage: Stage, message: bytes) -> None:
+    if signer.check(stage, message, entry.mac) is Authenticity.GENUINE:
+        entry.mac = signer.sign(stage, message)
+
+
+def _head_entry() -> AuditEntry | None:
+    chained = select(AuditEntry).where(AuditEntry.sequence.is_not(None))
+    return db.session.scalar(chained.order_by(AuditEntry.sequence.desc()).limit(1))
+
+
+def _head_of(entry: AuditEntry | None) -> Head | None:
+    return Head(entry.sequence or 0, entry.hash or b"") if entry else None
 
 
 class HeadReporter:
@@ -131,20 +161,17 @@ class _Check:
     def __init__(self, signer: Authenticator, expected: Head | None) -> None:
         self._signer = signer
         self._expected = expected
+        self._is_vouched_for = False
         self.entries = 0
         self.last: Head | None = None
 
     def faults(self) -> Iterator[Fault | None]:
         """Yield the faults in the order of the chain, and then those of new entries."""
-        proven = Authenticity.GENUINE
         for entry in every_entry():
             self.entries += 1
-            reason, proven = self._fault_in_chain(entry), self._authenticity(entry)
-            if proven is Authenticity.FORGED:
-                reason = reason or "its code is not one of authapp's"
-            yield _fault(self.entries, reason)
+            yield _fault(self.entries, self._fault_in_chain(entry) or self._fault_in_code(entry))
             self.last = Head(self.entries, entry.hash or b"")
-        if proven is Authenticity.KEY_MISSING:
+        if self.entries and not self._is_vouched_for:
             yield _fault(self.entries, "none of KEY_ENCRYPTION_KEYS authenticates the last entry")
         if self._expected is not None and self._expected.sequence > self.entries:
             yield _fault(self.entries + 1, "the entries from here to the given head are missing")
@@ -162,8 +189,13 @@ class _Check:
             return None if entry.hash == self._expected.hash else "it differs from the given head"
         return None
 
-    def _authenticity(self, entry: AuditEntry) -> Authenticity:
-        return self._signer.check(Stage.CHAINED, entry.hash or b"", entry.mac)
+    def _fault_in_code(self, entry: AuditEntry) -> str | None:
+        found = self._signer.check(Stage.CHAINED, entry.hash or b"", entry.mac)
+        # `keys rewrap` leaves former keys only before the first entry that vouches for them.
+        if found is Authenticity.KEY_MISSING and not self._is_vouched_for:
+            return None
+        self._is_vouched_for = True
+        return None if found is Authenticity.GENUINE else f"its code is not authentic: {found}"
 
     def _new_faults(self) -> Iterator[Fault]:
         for entry in db.session.scalars(select(AuditEntry).where(_is_waiting())):
@@ -173,20 +205,40 @@ class _Check:
 
 
 def _extend() -> int:
-    # PostgreSQL makes a second worker wait here, and then returns only what is still waiting.
-    waiting = select(AuditEntry).where(_can_be_added()).order_by(AuditEntry.at, AuditEntry.id)
-    entries = db.session.scalars(waiting.limit(_BATCH).with_for_update()).all()
     signer, added = authenticator(), 0
-    last = current_head()
+    # PostgreSQL makes a second worker wait here, and then returns only what is still waiting.
+    entries = _waiting(for_update=True)
+    last = _head_entry()
+    if last is not None and not _vouches(last, signer):
+        return 0
+    head = _head_of(last)
     for entry in entries:
         found = signer.check(Stage.WRITTEN, content_of(entry), entry.mac)
         if found is not Authenticity.GENUINE:
             log.critical("audit_entry_refused", entry_id=entry.id, reason=found)
             _refused.add(entry.id)
             continue
-        last = _append(entry, last, signer)
+        head = _append(entry, head, signer)
         added += 1
     return added
+
+
+def _vouches(last: AuditEntry, signer: Authenticator) -> bool:
+    """Return whether authapp wrote the last entry; if not, entries after it would vouch for it."""
+    if signer.check(Stage.CHAINED, last.hash or b"", last.mac) is Authenticity.GENUINE:
+        return True
+    if last.id not in _refused:
+        _refused.add(last.id)
+        log.critical("audit_log_altered", head=str(_head_of(last)))
+    return False
+
+
+def _waiting(*, for_update: bool = False) -> list[AuditEntry]:
+    """Return the next entries that are not in the chain yet, without those that were refused."""
+    waiting = select(AuditEntry).where(_is_waiting()).order_by(AuditEntry.at, AuditEntry.id)
+    found = waiting.limit(_BATCH + len(_refused))
+    entries = db.session.scalars(found.with_for_update() if for_update else found)
+    return [entry for entry in entries if entry.id not in _refused]
 
 
 def _append(entry: AuditEntry, last: Head | None, signer: Authenticator) -> Head:
@@ -213,7 +265,3 @@ def _fault(sequence: int, reason: str | None) -> Fault | None:
 
 def _is_waiting() -> ColumnElement[bool]:
     return AuditEntry.sequence.is_(None)
-
-
-def _can_be_added() -> ColumnElement[bool]:
-    return and_(_is_waiting(), AuditEntry.id.not_in(_refused)) if _refused else _is_waiting()

@@ -17,7 +17,7 @@ from authapp.models import JWTKey, KeyState, RefreshToken, db, postgresql
 from authapp.models.changes import delete_where, update_where
 from authapp.models.transaction import transaction
 from authapp.security import keyring
-from authapp.services import jwks_fetches
+from authapp.services import audit_chain, jwks_fetches
 
 SIGNING_SLACK: Final = timedelta(minutes=1)
 """Allows for a token that was being signed while its key was retired."""
@@ -124,7 +124,8 @@ def prune() -> list[str]:
 def rewrap(*, force: bool = False) -> int:
     """Seal every private half under the first of KEY_ENCRYPTION_KEYS; return how many changed.
 
-    The secrets of authenticator apps and the messages in the outbox are sealed again, too. Raises
+    The secrets of authenticator apps and the messages in the outbox are sealed again, too, and the
+    codes of the audit log are replaced (`audit_chain.reseal`). Raises
     Conflict, and changes nothing, if any private half or app's secret cannot be decrypted, or,
     unless forced, while a process that is connected to PostgreSQL does not have the first key.
     """
@@ -132,6 +133,7 @@ def rewrap(*, force: bool = False) -> int:
         changed = sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))
         authenticator_apps.reseal_all()
         message_sealing.reseal_all()
+        audit_chain.reseal()
         if not force:
             _require_first_key_everywhere()
     return changed

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Thread
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -16,7 +17,7 @@ from authapp.models import Activity, AuditEntry, User, db
 from authapp.models.transaction import transaction
 from authapp.security.audit_chain import START, Authenticator, Stage, link
 from authapp.services import audit as service
-from authapp.services import audit_chain, delete_account, users
+from authapp.services import audit_chain, delete_account, keys, users
 from authapp.services.audit import Filter
 from authapp.services.audit_chain import Head, HeadReporter, verify
 from tests.support.accounts import PASSWORD
@@ -129,20 +130,49 @@ def test_entries_cut_off_at_the_end_show_with_a_head_from_the_log(
     assert verify(head).fault.where == "6"
 
 
-def test_a_chain_that_a_writer_of_the_database_computed_anew_is_not_authentic(
-    chain: list[AuditEntry],
-) -> None:
-    run_sql(delete(AuditEntry))
-    previous = START
-    for entry in chain:
-        again = {**values(entry), "details": {"number": "forged"}}
+def compute_anew(chain: list[AuditEntry], since: int, **changes: object) -> None:
+    """Change entries, and compute the hashes that need no key, as a writer of the database can."""
+    run_sql(delete(AuditEntry).where(AuditEntry.sequence >= since))
+    previous = chain[since - 2].hash if since > 1 else START
+    for entry in chain[since - 1 :]:
+        again = {**values(entry), "details": {"number": "forged"}, **changes}
         content = audit.content_of(AuditEntry(**again))
         again |= {"previous_hash": previous, "hash": link(previous, entry.sequence, content)}
         previous = again["hash"]
         db.session.execute(AuditEntry.__table__.insert().values(**again))
     db.session.commit()
 
-    assert fault() == ("1", "its code is not one of authapp's")
+
+def test_a_chain_that_a_writer_of_the_database_computed_anew_is_not_authentic(
+    chain: list[AuditEntry],
+) -> None:
+    compute_anew(chain, since=1)
+
+    assert fault() == ("1", "its code is not authentic: forged")
+
+
+@pytest.mark.parametrize("since", [1, 4])
+def test_codes_under_an_unknown_key_vouch_for_nothing(
+    chain: list[AuditEntry], caplog: pytest.LogCaptureFixture, since: int
+) -> None:
+    compute_anew(chain, since=since, mac=bytes(36))
+    record("later")
+
+    extend_chain()
+    extend_chain()
+
+    # With a code of its own after them, the worker would authenticate them.
+    assert verify().waiting == 1
+    assert fault() is not None
+    assert caplog.messages.count("audit_log_altered") == 1
+
+
+@pytest.mark.parametrize("sequence", [0, -1])
+def test_entries_before_the_first_one_show(chain: list[AuditEntry], sequence: int) -> None:
+    added = {**values(chain[0]), "id": uuid4(), "sequence": sequence}
+    run_sql(AuditEntry.__table__.insert().values(**added))
+
+    assert fault() == ("1", "this entry is missing")
 
 
 def test_an_entry_that_authapp_did_not_write_is_never_chained(
@@ -186,6 +216,26 @@ def test_replacing_the_key_leaves_the_chain_as_it_is(
         assert verify(head).fault is None
         run_sql(update(AuditEntry).where(AuditEntry.sequence == 1).values(action="other"))
         assert verify().fault.where == "1"
+
+
+def test_sealing_again_leaves_no_code_under_a_former_key_after_one_under_the_new(
+    make_app: Callable[..., Flask], environ: dict[str, str]
+) -> None:
+    old = environ["KEY_ENCRYPTION_KEYS"]
+    both = f"{NEW_KEY},{old}"
+    # Two workers, of which one has the new key, but does not use it yet.
+    for keys_of_worker in (f"{old},{NEW_KEY}", both, f"{old},{NEW_KEY}"):
+        with make_app(KEY_ENCRYPTION_KEYS=keys_of_worker).app_context():
+            record("act")
+            extend_chain()
+    with make_app(KEY_ENCRYPTION_KEYS=both).app_context():
+        record("waits")
+        keys.rewrap()
+
+    with make_app(KEY_ENCRYPTION_KEYS=NEW_KEY).app_context():
+        assert verify().fault is None
+        extend_chain()
+        assert (verify().fault, verify().entries) == (None, 4)
 
 
 def test_a_chain_whose_last_key_is_missing_is_not_verified(
