@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from authapp import clock
 from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked, TokenUsed
 from authapp.models import User, VerificationToken, VerificationType, db
-from authapp.models.changes import update_where
+from authapp.models.changes import update_and_read, update_where
 from authapp.security.opaque_tokens import (
     digest,
     make_link_token,
@@ -100,28 +100,26 @@ def require(value: str, type: VerificationType) -> VerificationTokenRecord:
     return record
 
 
-def claim(record: VerificationTokenRecord | VerificationToken) -> None:
-    """Consume a link or code in the caller's transaction.
+def claim(record: VerificationTokenRecord | VerificationToken) -> str | None:
+    """Consume a link or code in the caller's transaction, and return its `continue_to`.
 
     Raises TokenUsed on a second claim; TokenInvalid, TokenExpired or TokenRevoked if it was
     deleted, expired or revoked after the caller read it.
     Source: OWASP Forgot Password Cheat Sheet, single use.
     """
-    if not _try_claim(record):
-        raise _why_unusable(db.session.get(VerificationToken, record.id))
-
-
-def _try_claim(record: VerificationTokenRecord | VerificationToken) -> bool:
     now = clock.now()
-    won = update_where(
+    won: list[str | None] = update_and_read(
         VerificationToken,
+        VerificationToken.continue_to,
         VerificationToken.id == record.id,
         VerificationToken.used_at.is_(None),
         VerificationToken.revoked_at.is_(None),
         VerificationToken.expires_at > now,
         used_at=now,
     )
-    return bool(won)
+    if not won:
+        raise _why_unusable(db.session.get(VerificationToken, record.id))
+    return won[0]
 
 
 def _why_refused(value: str, type: VerificationType) -> Exception:

@@ -1,8 +1,8 @@
 """Which cached rows a transaction changes, recorded in one place for every kind of write.
 
 Objects are recorded when the session flushes them. Conditional UPDATEs and DELETEs must use
-`update_where`, `run_update` or `delete_where`; the session rejects any other. The token cache
-reads the recorded changes just before COMMIT.
+`update_where`, `update_and_read`, `run_update` or `delete_where`; the session rejects any other.
+The token cache reads the recorded changes just before COMMIT.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,18 @@ def update_where(
 
     Use it to claim what may happen only once: of several concurrent claims, one gets the row.
     """
-    return _run(model, update(model).where(*conditions).values(**values).returning(*_key(model)))
+    return [row[0] for row in _run(model, _update(model, conditions, values))]
+
+
+def update_and_read(
+    model: type[CachedRow],
+    column: InstrumentedAttribute[Any],
+    *conditions: ColumnElement[bool],
+    **values: Any,
+) -> list[Any]:
+    """UPDATE the cached rows that match conditions, and return another column of them."""
+    statement = _update(model, conditions, values).returning(column)
+    return [row[-1] for row in _run(model, statement)]
 
 
 def run_update(
@@ -90,7 +101,7 @@ def delete_where(
     Pass `have_expired` if all of them expired so long ago that no cache has a copy.
     """
     statement = delete(model).where(*conditions).returning(*_key(model))
-    return _run(model, statement, have_expired=have_expired)
+    return [row[0] for row in _run(model, statement, have_expired=have_expired)]
 
 
 def note_owner(model: type[CachedRow], *owner: Any) -> None:
@@ -98,22 +109,30 @@ def note_owner(model: type[CachedRow], *owner: Any) -> None:
     changed_rows(db.session()).add(ChangedRow(model.__tablename__, None, owner))
 
 
+def _update(
+    model: type[CachedRow], conditions: Sequence[ColumnElement[bool]], values: Mapping[str, Any]
+) -> ReturningUpdate[Any]:
+    return update(model).where(*conditions).values(**values).returning(*_key(model))
+
+
 def _run(
     model: type[CachedRow],
     statement: ReturningUpdate[Any] | ReturningDelete[Any],
     *,
     have_expired: bool = False,
-) -> list[UUID]:
+) -> Sequence[Row[Any]]:
+    """Run a statement that returns the key first, record what it changed, and return its rows."""
     options = {NOTED: True, "synchronize_session": False}
     db.session.flush()
     rows = db.session.execute(statement, execution_options=options).all()
     # Objects loaded earlier must not hide what the statement wrote.
     db.session.expire_all()
+    end = len(_key(model))
     changed_rows(db.session()).update(
-        ChangedRow(model.__tablename__, row[0], tuple(row[1:]), has_expired=have_expired)
+        ChangedRow(model.__tablename__, row[0], tuple(row[1:end]), has_expired=have_expired)
         for row in rows
     )
-    return [row[0] for row in rows]
+    return rows
 
 
 def _key(model: type[CachedRow]) -> list[InstrumentedAttribute[Any]]:

@@ -1,8 +1,7 @@
 """Setting a new password with an emailed link."""
 
+from typing import NamedTuple
 from uuid import UUID
-
-from sqlalchemy import select
 
 from authapp import clock
 from authapp.config import current_settings
@@ -25,12 +24,22 @@ from authapp.models import (
     EndReason,
     PasswordResetRequest,
     User,
-    VerificationToken,
     VerificationType,
     db,
 )
 from authapp.models.transaction import transaction
 from authapp.token_cache.records import VerificationTokenRecord
+
+
+class Reset(NamedTuple):
+    """Whose password was set, and the page of this site that was asked for before, or none.
+
+    The page is stored, and not in the link: otherwise, anyone could choose a text for an email of
+    ours.
+    """
+
+    user_id: UUID
+    continue_to: str
 
 
 def request(email: str, *, client: Client, continue_to: str = "") -> None:
@@ -87,19 +96,10 @@ def check(value: str) -> VerificationTokenRecord:
     return record
 
 
-def get_destination(link: VerificationTokenRecord) -> str:
-    """Return the page of this site that was asked for before the link; it may be empty.
-
-    It is stored, and not in the link: otherwise, anyone could choose a text for an email of ours.
-    """
-    found = select(VerificationToken.continue_to).where(VerificationToken.id == link.id)
-    return db.session.scalar(found) or ""
-
-
 def reset(
     link: VerificationTokenRecord, new_password: str, *, revoke_tokens: bool, client: Client
-) -> UUID:
-    """Consume the link, set the password, end every session, and return the user's id.
+) -> Reset:
+    """Consume the link, set the password, and end every session.
 
     `link` comes from `check`. `revoke_tokens` revokes all API tokens, too. Those of an account
     whose address was never verified are always revoked: their creator may be someone else.
@@ -112,7 +112,7 @@ def reset(
     with transaction():
         # A sign-in with the old password that runs at the same time finishes first, or is refused.
         user = _require_receiver(account_status.lock(link.user_id), link)
-        one_time_tokens.claim(link)
+        continue_to = one_time_tokens.claim(link) or ""
         # A frozen account is usable again once it has a new password.
         user.frozen_at = None
         revoke_tokens |= user.email_verified_at is None
@@ -122,7 +122,7 @@ def reset(
         sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         if user.email_verified_at is None:
             _verify(user)
-    return link.user_id
+    return Reset(link.user_id, continue_to)
 
 
 def _answer_oldest() -> bool:

@@ -121,7 +121,7 @@ def reset() -> ResponseReturnValue:
         link = service.check(opened.subject)
         if not form.validate():
             return _render(form, link, opened), 422
-        user_id = service.reset(
+        outcome = service.reset(
             link,
             form.new_password.data,
             revoke_tokens=form.revoke_tokens.data,
@@ -132,12 +132,12 @@ def reset() -> ResponseReturnValue:
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render(form, link, opened), 422
-    if g.identity and g.identity.user_id == user_id:
+    if g.identity and g.identity.user_id == outcome.user_id:
         authn.clear_session_cookies()
     # Strangers who go on guessing must not keep the owner from signing in here.
-    authn.set_device_cookie(known_devices.learn(cookie(DEVICE), user_id))
+    authn.set_device_cookie(known_devices.learn(cookie(DEVICE), outcome.user_id))
     # The link may have been opened in another browser than the one that asked for it.
-    if asked_for := local_path(service.get_destination(link), ""):
+    if asked_for := local_path(outcome.continue_to, ""):
         session[login.CONTINUE_TO] = asked_for
     session["password_was_reset"] = True
     return redirect(url_for("password_reset.done"), 303)
