@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from authapp import clock
 from authapp.config import current_settings
@@ -59,14 +59,16 @@ def find(email: str) -> Credentials:
 def _is_owner_or_lender(key: str) -> ColumnElement[bool]:
     """Match the owner of an address, and the account after a point that only we can compute.
 
-    So the hashes that unknown addresses borrow are as fast and as slow as those of all accounts,
-    and an address keeps its lender. Every address takes this one statement.
+    After the last account comes the first. So the hashes that unknown addresses borrow are as fast
+    and as slow as those of all accounts, and an address keeps its lender. Every address takes this
+    one statement.
     """
     has_address = User.email_verified_at.is_not(None)
-    after = select(User.id).where(User.id >= _point(key), has_address).order_by(User.id).limit(1)
+    first = select(User.id).where(has_address).order_by(User.lender_position).limit(1)
+    after = first.where(User.lender_position >= _point(key))
     return or_(
         and_(User.email_key == key, has_address),
-        User.id == after.scalar_subquery(),
+        User.id == func.coalesce(after.scalar_subquery(), first.scalar_subquery()),
     )
 
 

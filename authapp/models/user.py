@@ -1,6 +1,7 @@
 """User accounts."""
 
 from datetime import datetime
+from uuid import UUID, uuid4
 
 from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,7 +22,8 @@ class User(Base):
     `password_from_email_at` is set if an emailed link set the password, and no second factor was
     used since. `passkey_handle` is a random name for the account that authenticators store with its
     passkeys. `roles` are the names that operators gave to the account, separated by spaces; its
-    sessions have a copy (`domain.roles`).
+    sessions have a copy (`domain.roles`). `lender_position` is random, unlike an imported id; it
+    decides which addresses borrow the account's hash (`domain.credentials`).
     """
 
     __tablename__ = "users"
@@ -65,4 +67,5 @@ class User(Base):
     passkey_handle: Mapped[bytes | None]
     granted_scopes: Mapped[str] = mapped_column(String(255), default="", server_default="")
     roles: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    lender_position: Mapped[UUID] = mapped_column(default=uuid4, index=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

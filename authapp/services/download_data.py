@@ -30,8 +30,8 @@ from authapp.models import (
 from authapp.models.base import table_of
 from authapp.models.transaction import transaction
 
-SECRETS: Final = frozenset({"password_hash", "generation"})
-"""Columns with hashes or parts of tokens; binary columns are left out too."""
+SECRETS: Final = frozenset({"password_hash", "generation", "lender_position"})
+"""Columns with hashes, parts of tokens or what hides accounts; binary ones are left out too."""
 
 TABLES: Final[dict[str, type[Any]]] = {
     "account": User,

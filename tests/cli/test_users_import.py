@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import json
+import random
 import tracemalloc
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -489,13 +491,60 @@ def test_an_address_without_an_account_borrows_a_hash(app: Flask, mixed: set[str
     found = found_for(app, iter(addresses))
 
     assert all(each[:3] == (None, None, None) for each in found)
-    # After the last id, there is no account to borrow from.
-    lent = [each.hash_to_check for each in found if each.hash_to_check is not None]
-    assert set(lent) <= mixed
-    assert len(set(lent)) > 4
+    lent = {each.hash_to_check for each in found}
+    assert lent <= mixed
+    assert len(lent) > 4
     spelled_differently = (address.upper() for address in addresses)
     again = found_for(app, spelled_differently)
     assert [each.hash_to_check for each in again] == [each.hash_to_check for each in found]
+
+
+def ids_of(kind: str, number: int) -> list[str]:
+    if kind == "random":
+        return [str(UUID(int=random.Random(each).getrandbits(128))) for each in range(number)]
+    first = {"sequential": 1, "UUIDv7": 0x019A_D9E5_5C00_7000_8000_0000_0000_0000}[kind]
+    step = {"sequential": 1, "UUIDv7": 1 << 80}[kind]
+    return [str(UUID(int=first + each * step)) for each in range(number)]
+
+
+@pytest.mark.parametrize("kind", ["random", "sequential", "UUIDv7"])
+def test_the_ids_of_imported_accounts_do_not_matter(
+    app: Flask, write: Callable[..., str], kind: str
+) -> None:
+    slow = [f"{id},slow{id}@example.org,{DJANGO}\n" for id in ids_of(kind, 40)]
+    ids = [str(UUID(int=random.Random(-each).getrandbits(128))) for each in range(41, 81)]
+    fast = [f"{id},fast{id}@example.org,{HASHES['Auth0 bcrypt'][1]}\n" for id in ids]
+    file = write("id,email,password\n" + "".join(slow + fast))
+    assert run(app, file, "--trust-emails", "--keep-ids")[1] == summary(80)
+    with app.app_context():
+        users = db.session.scalars(db.select(User).order_by(User.email)).all()
+        assert len({user.lender_position for user in users}) == 80
+        assert not {user.lender_position for user in users} & {user.id for user in users}
+        # The same positions in every run.
+        for each, user in enumerate(users):
+            user.lender_position = UUID(int=random.Random(1000 + each).getrandbits(128))
+        db.session.commit()
+
+    found = found_for(app, (f"nobody{number}@example.org" for number in range(400)))
+
+    lent = [each.hash_to_check for each in found]
+    assert None not in lent
+    assert 160 < sum("pbkdf2" in each for each in lent) < 240
+
+
+@pytest.mark.parametrize("position", [UUID(int=0), UUID(int=(1 << 128) - 1)])
+def test_every_address_borrows_from_the_only_account(
+    app: Flask, imported: None, position: UUID
+) -> None:
+    with app.app_context():
+        user = db.session.scalars(db.select(User)).one()
+        user.lender_position = position
+        db.session.commit()
+        stored = user.password_hash
+
+    found = found_for(app, (f"nobody{number}@example.org" for number in range(20)))
+
+    assert {each.hash_to_check for each in found} == {stored}
 
 
 def test_a_borrowed_hash_signs_no_one_in(app: Flask, mixed: set[str]) -> None:

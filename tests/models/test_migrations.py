@@ -1,13 +1,14 @@
 """The migrations, on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
 
 import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import inspect, text
+from sqlalchemy import Uuid, bindparam, inspect, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from authapp.domain import activity
@@ -80,6 +81,29 @@ def test_replacing_the_table_of_users_keeps_the_rows_that_refer_to_it(app: Flask
         flask_migrate.upgrade()
 
         assert [event.activity for event in activity_of(user.id)] == [Activity.REGISTERED]
+
+
+def test_each_account_gets_a_position_of_its_own_from_the_migration_and_the_last_release(
+    app: Flask,
+) -> None:
+    with app.app_context():
+        for number in range(3):
+            add_user(f"{number}@example.org")
+        db.session.rollback()
+        flask_migrate.downgrade(revision="0035")
+        flask_migrate.upgrade()
+
+        for number in (1, 2):
+            db.session.execute(
+                text(
+                    "INSERT INTO users (id, email, email_key, password_hash, password_changed_at,"
+                    " created_at) SELECT :id, :email, :email, password_hash, password_changed_at,"
+                    " created_at FROM users WHERE email = '0@example.org'"
+                ).bindparams(bindparam("id", UUID(int=number), Uuid), email=f"old{number}@x.org")
+            )
+
+        positions = db.session.scalars(db.select(User.lender_position)).all()
+        assert len(set(positions)) == 5
 
 
 def test_times_are_aware_and_in_utc(app: Flask) -> None:
