@@ -13,7 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn_rs_py import zxcvbn
 
 from authapp.security.common_passwords import is_common, personal_words, simplified
-from authapp.security.imported_passwords import is_imported
+from authapp.security.imported_passwords import is_imported, vouches_for
 
 MAX_CHARACTERS: Final = 1024
 """Characters, as typed; far more than the 64 that NIST SP 800-63B-4 requires."""
@@ -87,9 +87,14 @@ def verify_password(password_hash: str | None, password: str) -> bool:
     return is_correct and is_possible
 
 
-def needs_rehash(password_hash: str) -> bool:
-    """Return whether a hash was made by another system, or with other parameters than now."""
-    return is_imported(password_hash) or _hasher.check_needs_rehash(password_hash)
+def needs_rehash(password_hash: str, password: str) -> bool:
+    """Return whether to replace a hash with that of the password that matched it.
+
+    It was made by another system, which hashed the whole password, or with other parameters.
+    """
+    if is_imported(password_hash):
+        return vouches_for(password_hash, password)
+    return _hasher.check_needs_rehash(password_hash)
 
 
 def recognizable_part(password: str, key: bytes) -> bytes:

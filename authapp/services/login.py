@@ -67,7 +67,7 @@ def _verify(found: Credentials, password: str, attempt: Attempt) -> str:
         if not is_correct or found.password_hash is None:
             raise CredentialsRefused("the address or the password is wrong")
         new_hash = found.password_hash
-        if needs_rehash(new_hash):
+        if needs_rehash(new_hash, password):
             new_hash = passwords.hash_password(password)
     sign_in_limits.accept(attempt)
     return new_hash

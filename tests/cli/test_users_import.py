@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import bcrypt
 import pytest
 from flask import Flask
 
@@ -545,6 +546,18 @@ def test_every_address_borrows_from_the_only_account(
     found = found_for(app, (f"nobody{number}@example.org" for number in range(20)))
 
     assert {each.hash_to_check for each in found} == {stored}
+
+
+def test_a_typing_error_that_bcrypt_ignores_does_not_become_the_password(
+    app: Flask, write: Callable[..., str]
+) -> None:
+    password = 36 * "\u00f6"
+    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+    run(app, write(f"email,password\nada@example.org,{hashed}\n"), "--trust-emails")
+
+    assert status_of_sign_in(app, "ada@example.org", password + "typo") == 200
+    assert status_of_sign_in(app, "ada@example.org", password) == 200
+    assert status_of_sign_in(app, "ada@example.org", password[:-1]) == 401
 
 
 def test_a_borrowed_hash_signs_no_one_in(app: Flask, mixed: set[str]) -> None:

@@ -26,6 +26,7 @@ SECRETS: Final = {
     Source.FIREBASE: FIREBASE_SIGNER_KEY,
 }
 NO_SECRETS: Final = dict.fromkeys(SECRETS, "")
+CUT_OFF: Final = {"Django bcrypt", "Auth0 bcrypt", "PHP bcrypt", "Devise with a pepper"}
 SALT: Final = "c2FsdHNhbHRzYWx0c2FsdA"
 DIGEST: Final = "A" * 43
 
@@ -39,7 +40,7 @@ def test_the_hash_of_another_system_accepts_its_password_only(source: Source, te
     assert not imported_passwords.verify(stored, PASSWORD.upper(), SECRETS)
     assert not imported_passwords.verify(stored, "", SECRETS)
     assert not imported_passwords.verify(stored, "a\0b", SECRETS)
-    assert needs_rehash(stored)
+    assert needs_rehash(stored, PASSWORD)
     assert imported_passwords.to_store(stored, Source.ANY) == stored
 
 
@@ -48,6 +49,16 @@ def test_a_password_is_hashed_as_the_other_system_did(
     password: str, source: Source, text: str
 ) -> None:
     assert imported_passwords.verify(imported_passwords.to_store(text, source), password, SECRETS)
+
+
+@pytest.mark.parametrize("size", [71, 72, 80])
+@pytest.mark.parametrize("name", HASHES)
+def test_only_plain_bcrypt_does_not_vouch_for_a_long_password(name: str, size: int) -> None:
+    source, text = HASHES[name]
+    stored = imported_passwords.to_store(text, source)
+    is_cut_off = size >= 72 and name in CUT_OFF
+
+    assert needs_rehash(stored, (size // 2) * "\u00f6" + (size % 2) * "x") is not is_cut_off
 
 
 def test_firebase_agrees_with_the_example_that_firebase_publishes() -> None:

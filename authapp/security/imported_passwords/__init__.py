@@ -11,10 +11,23 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from authapp.security.imported_passwords.algorithms import Argon2, FirebaseScrypt, HashRefused
+from authapp.security.imported_passwords.algorithms import (
+    Argon2,
+    Bcrypt,
+    FirebaseScrypt,
+    HashRefused,
+)
 from authapp.security.imported_passwords.notations import read
 
-__all__ = ["HashRefused", "SecretMissing", "Source", "is_imported", "to_store", "verify"]
+__all__ = [
+    "HashRefused",
+    "SecretMissing",
+    "Source",
+    "is_imported",
+    "to_store",
+    "verify",
+    "vouches_for",
+]
 
 _PREFIX: Final = "imported:"
 MAX_CHARACTERS: Final = 255
@@ -76,6 +89,18 @@ def verify(stored: str, password: str, secrets: Secrets) -> bool:
         # Another authapp, whose export looks like any other, normalizes.
         candidates.append(_bytes(unicodedata.normalize("NFKC", password)))
     return any(found.verify(each) for each in dict.fromkeys(candidates))
+
+
+def vouches_for(stored: str, password: str) -> bool:
+    """Return whether a hash that matches a password proves all of it, and not only its beginning.
+
+    The rest may be a typing error, which must not become part of the password.
+    """
+    source, text = _split(stored)
+    found = read(text)
+    # Flask-Security hashes a digest of the password, whose beginning depends on all of it.
+    is_digest = source is Source.FLASK_SECURITY
+    return is_digest or not (isinstance(found, Bcrypt) and found.is_cut_off(_bytes(password)))
 
 
 def _split(stored: str) -> tuple[Source, str]:

@@ -136,6 +136,10 @@ class Bcrypt:
                 else "the cost of bcrypt must be at least 4"
             )
 
+    def is_cut_off(self, secret: bytes) -> bool:
+        """Return whether longer texts have the same hash; a NUL ends a shorter text."""
+        return len(self.before(secret)) >= _BCRYPT_BYTES
+
     def verify(self, secret: bytes) -> bool:
         try:
             return bcrypt.checkpw(self.before(secret)[:_BCRYPT_BYTES], self.text.encode())
