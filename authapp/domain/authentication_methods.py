@@ -17,7 +17,7 @@ EMAILED_CODE: Final = "otp email"
 
 _EMAIL: Final = "email"
 
-_SEVERAL_FACTORS: Final = "mfa"
+SEVERAL_FACTORS: Final = "mfa"
 
 
 class Factor(StrEnum):
@@ -49,6 +49,6 @@ def add(methods: str, method: str) -> str:
     """
     before = methods.split() if is_factor(methods.split()) else []
     used = dict.fromkeys([*before, *method.split()])
-    is_several = _SEVERAL_FACTORS in used or len(used) > 1
-    used.pop(_SEVERAL_FACTORS, None)
-    return " ".join([*used, _SEVERAL_FACTORS] if is_several else used)
+    is_several = SEVERAL_FACTORS in used or len(used) > 1
+    used.pop(SEVERAL_FACTORS, None)
+    return " ".join([*used, SEVERAL_FACTORS] if is_several else used)

@@ -257,6 +257,12 @@ def end_all(user_id: UUID, reason: EndReason) -> int:
     return _end(reason, RefreshToken.user_id == user_id)
 
 
+def end_without_second_factor(user_id: UUID, reason: EndReason) -> None:
+    """End a user's sessions that began without a second factor; otherwise like `end_all`."""
+    has_none = RefreshToken.amr.not_like(f"%{authentication_methods.SEVERAL_FACTORS}%")
+    _end(reason, RefreshToken.user_id == user_id, has_none)
+
+
 def _end(reason: EndReason, *which: ColumnElement[bool]) -> int:
     is_active = RefreshToken.ended_at.is_(None)
     return len(

@@ -10,17 +10,18 @@ from authapp.models.transaction import transaction
 def grant(user_id: UUID, role: str) -> None:
     """Give an account a role; its sessions have it from the next request on.
 
-    If SECOND_FACTOR_ROLES has the role and the account has no second factor, its sessions end: its
-    owner sets one up when signing in again. Does nothing if it has the role. Raises InputRefused,
-    NotFound, or Conflict for too many roles.
+    If SECOND_FACTOR_ROLES has the role, sessions that began without a second factor end, even if
+    the account has one: someone else may have begun them before it had. Its owner uses one, or sets
+    one up, when signing in again. Does nothing if it has the role. Raises InputRefused, NotFound,
+    or Conflict for too many roles.
     """
     name = roles.parse_role(role)
     with transaction():
         if not roles.add(account_status.lock(user_id), name):
             return
         activity.note(user_id, Activity.ROLE_GRANTED, None, role=name)
-        if second_factors.is_required([name]) and not second_factors.is_enrolled(user_id):
-            sessions.end_all(user_id, EndReason.SIGNED_OUT_BY_OPERATOR)
+        if second_factors.is_required([name]):
+            sessions.end_without_second_factor(user_id, EndReason.SIGNED_OUT_BY_OPERATOR)
 
 
 def withdraw(user_id: UUID, role: str) -> None:

@@ -12,7 +12,6 @@ from authapp.delivery.outbox import State
 from authapp.domain import audit, sessions
 from authapp.domain.roles import ADMIN
 from authapp.errors import NotFound
-from authapp.http.client import client
 from authapp.models import User
 from authapp.services import admin, keys, password_reset, users
 from authapp.services import audit as audit_log
@@ -200,7 +199,7 @@ def _do(action: Action, user: User) -> None:
         case Action.SIGN_OUT:
             users.sign_out(user.id)
         case Action.SEND_RESET:
-            password_reset.request(user.email, client=client())
+            password_reset.send(user.id)
 
 
 def _offered(*, is_disabled: bool) -> list[Action]:

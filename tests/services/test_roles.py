@@ -15,8 +15,8 @@ from authapp.models import Activity, RefreshToken, Scope, User, db
 from authapp.services import activity, login, refresh, roles, second_factors
 from tests.api.calling import PROGRAM, bearing, begin, new_token, without_cookies
 from tests.support.accounts import DEVICE, HERE, PASSWORD, start_session
-from tests.support.browsing import cookie, is_signed_in, post, sign_in
-from tests.support.second_factors import enroll
+from tests.support.browsing import is_signed_in, post, sign_in
+from tests.support.second_factors import code_of, enroll
 
 RACES: Final = 4
 
@@ -200,20 +200,23 @@ def test_a_role_can_require_a_second_factor(make_app: Callable[..., Flask], user
         login.sign_in(user.email, PASSWORD, remember=False, device=DEVICE)
 
 
-def test_a_role_that_requires_a_factor_keeps_sessions_of_an_account_that_has_one(
+def test_a_role_that_requires_a_factor_ends_sessions_without_one(
     make_app: Callable[..., Flask], user: User
 ) -> None:
     app = make_app(SECOND_FACTOR_ROLES="admin")
-    client = app.test_client()
-    sign_in(client)
+    stranger, owner = app.test_client(), app.test_client()
+    # Someone with the password, before the owner adds an app.
+    sign_in(stranger)
     with app.app_context():
-        enroll(user.id)
+        secret, _ = enroll(user.id)
+    signed_in = post(owner, "/login", email=user.email, password=PASSWORD)
+    post(owner, signed_in.headers["Location"], code=code_of(secret))
 
     grant(app, user, "admin")
 
-    assert checked(client) == "admin"
-    assert cookie(client, "access_token")
+    assert not is_signed_in(stranger)
+    assert checked(owner) == "admin"
     with app.app_context(), pytest.raises(NotAllowed, match="requires a second factor"):
         second_factors.remove_app(user.id, client=HERE)
-    page = client.get("/account/second-factors").get_data(as_text=True)
+    page = owner.get("/account/second-factors").get_data(as_text=True)
     assert "Two-step sign-in is required here" in page

@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authapp.delivery.sealing import open_message
 from authapp.domain.roles import ADMIN
 from authapp.models import AuditEntry, OutboxMessage, User, db
-from authapp.services import audit_chain, password_reset, roles
+from authapp.services import audit_chain, roles
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.admins import sign_in_administrator
 from tests.support.audit import audited, extend_chain
@@ -115,12 +116,25 @@ def test_devices_can_be_signed_out(
 def test_a_reset_link_can_be_sent(
     app: Flask, client: FlaskClient, user: User, admin_id: str
 ) -> None:
+    client.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+
     post(client, f"/admin/users/{user.id}/send-reset")
 
     with app.app_context():
-        password_reset.answer_requests()
         sent = db.session.scalars(db.select(OutboxMessage).filter_by(user_id=user.id)).all()
-    assert [message.message for message in sent] == ["password_reset"]
+        assert [message.message for message in sent] == ["password_reset"]
+        # The owner has not asked, and the administrator's address is not for them.
+        assert "203.0.113.9" not in open_message(sent[0]).body
+
+
+def test_a_disabled_account_gets_no_reset_link(
+    app: Flask, client: FlaskClient, user: User, admin_id: str
+) -> None:
+    post(client, f"/admin/users/{user.id}/disable")
+
+    answer = post(client, f"/admin/users/{user.id}/send-reset")
+
+    assert answer.status_code == 409
 
 
 @pytest.mark.parametrize(
