@@ -8,8 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from authapp import clock
+from authapp.domain import one_time_tokens
 from authapp.errors import Conflict, InputRefused
-from authapp.models import User, db
+from authapp.models import User, VerificationType, db
 from authapp.security.domain_names import ascii_domain
 
 MAX_CHARACTERS: Final = 254
@@ -75,7 +76,9 @@ def find_account(email: str) -> User | None:
 def own_address(user: User, address: str) -> None:
     """Give an account an address that its mailbox has confirmed, in the caller's transaction.
 
-    Raises Conflict if another account owns the address.
+    Links and codes that could verify it are revoked: the browser that registered may be a
+    stranger's, and could go on guessing at a code. Raises Conflict if another account owns the
+    address.
     """
     try:
         with db.session.begin_nested():
@@ -83,3 +86,4 @@ def own_address(user: User, address: str) -> None:
             user.email_verified_at = clock.now()
     except IntegrityError:
         raise Conflict("the address belongs to another account") from None
+    one_time_tokens.void(user.id, VerificationType.EMAIL_VERIFICATION)

@@ -28,7 +28,6 @@ TYPE: Final = VerificationType.EMAIL_CHANGE
 
 # Links sent to the former address. Those in security emails stay valid, to undo the change.
 _MAILED: Final = (
-    VerificationType.EMAIL_VERIFICATION,
     VerificationType.PASSWORD_RESET,
     VerificationType.EMAIL_CHANGE,
     VerificationType.EMAIL_SIGN_IN,

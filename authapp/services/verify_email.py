@@ -192,10 +192,10 @@ def _verify(
 ) -> SignedIn | None:
     with transaction():
         user = emailed_links.claim(link)
-        if user.email_key != email_key(link.target):
-            raise TokenInvalid("the account's address has changed")
+        # A link that is sent while the account becomes the owner of its address is not revoked.
+        if user.email_verified_at is not None or user.email_key != email_key(link.target):
+            raise TokenInvalid("the account is verified, or its address has changed")
         own_address(user, user.email)
-        one_time_tokens.void(user.id, TYPE)
         activity.note(user.id, Activity.EMAIL_VERIFIED, device.client)
         may_sign_in = emailed_links.is_recognized(link, visitor) and account_status.is_active(user)
         begun = None

@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from authapp.delivery import outbox
 from authapp.errors import Conflict, NotAllowed
 from authapp.models import Activity, User, db
-from authapp.services import activity, delete_account, invitations, users
-from tests.support.accounts import PASSWORD, add_user
+from authapp.services import activity, delete_account, invitations, users, verify_email
+from authapp.token_cache import token_cache
+from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.applications import answer_requests
 from tests.support.browsing import hidden, is_signed_in, post, sign_in
 
@@ -139,6 +140,23 @@ def test_a_reset_by_the_recipient_ends_the_invitation(app: Flask, client: FlaskC
 
     assert refused.status_code == 410
     assert "This invitation no longer works" in refused.get_data(as_text=True)
+
+
+def test_acceptance_revokes_the_links_that_could_verify_the_address(
+    app: Flask, client: FlaskClient
+) -> None:
+    link = invite(app)
+    with app.app_context():
+        user_id = users.find(EMAIL).id
+        verify_email.send_again(user_id, browser="x" * 43, client=HERE)
+        verify_email.answer_requests()
+        assert token_cache.get_verification_tokens_by_user(user_id, verify_email.TYPE)
+
+    accept(client, link)
+
+    assert is_signed_in(client)
+    with app.app_context():
+        assert not token_cache.get_verification_tokens_by_user(user_id, verify_email.TYPE)
 
 
 def test_a_second_factor_is_set_up_before_the_first_session(

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp.delivery import outbox
+from authapp.domain import emailed_links
 from authapp.domain.email_addresses import find_owner
 from authapp.domain.emailed_links import Visitor
 from authapp.errors import Conflict
@@ -21,9 +22,11 @@ from authapp.models import (
     db,
     delete_user,
 )
+from authapp.security.opaque_tokens import make_link_token, new_secret
 from authapp.services import password_reset
 from authapp.services import verify_email as service
 from authapp.services.register import register as register_service
+from authapp.token_cache import token_cache
 from tests.support.accounts import DEVICE, HERE, PASSWORD
 from tests.support.applications import answer_requests
 from tests.support.browsing import HOSTILE, hidden, is_signed_in, post, sign_in
@@ -59,6 +62,24 @@ def continues(client: FlaskClient, page: str) -> bool:
     """Return whether the browser of a page can sign in without the password."""
     client.post("/verify/email/continue", data=hidden(page))
     return is_signed_in(client)
+
+
+def reset_elsewhere(app: Flask) -> None:
+    """Set another password with an emailed link, as the owner of the mailbox."""
+    post(app.test_client(), "/password/reset", email=EMAIL)
+    answer_requests(app)
+    with app.app_context():
+        link = password_reset.check(newest_to(app, EMAIL, r"/password/reset/(\S+)"))
+        password_reset.reset(link, "another four words", revoke_tokens=True, client=HERE)
+
+
+def code_in_database(app: Flask) -> str:
+    """Return the code of the only active link, which no email contains."""
+    with app.app_context():
+        owner = find_owner(EMAIL)
+        assert owner is not None
+        [link] = token_cache.get_verification_tokens_by_user(owner.id, service.TYPE)
+        return emailed_links.code_of(make_link_token(link.id, new_secret()))
 
 
 def test_opening_the_link_changes_nothing(app: Flask, client: FlaskClient) -> None:
@@ -223,14 +244,41 @@ def test_the_browser_that_registered_does_not_continue_after_a_reset(
     """It may be a stranger's, who registered someone else's address."""
     register(client)
     page = client.get("/verify/email").get_data(as_text=True)
-    post(app.test_client(), "/password/reset", email=EMAIL)
-    answer_requests(app)
-    with app.app_context():
-        link = password_reset.check(newest_to(app, EMAIL, r"/password/reset/(\S+)"))
-        password_reset.reset(link, "another four words", revoke_tokens=True, client=HERE)
+    reset_elsewhere(app)
     assert is_verified(app)
 
     assert not continues(client, page)
+
+
+def test_after_a_reset_no_code_is_valid_in_the_browser_that_registered(
+    app: Flask, client: FlaskClient
+) -> None:
+    register(client)
+    page, code = client.get("/verify/email").text, newest_code(app)
+    reset_elsewhere(app)
+
+    refused = client.post("/verify/email/code", data={**hidden(page), "code": code})
+
+    assert refused.status_code == 422
+    assert not is_signed_in(client)
+
+
+def test_a_code_that_is_sent_after_a_reset_does_not_sign_in(
+    app: Flask, client: FlaskClient, move_time: Callable[..., object]
+) -> None:
+    """No one receives it, but the browser that registered can guess it."""
+    register(client)
+    page = client.get("/verify/email").text
+    reset_elsewhere(app)
+    with move_time(minutes=1):
+        client.post("/verify/email", data=hidden(page))
+        answer_requests(app)
+        code = code_in_database(app)
+
+        refused = client.post("/verify/email/code", data={**hidden(page), "code": code})
+
+    assert refused.status_code == 410
+    assert not is_signed_in(client)
 
 
 def test_it_cannot_continue_later_or_twice_or_for_another_account(
