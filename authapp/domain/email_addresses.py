@@ -64,13 +64,18 @@ def find_owner(email: str) -> User | None:
 
 
 def find_account(email: str) -> User | None:
-    """Return the account that owns an address, or else the newest one that has yet to verify it."""
+    """Return the account that owns an address, or else the newest one that has yet to verify it.
+
+    Among the latter, invited accounts come first, because anyone can register the address of an
+    invitation.
+    """
     key = key_of(email)
     if key is None:
         return None
     found = select(User).where(User.email_key == key)
-    owner_first = (User.email_verified_at.is_(None), User.created_at.desc())
-    return db.session.scalars(found.order_by(*owner_first).limit(1)).one_or_none()
+    was_invited = one_time_tokens.had(VerificationType.INVITATION)
+    order = (User.email_verified_at.is_(None), was_invited.desc(), User.created_at.desc())
+    return db.session.scalars(found.order_by(*order).limit(1)).one_or_none()
 
 
 def own_address(user: User, address: str) -> None:

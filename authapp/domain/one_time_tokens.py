@@ -7,6 +7,8 @@ from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from sqlalchemy import ColumnElement, exists
+
 from authapp import clock
 from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked, TokenUsed
 from authapp.models import User, VerificationToken, VerificationType, db
@@ -87,6 +89,12 @@ def void_all(user_id: UUID, *, but: Collection[VerificationType]) -> None:
         VerificationToken.revoked_at.is_(None),
         revoked_at=clock.now(),
     )
+
+
+def had(type: VerificationType) -> ColumnElement[bool]:
+    """Return the condition that an account has had a link of a type, valid or not."""
+    issued = exists().where(VerificationToken.user_id == User.id, VerificationToken.type == type)
+    return issued.correlate(User)
 
 
 def require(value: str, type: VerificationType) -> VerificationTokenRecord:

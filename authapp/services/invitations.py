@@ -10,6 +10,8 @@ from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import select
+
 from authapp import clock
 from authapp import language as languages
 from authapp.config import CLOSED, current_settings
@@ -68,13 +70,19 @@ def invite(email: str, *, given: Collection[str] = (), language: str | None = No
 
 
 def invite_again(user_id: UUID) -> None:
-    """Email a new link, which replaces the earlier ones; raises Conflict if it is not needed."""
+    """Email a new link, which replaces the earlier ones.
+
+    Raises Conflict if the account is verified, cannot be used, or was never invited: its password
+    may be a stranger's, and the roles of the invitation belong to another account.
+    """
     with transaction():
         user = account_status.lock(user_id)
         if user.email_verified_at is not None:
             raise Conflict(f"{user.email} is verified: send a link to reset the password instead")
         if not account_status.is_active(user):
             raise Conflict("the account cannot be used: enable it first")
+        if not _was_invited(user):
+            raise Conflict(f"{user.email} registered without an invitation: invite it instead")
         activity.note(user_id, Activity.INVITED, None)
         _send(user)
 
@@ -107,6 +115,11 @@ def accept(link: VerificationTokenRecord, password: str, *, device: SignInDevice
         _set_password(user, hashed, device.client)
         begun = sign_ins.begin_if_complete(user, remember=False, device=device)
     return sign_ins.finish(begun, signer)
+
+
+def _was_invited(user: User) -> bool:
+    invited = select(User.id).where(User.id == user.id, one_time_tokens.had(TYPE))
+    return db.session.scalar(invited) is not None
 
 
 def _require_offered(tag: str) -> str:

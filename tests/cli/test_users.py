@@ -359,6 +359,17 @@ def test_an_invitation_is_sent_again_until_it_is_accepted(app: Flask, user: User
     assert "send a link to reset the password instead" in refused[1]
 
 
+def test_an_account_that_registered_cannot_be_invited_again(
+    app: Flask, client: FlaskClient
+) -> None:
+    post(client, "/register", email="new@example.org", password=PASSWORD)
+
+    refused = run(app, "re-invite", "new@example.org")
+
+    assert refused[0] == 1
+    assert "new@example.org registered without an invitation: invite it instead" in refused[1]
+
+
 @pytest.mark.parametrize(
     ("option", "value", "code"), [("--role", "Not a role", 2), ("--language", "xx", 1)]
 )

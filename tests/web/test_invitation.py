@@ -126,8 +126,28 @@ def test_whoever_registers_first_keeps_the_address(app: Flask, client: FlaskClie
     sign_in(client, EMAIL)
 
 
+def test_a_stranger_who_registers_the_address_gets_no_invitation(
+    app: Flask, client: FlaskClient
+) -> None:
+    """The stranger's account is newer, has the stranger's password, and has none of the roles."""
+    invite(app, given=["support"])
+    invited = user_of(app)
+    post(app.test_client(), "/register", email=EMAIL, password="a stranger's long password")
+    with app.app_context():
+        [strangers] = db.session.scalars(db.select(User.id).where(User.id != invited.id))
+
+        invitations.invite_again(users.find(EMAIL).id)
+        with pytest.raises(Conflict, match="without an invitation"):
+            invitations.invite_again(strangers)
+    accept(client, newest_link(app))
+
+    assert client.get("/auth/check").headers["X-Auth-Roles"] == "support"
+    assert user_of(app).id == invited.id
+
+
 def test_a_reset_by_the_recipient_ends_the_invitation(app: Flask, client: FlaskClient) -> None:
-    link = invite(app)
+    link = invite(app, given=["support"])
+    post(app.test_client(), "/register", email=EMAIL, password="a stranger's long password")
     post(client, "/password/reset", email=EMAIL)
     answer_requests(app)
     with app.app_context():
@@ -138,6 +158,7 @@ def test_a_reset_by_the_recipient_ends_the_invitation(app: Flask, client: FlaskC
 
     refused = client.get(link, follow_redirects=True)
 
+    assert user_of(app).roles == "support"
     assert refused.status_code == 410
     assert "This invitation no longer works" in refused.get_data(as_text=True)
 
