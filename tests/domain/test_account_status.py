@@ -108,7 +108,8 @@ def test_a_sign_in_overtaken_by_a_change_starts_no_session(
             if change == "frozen":
                 close(user, frozen_at=clock.now())
             else:
-                close(user, password_hash=hash_password("another password of theirs"))
+                new_hash = hash_password("another password of theirs")
+                close(user, password_hash=new_hash, password_changed_at=clock.now())
 
     before_next_update(app, overtake)
 
