@@ -16,7 +16,7 @@ from authapp.services.list_users import PAGE, Wanted, list_users
 _DATE: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
-@click.command("list", cls=ValueCommand)
+@click.command("list", cls=ValueCommand, reads_only=True)
 @click.option("--search", help="Show only addresses that contain this text, in any case.")
 @click.option(
     "is_verified", "--verified/--unverified", default=None, help="Whether the address is verified."
