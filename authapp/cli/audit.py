@@ -11,7 +11,7 @@ from authapp import clock
 from authapp.cli.durations import DURATION
 from authapp.cli.group import OneLineGroup
 from authapp.models import AuditEntry
-from authapp.services import audit, audit_chain, users
+from authapp.services import audit, audit_verification, users
 from authapp.services.audit import Filter
 from authapp.services.audit_chain import Head
 
@@ -75,7 +75,7 @@ def verify_command(head: Head | None) -> None:
     Only a head from the log (`audit_head`) shows that the latest entries were cut off. Exits with
     1 and the first entry that is wrong.
     """
-    found = audit_chain.verify(head)
+    found = audit_verification.verify(head)
     if found.fault is not None:
         raise click.ClickException(f"entry {found.fault.where}: {found.fault.reason}")
     click.echo(f"entries checked: {found.entries}, not yet in the chain: {found.waiting}")

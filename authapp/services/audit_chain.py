@@ -1,6 +1,5 @@
-"""The chain of the audit log: the worker extends it, and operators verify it."""
+"""The chain of the audit log, which the worker extends."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +14,6 @@ from authapp.domain.audit import authenticator, content_of
 from authapp.models import AuditEntry, db
 from authapp.models.transaction import transaction
 from authapp.security.audit_chain import START, Authenticator, Authenticity, Stage, link
-from authapp.services.audit import every_entry
 
 log = structlog.get_logger(__name__)
 
@@ -37,24 +35,6 @@ class Head:
 
     def __str__(self) -> str:
         return f"{self.sequence}:{self.hash.hex()}"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """The first entry that is wrong; `where` is its sequence number, or the id of a new one."""
-
-    where: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What `verify` found: how many entries are in the chain, and how many are not yet."""
-
-    entries: int
-    waiting: int
-    head: Head | None
-    fault: Fault | None
 
 
 class _ExtendedElsewhere(Exception):
@@ -89,7 +69,7 @@ def reseal() -> None:
     under the new key vouches for all entries before it, and those after it are under the new key.
     """
     signer, last = authenticator(), _head_entry()
-    for entry in db.session.scalars(select(AuditEntry).where(_is_waiting())):
+    for entry in db.session.scalars(select(AuditEntry).where(is_waiting())):
         _sign_again(entry, signer, Stage.WRITTEN, content_of(entry))
     if last is None:
         return
@@ -144,66 +124,6 @@ class HeadReporter:
             log.critical("audit_log_altered", head=str(self._reported))
 
 
-def verify(head: Head | None = None) -> Verified:
-    """Check the whole chain, and entries that are not in it yet; `head` is one from the log.
-
-    Stops at the first fault.
-    """
-    check = _Check(authenticator(), head)
-    fault = next((fault for fault in check.faults() if fault), None)
-    waiting = select(func.count()).select_from(AuditEntry).where(_is_waiting())
-    return Verified(check.entries, db.session.scalar(waiting) or 0, check.last, fault)
-
-
-class _Check:
-    """One pass over the chain."""
-
-    def __init__(self, signer: Authenticator, expected: Head | None) -> None:
-        self._signer = signer
-        self._expected = expected
-        self._is_vouched_for = False
-        self.entries = 0
-        self.last: Head | None = None
-
-    def faults(self) -> Iterator[Fault | None]:
-        """Yield the faults in the order of the chain, and then those of new entries."""
-        for entry in every_entry():
-            self.entries += 1
-            yield _fault(self.entries, self._fault_in_chain(entry) or self._fault_in_code(entry))
-            self.last = Head(self.entries, entry.hash or b"")
-        if self.entries and not self._is_vouched_for:
-            yield _fault(self.entries, "none of KEY_ENCRYPTION_KEYS authenticates the last entry")
-        if self._expected is not None and self._expected.sequence > self.entries:
-            yield _fault(self.entries + 1, "the entries from here to the given head are missing")
-        yield from self._new_faults()
-
-    def _fault_in_chain(self, entry: AuditEntry) -> str | None:
-        previous = self.last.hash if self.last else START
-        if entry.sequence != self.entries:
-            return "this entry is missing"
-        if entry.previous_hash != previous:
-            return "it does not follow the entry before it"
-        if entry.hash != link(previous, self.entries, content_of(entry)):
-            return "it was changed"
-        if self._expected and self._expected.sequence == self.entries:
-            return None if entry.hash == self._expected.hash else "it differs from the given head"
-        return None
-
-    def _fault_in_code(self, entry: AuditEntry) -> str | None:
-        found = self._signer.check(Stage.CHAINED, entry.hash or b"", entry.mac)
-        # `keys rewrap` leaves former keys only before the first entry that vouches for them.
-        if found is Authenticity.KEY_MISSING and not self._is_vouched_for:
-            return None
-        self._is_vouched_for = True
-        return None if found is Authenticity.GENUINE else f"its code is not authentic: {found}"
-
-    def _new_faults(self) -> Iterator[Fault]:
-        for entry in db.session.scalars(select(AuditEntry).where(_is_waiting())):
-            found = self._signer.check(Stage.WRITTEN, content_of(entry), entry.mac)
-            if found is not Authenticity.GENUINE:
-                yield Fault(str(entry.id), f"this new entry is not authentic: {found}")
-
-
 def _extend() -> int:
     signer, added = authenticator(), 0
     # PostgreSQL makes a second worker wait here, and then returns only what is still waiting.
@@ -235,7 +155,7 @@ def _vouches(last: AuditEntry, signer: Authenticator) -> bool:
 
 def _waiting(*, for_update: bool = False) -> list[AuditEntry]:
     """Return the next entries that are not in the chain yet, without those that were refused."""
-    waiting = select(AuditEntry).where(_is_waiting()).order_by(AuditEntry.at, AuditEntry.id)
+    waiting = select(AuditEntry).where(is_waiting()).order_by(AuditEntry.at, AuditEntry.id)
     found = waiting.limit(_BATCH + len(_refused))
     entries = db.session.scalars(found.with_for_update() if for_update else found)
     return [entry for entry in entries if entry.id not in _refused]
@@ -249,7 +169,7 @@ def _append(entry: AuditEntry, last: Head | None, signer: Authenticator) -> Head
     # SQLite has no row locks.
     added = db.session.execute(
         update(AuditEntry)
-        .where(AuditEntry.id == entry.id, _is_waiting())
+        .where(AuditEntry.id == entry.id, is_waiting())
         .values(**place, mac=signer.sign(Stage.CHAINED, hash))
         .returning(AuditEntry.id)
         .execution_options(synchronize_session=False)
@@ -259,9 +179,6 @@ def _append(entry: AuditEntry, last: Head | None, signer: Authenticator) -> Head
     return Head(sequence, hash)
 
 
-def _fault(sequence: int, reason: str | None) -> Fault | None:
-    return Fault(str(sequence), reason) if reason else None
-
-
-def _is_waiting() -> ColumnElement[bool]:
+def is_waiting() -> ColumnElement[bool]:
+    """Return the condition of entries that are not in the chain yet."""
     return AuditEntry.sequence.is_(None)

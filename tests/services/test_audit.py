@@ -19,7 +19,8 @@ from authapp.security.audit_chain import START, Authenticator, Stage, link
 from authapp.services import audit as service
 from authapp.services import audit_chain, delete_account, keys, users
 from authapp.services.audit import Filter
-from authapp.services.audit_chain import Head, HeadReporter, verify
+from authapp.services.audit_chain import Head, HeadReporter
+from authapp.services.audit_verification import verify
 from tests.support.accounts import PASSWORD
 from tests.support.audit import audited, extend_chain
 from tests.support.browsing import post, sign_in
