@@ -76,7 +76,7 @@ def test_support_helps_a_user_with_a_phone(client: FlaskClient, user: User) -> N
         (
             "recovery-code",
             {"recovery_code": "00000-00000"},
-            "Enter a code from your app instead, or contact support.",
+            "Choose another way to sign in, or contact support.",
         ),
     ],
 )
