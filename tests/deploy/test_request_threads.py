@@ -1,6 +1,8 @@
 """Threads that answer the requests of an event loop."""
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, current_thread
 from typing import Any
 
@@ -9,13 +11,19 @@ import pytest
 from deploy.request_threads import RequestThreads
 
 
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in a thread: in this one, a browser of another test may have a loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def test_each_request_gets_its_own_answer() -> None:
     async def answer_all() -> list[int]:
         return await asyncio.gather(*(threads.answer({"n": n}) for n in range(100)))
 
     threads = RequestThreads(lambda environ: environ["n"] * 2, 4)
     try:
-        answers = asyncio.run(answer_all())
+        answers = run(answer_all())
     finally:
         threads.stop()
 
@@ -26,8 +34,8 @@ def test_error_reaches_its_own_request_and_no_other() -> None:
     threads = RequestThreads(lambda environ: 1 / environ["n"], 1)
     try:
         with pytest.raises(ZeroDivisionError):
-            asyncio.run(threads.answer({"n": 0}))
-        answer = asyncio.run(threads.answer({"n": 2}))
+            run(threads.answer({"n": 0}))
+        answer = run(threads.answer({"n": 2}))
     finally:
         threads.stop()
 
@@ -52,7 +60,7 @@ def test_thread_goes_on_after_request_of_client_that_has_gone(
 
     threads = RequestThreads(slow, 1)
     try:
-        answer = asyncio.run(cancel_one())
+        answer = run(cancel_one())
     finally:
         threads.stop()
 
@@ -69,4 +77,4 @@ def test_stopping_answers_what_waits() -> None:
 
     threads = RequestThreads(lambda _environ: current_thread().name, 1)
 
-    assert asyncio.run(stop_while_two_wait()) == ["request_0", "request_0"]
+    assert run(stop_while_two_wait()) == ["request_0", "request_0"]
