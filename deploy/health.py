@@ -1,4 +1,4 @@
-"""Whether this host's server is alive: `python -m deploy.health`, for containers without curl.
+"""Check that this host's server is alive: `python -m deploy.health`, without curl.
 
 It imports nothing of the application, because that would take more time than the check.
 """

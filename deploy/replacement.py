@@ -1,6 +1,6 @@
 """SIGHUP replaces the workers, but only if new ones could serve.
 
-granian alone would stop the old workers even if no new one starts, and then exit: a fault in one
+granian alone would stop the old workers even if no new one starts, and then exit: an error in one
 setting would stop the service.
 """
 
@@ -38,7 +38,7 @@ class Replacement:
         self._signals: SimpleQueue[int] = SimpleQueue()
 
     def take_over(self) -> None:
-        """Handle SIGHUP in the place of granian, which has installed its own handler by now."""
+        """Handle SIGHUP in place of granian, which has installed its own handler by now."""
         replace = cast(_Handler, signal.getsignal(signal.SIGHUP))
         signal.signal(signal.SIGHUP, lambda number, _frame: self._signals.put(number))
         threading.Thread(target=self._run, args=(replace,), name="replacement", daemon=True).start()
@@ -64,7 +64,7 @@ class Replacement:
 
 
 def _try_a_worker() -> str:
-    """Return why a worker could not serve, or an empty text."""
+    """Return why a worker could not serve, or an empty string."""
     # The trial is not one of the processes whose metrics are added up.
     environ = {name: value for name, value in os.environ.items() if name != metrics.FOLDER}
     try:

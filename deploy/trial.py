@@ -1,4 +1,4 @@
-"""`python -m deploy.trial`: whether a worker could serve with the current settings and code.
+"""`python -m deploy.trial`: check that a worker could serve with the current settings and code.
 
 SIGHUP runs it before it replaces any worker. Exits with 1, and the reason in one line on standard
 output, if a worker would not start or its `/readyz` would respond with 503.

@@ -1,4 +1,4 @@
-"""What became of each line of an import."""
+"""Reports the result of each line of an import."""
 
 import sys
 from typing import IO, Final
@@ -23,7 +23,7 @@ class Report:
         self.added = self.skipped = self.refused = 0
 
     def skip(self, line: int, reason: str) -> None:
-        """Report an account that is there already."""
+        """Report an account that already exists."""
         self.skipped += 1
         self._write(f"line {line}: skipped: {reason}")
 

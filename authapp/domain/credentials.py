@@ -1,6 +1,6 @@
 """What a sign-in checks for an address, so that its time does not reveal whose account it is.
 
-Imported accounts have password hashes that take other times than our own, until their owners sign
+Hashes of imported accounts take more or less time than our own, until their owners sign
 in. An address without an account therefore borrows the hash of another one.
 """
 

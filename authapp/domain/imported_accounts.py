@@ -112,7 +112,7 @@ class ImportedAccount:
 
 
 def field_of(name: str) -> str | None:
-    """Return the field that a column or member is, or None if it is not imported."""
+    """Return the field for the name of a column or member, or None if it is not imported."""
     return _FIELD_OF.get(name.strip().lower())
 
 
@@ -157,7 +157,7 @@ def read(record: Record, reading: Reading) -> ImportedAccount:
 
 
 def _text(record: Record, field: str) -> str:
-    """Return a field as text, and an empty one if it is missing."""
+    """Return a field as text, or an empty string if it is missing."""
     value = record.get(field)
     if value is None:
         return ""

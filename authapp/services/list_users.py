@@ -22,7 +22,7 @@ _POSITION: Final = re.compile(r"(?P<time>[0-9T:.-]{26}Z)_(?P<id>[0-9a-f-]{36})")
 class Wanted:
     """Which accounts to list; None includes all.
 
-    `search` is a part of the address, in any case. `language` also includes its regional variants,
+    `search` is part of the address, ignoring case. `language` also includes its regional variants,
     and DEFAULT_LANGUAGE the accounts without a language.
     """
 

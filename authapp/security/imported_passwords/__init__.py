@@ -56,7 +56,7 @@ Secrets = Mapping[Source, str]
 
 
 def is_imported(stored: str) -> bool:
-    """Return whether a stored hash was made by another system."""
+    """Return whether a stored hash comes from another system."""
     return stored.startswith(_PREFIX)
 
 

@@ -14,7 +14,7 @@ def met(_settings: Settings) -> str:
 class Requirement(NamedTuple):
     """One requirement: where it is from, what it asks for, and the test that shows it.
 
-    `gap` returns why a deployment's settings do not meet it, or an empty text.
+    `gap` returns why a deployment's settings do not meet it, or an empty string.
     """
 
     source: str
