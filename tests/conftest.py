@@ -37,7 +37,7 @@ from tests.support.databases import ReusableDatabase
 from tests.support.faults import add_faults
 from tests.support.mail import MailServer, mail_settings
 from tests.support.operator import add_operator
-from tests.support.servers import PostgresServer, RedisServer, closing_responses
+from tests.support.servers import PostgresServer, RedisServer, Served
 from tests.support.sharing import (
     SharedTemplates,
     keep_what_is_imported,
@@ -277,13 +277,14 @@ def live_server(environ: dict[str, str]) -> Iterator[str]:
         add_faults(app)
         add_operator(app)
         add_promotion(app)
-        served = closing_responses(app)
+        served = Served(app)
         server = make_server("127.0.0.1", 0, served, threaded=True, fd=listener.fileno())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield url
         server.shutdown()
         thread.join()
+        served.wait()
     dispose(app)
 
 

@@ -40,18 +40,29 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def closing_responses(app: Any) -> Any:
-    """Close each response before it is sent.
+class Served:
+    """A WSGI application that closes each response before it is sent, and can be waited for.
 
-    Werkzeug's server does not close one whose client resets the connection,
+    Werkzeug's server does not close a response whose client resets the connection,
     as a browser does when its page is closed. The file left open would fail some test.
     """
 
-    def serve(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        with closing(ClosingIterator(app(environ, start_response))) as body:
-            return list(body)
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._in_progress: set[object] = set()
 
-    return serve
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        request = object()
+        self._in_progress.add(request)
+        try:
+            with closing(ClosingIterator(self._app(environ, start_response))) as body:
+                return list(body)
+        finally:
+            self._in_progress.discard(request)
+
+    def wait(self) -> None:
+        """Wait for the requests in progress, whose connections would outlive the application."""
+        wait_until(lambda: not self._in_progress, "a request does not end", seconds=READY_SECONDS)
 
 
 @contextmanager
@@ -59,8 +70,7 @@ def serving(app: Any, port: int = 0) -> Iterator[int]:
     """Serve a WSGI application in this process; yield its port."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         number = listener.getsockname()[1]
-        served = closing_responses(app)
-        server = make_server("127.0.0.1", 0, served, threaded=True, fd=listener.fileno())
+        server = make_server("127.0.0.1", 0, Served(app), threaded=True, fd=listener.fileno())
         # Requests in progress finish before the application is closed.
         server.daemon_threads = False
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
