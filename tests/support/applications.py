@@ -90,8 +90,8 @@ def work_before_each_request(app: Flask) -> None:
 
 
 def dispose(app: Flask) -> None:
-    """Close an application's connections."""
+    """Close an application's connections; closing the cache may still need one of the database."""
     with app.app_context():
         db.session.remove()
-        db.engine.dispose()
         app.extensions["token_cache"].close()
+        db.engine.dispose()
