@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 from typing import Final
 
-_VOID: Final = frozenset({"br", "hr", "img", "input", "link", "meta", "rect", "path"})
+_VOID: Final = frozenset({"br", "hr", "img", "input", "link", "meta", "rect", "path", "wbr"})
 _ENDS_PARAGRAPH: Final = frozenset(
     {"article", "aside", "details", "div", "dl", "fieldset", "figure", "footer", "form", "h1", "h2",
      "h3", "header", "main", "nav", "ol", "p", "pre", "section", "table", "ul"}
