@@ -25,6 +25,7 @@ from authapp import metrics
 from authapp.config import load
 from authapp.errors import ConfigError
 from authapp.http import logs
+from deploy import stop_signals
 from deploy.replacement import Replacement
 from deploy.wsgi_over_rsgi import WSGIOverRSGI
 
@@ -75,6 +76,7 @@ def _whole(environ: Mapping[str, str], name: str, default: int, *, most: int) ->
 
 def application() -> WSGIOverRSGI:
     """Return a worker's application; each worker loads its own."""
+    stop_signals.hold()
     from wsgi import app  # noqa: PLC0415 - the parent process serves nothing
 
     serving = Serving.load(os.environ)

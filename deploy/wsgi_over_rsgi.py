@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy import stop_signals
 from deploy.request_threads import RequestThreads
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ class WSGIOverRSGI:
         self._body_limit = body_limit
         self._body_seconds = body_seconds
         self._threads = RequestThreads(self._call, threads)
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon(stop_signals.release)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._threads.stop()

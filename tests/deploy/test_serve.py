@@ -240,12 +240,32 @@ def test_a_request_in_progress_is_finished_when_the_server_stops(
     connection = send_raw(own_server, *head, f"Content-Length: {len(given)}", body=given[:-1])
     wait_until_accepted(own_server)
 
-    own_server.process.send_signal(signal.SIGTERM)
-    wait_until_refused(own_server)
-    connection.sendall(given[-1:])
+    with connection:
+        own_server.process.send_signal(signal.SIGTERM)
+        wait_until_refused(own_server)
+        connection.sendall(given[-1:])
 
-    assert read_all(connection).startswith(b"HTTP/1.1 200 ")
+        assert read_all(connection).startswith(b"HTTP/1.1 200 ")
     assert own_server.process.wait(PATIENCE) == 0
+
+
+STARTING_WORKER = """
+import os, signal, uvloop
+from deploy.serve import application
+
+worker, loop = application(), uvloop.new_event_loop()
+loop.add_signal_handler(signal.SIGTERM, loop.stop)
+worker.__rsgi_init__(loop)
+os.kill(os.getpid(), signal.SIGTERM)
+loop.run_forever()
+os._exit(0)
+"""
+"""What a worker of granian does; its signal arrives before its loop runs."""
+
+
+def test_a_worker_that_is_starting_stops_when_asked(shared_environ: dict[str, str]) -> None:
+    started = [sys.executable, "-c", STARTING_WORKER]
+    subprocess.run(started, env=shared_environ, cwd=ROOT, timeout=30, check=True)
 
 
 def wait_until_accepted(server: AppServer) -> None:
