@@ -131,13 +131,13 @@ def security_too() -> WSGIOverRSGI:
     class User(db.Model, fsqla_v3.FsUserMixin):
         pass
 
-    # The user's model refers to it whenever the webauthn package is installed.
+    # The user's model refers to it whenever the webauthn package is installed. The datastore keeps
+    # it: SQLAlchemy forgets a model that nothing else refers to.
     class WebAuthn(db.Model, fsqla_v3.FsWebAuthnMixin):
         pass
 
     assert isinstance(User, DefaultMeta)
-    assert isinstance(WebAuthn, DefaultMeta)
-    datastore = security.SQLAlchemyUserDatastore(db, User, Role)
+    datastore = security.SQLAlchemyUserDatastore(db, User, Role, WebAuthn)
     app.security = security.Security(app, datastore)
     make = partial(_add_security_user, datastore)
     _create_once(app, db, make)

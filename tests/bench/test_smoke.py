@@ -1,5 +1,7 @@
 """The benchmark's own part still runs: tiny counts, authapp alone."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.bench import breakdown, memory, report, rows, throughput
@@ -34,3 +36,13 @@ def test_every_request_of_ours_is_answered(database_url: str, redis_server: Redi
     assert [each.refused for each in samples] == [0] * (memory.SAMPLES + 1)
     assert len(cached) >= 10
     assert "200 |" in report.memory_table(samples)
+
+
+@pytest.mark.long
+def test_every_request_of_the_peers_is_answered(redis_server: RedisServer, tmp_path: Path) -> None:
+    with throughput.peers_served(tmp_path, redis_server, workers=1) as (jwt, security):
+        found = throughput.measure(throughput.of_peers(jwt, security), rounds=1, seconds=0.1)
+
+    assert len(found) == 7
+    for each in found.values():
+        assert set(each.statuses) <= {"200", "204"}, each.name
