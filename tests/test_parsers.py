@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from authapp.domain import known_devices, pending_sign_ins
 from authapp.domain.client import parse_address
 from authapp.domain.email_addresses import email_key, key_of, parse_email
-from authapp.domain.mail_limits import mailbox
+from authapp.domain.limits.mail_limits import mailbox
 from authapp.domain.phone_numbers import parse_phone
 from authapp.errors import InputRefused, TokenInvalid
 from authapp.http.decoding import MalformedBody, decode_form, decode_json

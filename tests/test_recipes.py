@@ -78,8 +78,8 @@ def test_every_file_of_a_recipe_exists(recipe: str) -> None:
         ("ALL_PATTERNS", "authapp/token_cache/keys.py"),
         ("is_active", "authapp/token_cache/records.py"),
         ("TABLES", "authapp/services/download_data.py"),
-        ("Factor", "authapp/domain/authentication_methods.py"),
-        ("AMR", "authapp/domain/authentication_methods.py"),
+        ("Factor", "authapp/domain/factors/authentication_methods.py"),
+        ("AMR", "authapp/domain/factors/authentication_methods.py"),
     ],
 )
 def test_every_name_of_a_recipe_is_where_it_says(name: str, file: str) -> None:

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from itsdangerous import BadSignature
 
 from authapp.delivery import outbox
-from authapp.domain import lost_factors
+from authapp.domain.factors import lost_factors
 from authapp.models import User, VerificationType, db
 from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import parse_api_token

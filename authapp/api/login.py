@@ -9,7 +9,8 @@ from flask import Blueprint, Response
 from authapp import clock
 from authapp.api.bodies import Body
 from authapp.api.openapi import operation
-from authapp.domain import known_devices, request_budget
+from authapp.domain import known_devices
+from authapp.domain.limits import request_budget
 from authapp.domain.principal import Principal
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.domain.sign_ins import SignInDevice

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from authapp.api.authn import require_token
 from authapp.api.bodies import read_parameter
 from authapp.config import current_settings
-from authapp.domain import request_budget
+from authapp.domain.limits import request_budget
 from authapp.domain.principal import Principal, TokenKind
 from authapp.http.client import client
 from authapp.models import Scope

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from authapp.config import current_settings
-from authapp.domain import account_status, code_guesses, one_time_tokens
-from authapp.domain.rate_limits import Count
+from authapp.domain import account_status, one_time_tokens
+from authapp.domain.limits import code_guesses
+from authapp.domain.limits.rate_limits import Count
 from authapp.errors import InputRefused
 from authapp.models import User, VerificationType
 from authapp.security.codes import is_code, make_code, read_code

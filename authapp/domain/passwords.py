@@ -11,16 +11,10 @@ import structlog
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import (
-    activity,
-    api_tokens,
-    lost_factors,
-    one_time_tokens,
-    remembered_devices,
-    security_notices,
-)
+from authapp.domain import activity, api_tokens, one_time_tokens, security_notices
 from authapp.domain.breached_passwords import is_breached
 from authapp.domain.client import Client
+from authapp.domain.factors import lost_factors, remembered_devices
 from authapp.errors import InputRefused, Misconfigured, Overloaded
 from authapp.models import Activity, RevokeReason, User, VerificationType
 from authapp.models.transaction import release_connection

@@ -14,8 +14,8 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import authentication_methods, second_factors
-from authapp.domain.authentication_methods import AMR, PASSWORD, Factor
+from authapp.domain.factors import authentication_methods, second_factors
+from authapp.domain.factors.authentication_methods import AMR, PASSWORD, Factor
 from authapp.errors import (
     EnrollmentRequired,
     NotAllowed,

@@ -2,13 +2,8 @@
 
 from uuid import UUID
 
-from authapp.domain import (
-    api_tokens,
-    lost_factors,
-    one_time_tokens,
-    remembered_devices,
-    sessions,
-)
+from authapp.domain import api_tokens, one_time_tokens, sessions
+from authapp.domain.factors import lost_factors, remembered_devices
 from authapp.models import PROTECTIVE_LINKS, EndReason, RevokeReason
 
 

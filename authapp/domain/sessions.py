@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import authentication_methods, session_limit, signing_keys
+from authapp.domain import session_limit, signing_keys
 from authapp.domain.client import Client
+from authapp.domain.factors import authentication_methods
 from authapp.domain.principal import Principal, TokenKind
 from authapp.errors import (
     SigningKeyRefused,

@@ -5,17 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import exists, select
 
 from authapp import clock
-from authapp.domain import (
-    activity,
-    known_devices,
-    lost_factors,
-    pending_sign_ins,
-    remembered_devices,
-    security_notices,
-    sessions,
-)
+from authapp.domain import activity, known_devices, pending_sign_ins, security_notices, sessions
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
 from authapp.domain.client import Client
+from authapp.domain.factors import lost_factors, remembered_devices
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.domain.signing_keys import Signer
 from authapp.errors import SecondFactorRequired

@@ -1,6 +1,7 @@
 """Answers of browsers about passkeys: their parsing and verification (WebAuthn).
 
-`domain.passkeys` decides whose passkey it is, and `domain.passkey_challenges` checks the challenge.
+`domain.factors.passkeys` decides whose passkey it is, and `passkey_challenges` next to it checks
+the challenge.
 """
 
 import base64

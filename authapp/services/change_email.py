@@ -6,17 +6,11 @@ from uuid import UUID
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import (
-    activity,
-    emailed_links,
-    mail_limits,
-    one_time_tokens,
-    rate_limits,
-    security_notices,
-)
+from authapp.domain import activity, emailed_links, one_time_tokens, security_notices
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, find_owner, own_address, parse_email
 from authapp.domain.emailed_links import Visitor
+from authapp.domain.limits import mail_limits, rate_limits
 from authapp.errors import InputRefused, NotFound
 from authapp.models import Activity, User, VerificationType, db
 from authapp.models.transaction import transaction

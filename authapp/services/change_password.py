@@ -1,7 +1,8 @@
 """Changing a password; the current one is required."""
 
-from authapp.domain import authentication_methods, passwords, sessions, signing_keys
+from authapp.domain import passwords, sessions, signing_keys
 from authapp.domain.client import Client
+from authapp.domain.factors import authentication_methods
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import InputRefused, TokenRevoked
 from authapp.models import Activity, EndReason, RefreshToken, db

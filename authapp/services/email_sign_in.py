@@ -17,10 +17,7 @@ from authapp.delivery import mail
 from authapp.domain import (
     account_status,
     activity,
-    authentication_methods,
-    code_guesses,
     emailed_links,
-    mail_limits,
     one_time_tokens,
     queued_requests,
     sign_ins,
@@ -30,6 +27,8 @@ from authapp.domain.client import Client
 from authapp.domain.devices import device as device_of
 from authapp.domain.email_addresses import email_key, find_owner, parse_email
 from authapp.domain.emailed_links import Visitor
+from authapp.domain.factors import authentication_methods
+from authapp.domain.limits import code_guesses, mail_limits
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import InputRefused, NotFound, TokenInvalid

@@ -5,9 +5,10 @@ from uuid import UUID
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import account_status, activity, one_time_tokens, passkeys
+from authapp.domain import account_status, activity, one_time_tokens
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, key_of
+from authapp.domain.factors import passkeys
 from authapp.domain.restore_email import restore_email
 from authapp.domain.revoke_all import revoke_all
 from authapp.errors import Conflict, InputRefused

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import sealing as message_sealing
-from authapp.domain import authenticator_apps, key_encryption
+from authapp.domain import key_encryption
+from authapp.domain.factors import authenticator_apps
 from authapp.errors import Conflict, NotFound
 from authapp.models import JWTKey, KeyState, RefreshToken, db, postgresql
 from authapp.models.changes import delete_where, update_where

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import activity, api_tokens, rate_limits
+from authapp.domain import activity, api_tokens
 from authapp.domain.api_token_rules import end_reason
 from authapp.domain.client import Client
+from authapp.domain.limits import rate_limits
 from authapp.models import Activity, RevokeReason, Token, User, db
 from authapp.models.transaction import release_connection, transaction
 

@@ -1,20 +1,13 @@
 """Signing in with an email address and a password."""
 
 from authapp import metrics
-from authapp.domain import (
-    activity,
-    credentials,
-    passwords,
-    rate_limits,
-    remembered_devices,
-    sign_in_limits,
-    sign_ins,
-    signing_keys,
-)
+from authapp.domain import activity, credentials, passwords, sign_ins, signing_keys
 from authapp.domain.account_status import require_active
 from authapp.domain.credentials import Credentials
+from authapp.domain.factors import remembered_devices
+from authapp.domain.limits import rate_limits, sign_in_limits
+from authapp.domain.limits.sign_in_limits import Attempt, Guess
 from authapp.domain.sessions import SignedIn
-from authapp.domain.sign_in_limits import Attempt, Guess
 from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import CredentialsRefused, NotAllowed, NotFound
 from authapp.models import Activity, User

@@ -7,25 +7,27 @@ from typing import Final, NamedTuple
 from authapp import metrics
 from authapp.domain import (
     activity,
-    authentication_methods,
-    authenticator_apps,
-    lost_factors,
-    passkeys,
     pending_sign_ins,
-    rate_limits,
-    recovery_codes,
-    remembered_devices,
-    second_factors,
     security_notices,
     sessions,
     sign_ins,
     signing_keys,
 )
 from authapp.domain.account_status import require_active
-from authapp.domain.authentication_methods import Factor
 from authapp.domain.client import Client
+from authapp.domain.factors import (
+    authentication_methods,
+    authenticator_apps,
+    lost_factors,
+    passkeys,
+    recovery_codes,
+    remembered_devices,
+    second_factors,
+)
+from authapp.domain.factors.authentication_methods import Factor
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Limit
 from authapp.domain.pending_sign_ins import PendingSignIn
-from authapp.domain.rate_limits import Limit
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import InputRefused, TooManyAttempts

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from authapp import metrics
-from authapp.domain import pending_sign_ins, second_factors, sessions, sign_ins, signing_keys
+from authapp.domain import pending_sign_ins, sessions, sign_ins, signing_keys
 from authapp.domain.account_status import require_active
-from authapp.domain.authentication_methods import Factor
+from authapp.domain.factors import second_factors
+from authapp.domain.factors.authentication_methods import Factor
 from authapp.domain.pending_sign_ins import PendingSignIn
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_ins import SignInDevice

@@ -5,21 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from authapp import clock, metrics
-from authapp.domain import (
-    activity,
-    authentication_methods,
-    passkeys,
-    pending_sign_ins,
-    remembered_devices,
-    sessions,
-    sign_ins,
-    signing_keys,
-)
+from authapp.domain import activity, pending_sign_ins, sessions, sign_ins, signing_keys
 from authapp.domain.account_status import require_active
-from authapp.domain.authentication_methods import Factor
 from authapp.domain.client import Client
-from authapp.domain.passkey_challenges import Binding
-from authapp.domain.passkeys import VerifiedAnswer
+from authapp.domain.factors import authentication_methods, passkeys, remembered_devices
+from authapp.domain.factors.authentication_methods import Factor
+from authapp.domain.factors.passkey_challenges import Binding
+from authapp.domain.factors.passkeys import VerifiedAnswer
 from authapp.domain.pending_sign_ins import PendingSignIn
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_ins import SignInDevice

@@ -10,12 +10,8 @@ from authapp.config import current_settings
 from authapp.domain import (
     account_status,
     activity,
-    authentication_methods,
-    lost_factors,
     one_time_tokens,
     pending_sign_ins,
-    rate_limits,
-    second_factors,
     sessions,
     sign_ins,
     signing_keys,
@@ -23,9 +19,11 @@ from authapp.domain import (
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, key_of
 from authapp.domain.emailed_links import Visitor
-from authapp.domain.lost_factors import TYPE
+from authapp.domain.factors import authentication_methods, lost_factors, second_factors
+from authapp.domain.factors.lost_factors import TYPE
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Limit
 from authapp.domain.pending_sign_ins import PendingSignIn
-from authapp.domain.rate_limits import Limit
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import Conflict, InputRefused, NotAllowed, NotFound

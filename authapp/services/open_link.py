@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Final
 
-from authapp.domain import activity, one_time_tokens, rate_limits
+from authapp.domain import activity, one_time_tokens
 from authapp.domain.client import Client
 from authapp.domain.emailed_links import Visitor, is_recognized
-from authapp.domain.rate_limits import Limit
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Limit
 from authapp.errors import TooManyAttempts
 from authapp.models import Activity, VerificationType
 from authapp.models.transaction import transaction

@@ -9,23 +9,21 @@ from sqlalchemy.exc import IntegrityError
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import (
-    account_status,
-    activity,
+from authapp.domain import account_status, activity, security_notices
+from authapp.domain.api_token_rules import NAME_CHARACTERS, parse_name
+from authapp.domain.client import Client
+from authapp.domain.factors import (
     lost_factors,
     passkey_challenges,
     passkeys,
-    rate_limits,
     remembered_devices,
     second_factors,
-    security_notices,
 )
-from authapp.domain.api_token_rules import NAME_CHARACTERS, parse_name
-from authapp.domain.client import Client
-from authapp.domain.passkey_challenges import Binding
-from authapp.domain.passkey_providers import PROVIDERS
-from authapp.domain.passkeys import VerifiedAnswer
-from authapp.domain.rate_limits import Limit
+from authapp.domain.factors.passkey_challenges import Binding
+from authapp.domain.factors.passkey_providers import PROVIDERS
+from authapp.domain.factors.passkeys import VerifiedAnswer
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Limit
 from authapp.domain.sessions import Identity
 from authapp.errors import InputRefused, LimitReached, NotFound, PasskeyCopied
 from authapp.models import Activity, Passkey, User, db

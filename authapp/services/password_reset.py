@@ -9,7 +9,6 @@ from authapp.delivery import mail
 from authapp.domain import (
     account_status,
     activity,
-    mail_limits,
     one_time_tokens,
     passwords,
     queued_requests,
@@ -18,6 +17,7 @@ from authapp.domain import (
 from authapp.domain.client import Client
 from authapp.domain.devices import device
 from authapp.domain.email_addresses import email_key, find_account, own_address, parse_email
+from authapp.domain.limits import mail_limits
 from authapp.errors import Conflict, TokenInvalid
 from authapp.models import (
     Activity,

@@ -10,8 +10,10 @@ from sqlalchemy import ColumnElement, Exists, delete, exists, or_, select
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import outbox
-from authapp.domain import account_status, audit, rate_limits, remembered_devices
+from authapp.domain import account_status, audit
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
+from authapp.domain.factors import remembered_devices
+from authapp.domain.limits import rate_limits
 from authapp.errors import NotFound
 from authapp.models import ActivityEvent, LostFactor, User, VerificationToken, db, delete_user
 from authapp.models.base import table_of

@@ -10,15 +10,10 @@ from sqlalchemy import and_, bindparam, case, update
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import (
-    activity,
-    remembered_devices,
-    security_notices,
-    sessions,
-    signing_keys,
-)
+from authapp.domain import activity, security_notices, sessions, signing_keys
 from authapp.domain.client import Client
 from authapp.domain.devices import device
+from authapp.domain.factors import remembered_devices
 from authapp.domain.generations import Generation, generation_of
 from authapp.domain.sessions import SignedIn
 from authapp.errors import TokenInvalid

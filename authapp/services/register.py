@@ -2,9 +2,10 @@
 
 from uuid import UUID, uuid4
 
-from authapp.domain import activity, mail_limits, registration
+from authapp.domain import activity, registration
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, parse_email
+from authapp.domain.limits import mail_limits
 from authapp.domain.passwords import hash_new_password, strength
 from authapp.errors import InputRefused
 from authapp.models import Activity, User, db

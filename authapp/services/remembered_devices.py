@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from authapp.domain import activity, remembered_devices
+from authapp.domain import activity
 from authapp.domain.client import Client
 from authapp.domain.devices import device
+from authapp.domain.factors import remembered_devices
 from authapp.errors import NotFound
 from authapp.models import Activity, RememberedDevice, db
 from authapp.models.transaction import transaction

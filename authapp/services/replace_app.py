@@ -9,16 +9,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 from authapp import clock
-from authapp.domain import (
-    account_status,
-    activity,
+from authapp.domain import account_status, activity, security_notices
+from authapp.domain.client import Client
+from authapp.domain.factors import (
     authenticator_apps,
     lost_factors,
     remembered_devices,
     second_factors,
-    security_notices,
 )
-from authapp.domain.client import Client
 from authapp.errors import Conflict, NotFound
 from authapp.models import Activity, AuthenticatorApp, db
 from authapp.models.transaction import transaction

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from authapp.domain import account_status, activity, roles, second_factors, sessions
+from authapp.domain import account_status, activity, roles, sessions
+from authapp.domain.factors import second_factors
 from authapp.models import Activity, EndReason
 from authapp.models.transaction import transaction
 

@@ -7,18 +7,16 @@ from uuid import UUID
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import (
-    account_status,
-    activity,
+from authapp.domain import account_status, activity, security_notices
+from authapp.domain.client import Client
+from authapp.domain.factors import (
     authenticator_apps,
     lost_factors,
     passkeys,
     recovery_codes,
     remembered_devices,
     second_factors,
-    security_notices,
 )
-from authapp.domain.client import Client
 from authapp.errors import Conflict, NotAllowed, NotFound
 from authapp.models import Activity, AuthenticatorApp, Passkey, User, db
 from authapp.models.transaction import transaction

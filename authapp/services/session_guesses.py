@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from authapp.config import current_settings
-from authapp.domain import activity, rate_limits, remembered_devices, security_notices, sessions
+from authapp.domain import activity, security_notices, sessions
 from authapp.domain.client import Client
-from authapp.domain.rate_limits import Count
+from authapp.domain.factors import remembered_devices
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Count
 from authapp.domain.sessions import Identity
 from authapp.errors import (
     CredentialsRefused,

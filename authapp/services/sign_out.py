@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from authapp.domain import activity, remembered_devices, sessions
+from authapp.domain import activity, sessions
 from authapp.domain.client import Client
 from authapp.domain.devices import device
+from authapp.domain.factors import remembered_devices
 from authapp.domain.sessions import Identity
 from authapp.errors import NotFound
 from authapp.models import Activity, EndReason, RefreshToken, RememberedDevice, db

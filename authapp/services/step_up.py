@@ -9,18 +9,15 @@ from uuid import UUID
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import (
-    account_status,
-    activity,
+from authapp.domain import account_status, activity, sessions, signing_keys
+from authapp.domain.client import Client
+from authapp.domain.factors import (
     authentication_methods,
     authenticator_apps,
     lost_factors,
     second_factors,
-    sessions,
-    signing_keys,
 )
-from authapp.domain.client import Client
-from authapp.domain.passkeys import claim, list_usable
+from authapp.domain.factors.passkeys import claim, list_usable
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import CredentialsRefused, InputRefused
 from authapp.models import Activity

@@ -9,18 +9,11 @@ from uuid import UUID
 from sqlalchemy import exists, or_, select
 
 from authapp import clock
-from authapp.domain import (
-    account_status,
-    activity,
-    api_tokens,
-    code_guesses,
-    lost_factors,
-    one_time_tokens,
-    remembered_devices,
-    sessions,
-)
+from authapp.domain import account_status, activity, api_tokens, one_time_tokens, sessions
 from authapp.domain.api_token_rules import granted_by, written
 from authapp.domain.email_addresses import find_account
+from authapp.domain.factors import lost_factors, remembered_devices
+from authapp.domain.limits import code_guesses
 from authapp.domain.revoke_all import revoke_all
 from authapp.errors import NotFound
 from authapp.models import (

@@ -17,17 +17,16 @@ from authapp.domain import (
     account_status,
     activity,
     emailed_links,
-    mail_limits,
     one_time_tokens,
     queued_requests,
-    rate_limits,
     sign_ins,
     signing_keys,
 )
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, find_owner, own_address
 from authapp.domain.emailed_links import Visitor
-from authapp.domain.rate_limits import Limit
+from authapp.domain.limits import mail_limits, rate_limits
+from authapp.domain.limits.rate_limits import Limit
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_ins import SignInDevice
 from authapp.domain.signing_keys import Signer

@@ -15,15 +15,9 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import sms
-from authapp.domain import (
-    account_status,
-    code_guesses,
-    one_time_tokens,
-    phone_codes,
-    rate_limits,
-    text_limits,
-)
+from authapp.domain import account_status, one_time_tokens, phone_codes
 from authapp.domain.client import Client
+from authapp.domain.limits import code_guesses, rate_limits, text_limits
 from authapp.domain.phone_codes import LIFETIME, get_pending
 from authapp.domain.phone_numbers import parse_phone
 from authapp.errors import Conflict, InputRefused, TokenExpired, TooManyAttempts

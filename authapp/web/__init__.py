@@ -2,7 +2,7 @@
 
 from authapp.config import DEVELOPMENT, Settings
 from authapp.domain import registration
-from authapp.domain.passkeys import are_available, site
+from authapp.domain.factors.passkeys import are_available, site
 from authapp.http.application import Application
 from authapp.web import (
     access,

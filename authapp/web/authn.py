@@ -17,7 +17,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import known_devices, request_budget, sessions
+from authapp.domain import known_devices, sessions
+from authapp.domain.limits import request_budget
 from authapp.domain.roles import ADMIN
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import NotFound, TokenRefused

@@ -9,7 +9,7 @@ from wtforms import BooleanField, StringField
 from wtforms.validators import InputRequired
 
 from authapp.config import current_settings
-from authapp.domain import remembered_devices
+from authapp.domain.factors import remembered_devices
 from authapp.errors import InputRefused, NotAllowed, TokenRefused, TooManyAttempts
 from authapp.services import login_code as service
 from authapp.web import flows, login, messages

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from wtforms import BooleanField
 
 from authapp.config import current_settings
-from authapp.domain import remembered_devices
+from authapp.domain.factors import remembered_devices
 from authapp.errors import (
     AccountClosing,
     AccountFrozen,

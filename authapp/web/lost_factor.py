@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.config import current_settings
-from authapp.domain import lost_factors
+from authapp.domain.factors import lost_factors
 from authapp.errors import (
     Conflict,
     EnrollmentRequired,

@@ -10,10 +10,10 @@ from flask_babel import gettext as _
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
-from authapp.domain import second_factors as factors
 from authapp.domain.api_token_rules import NAME_CHARACTERS
 from authapp.domain.devices import device
-from authapp.domain.passkeys import are_available, site
+from authapp.domain.factors import second_factors as factors
+from authapp.domain.factors.passkeys import are_available, site
 from authapp.errors import Conflict, InputRefused, LimitReached, NotAllowed, NotFound
 from authapp.http.client import client
 from authapp.services import passkeys as service

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from authapp.config import current_settings
-from authapp.domain import remembered_devices, second_factors
+from authapp.domain.factors import remembered_devices, second_factors
 from authapp.errors import Conflict, InputRefused, NotFound
 from authapp.http.client import client
 from authapp.services import second_factors as service

@@ -22,7 +22,7 @@ from tests.support.markup import faults
 def noted_details() -> Iterator[str]:
     """Return the name of every detail that the domain or a service records."""
     for file in chain.from_iterable(
-        (ROOT / "authapp" / folder).glob("*.py") for folder in ("domain", "services")
+        (ROOT / "authapp" / folder).rglob("*.py") for folder in ("domain", "services")
     ):
         for call in ast.walk(ast.parse(file.read_text())):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "activity.note":

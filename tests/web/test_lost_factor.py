@@ -12,8 +12,8 @@ from sqlalchemy import func
 
 from authapp import clock
 from authapp.delivery import outbox
-from authapp.domain import second_factors as factors
 from authapp.domain import security_notices
+from authapp.domain.factors import second_factors as factors
 from authapp.errors import Conflict, DomainError, SecondFactorRequired
 from authapp.models import Activity, ActivityEvent, LostFactor, User, db
 from authapp.models.transaction import transaction

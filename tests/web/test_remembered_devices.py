@@ -12,7 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp import clock
-from authapp.domain import remembered_devices, sessions
+from authapp.domain import sessions
+from authapp.domain.factors import remembered_devices
 from authapp.models import Activity, RememberedDevice, User, db
 from authapp.services import (
     activity,

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from authapp.delivery import outbox
-from authapp.domain import second_factors as factors
-from authapp.domain.authentication_methods import Factor
+from authapp.domain.factors import second_factors as factors
+from authapp.domain.factors.authentication_methods import Factor
 from authapp.errors import Conflict, InputRefused, NotFound
 from authapp.models import Activity, RememberedDevice, User, db
 from authapp.models.transaction import transaction

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 from authapp.delivery import outbox
-from authapp.domain import second_factors as factors
+from authapp.domain.factors import second_factors as factors
 from authapp.errors import InputRefused
 from authapp.models import Activity, RefreshToken, User, db
 from authapp.models.transaction import transaction

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from authapp.delivery import outbox
-from authapp.domain import second_factors as factors
+from authapp.domain.factors import second_factors as factors
 from authapp.errors import InputRefused
 from authapp.models import Activity, ActivityEvent, AuthenticatorApp, RecoveryCode, User, db
 from authapp.models.transaction import transaction

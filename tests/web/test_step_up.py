@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from authapp import clock
 from authapp.delivery import outbox
-from authapp.domain import authenticator_apps, recovery_codes, second_factors, sessions
+from authapp.domain import sessions
+from authapp.domain.factors import authenticator_apps, recovery_codes, second_factors
 from authapp.errors import InputRefused, TokenRevoked
 from authapp.models import Activity, Attempt, RefreshToken, User, db
 from authapp.services import activity, step_up

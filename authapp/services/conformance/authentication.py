@@ -87,20 +87,20 @@ AUTHENTICATION: Final = (
     Requirement(
         "ASVS 6.3.1",
         "Guessing is limited, and no stranger can lock an owner out",
-        "tests/domain/test_sign_in_limits.py"
+        "tests/domain/limits/test_sign_in_limits.py"
         "::test_no_stranger_locks_an_owner_out_of_a_known_browser",
     ),
     Requirement(
         "NIST 3.2.2",
         "At most 100 failures in a row",
-        "tests/domain/test_sign_in_limits.py"
+        "tests/domain/limits/test_sign_in_limits.py"
         "::test_slow_guessing_ends_the_same_way_for_every_address",
         _ends_guessing,
     ),
     Requirement(
         "NIST 3.2.2",
         "At most 100 wrong codes in a row, however many codes are sent",
-        "tests/domain/test_code_guesses.py::test_only_a_success_permits_more_guesses",
+        "tests/domain/limits/test_code_guesses.py::test_only_a_success_permits_more_guesses",
         _ends_guessing,
     ),
     Requirement(
@@ -117,7 +117,7 @@ AUTHENTICATION: Final = (
     Requirement(
         "ASVS 6.3.5",
         "Owners are told of suspicious attempts",
-        "tests/domain/test_sign_in_limits.py::test_the_owner_is_told_of_a_block_once",
+        "tests/domain/limits/test_sign_in_limits.py::test_the_owner_is_told_of_a_block_once",
     ),
     Requirement(
         "ASVS 6.5.5",

@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import code_guesses, rate_limits
-from authapp.domain.authentication_methods import Factor
+from authapp.domain.factors.authentication_methods import Factor
+from authapp.domain.limits import code_guesses, rate_limits
 from authapp.errors import Conflict, InputRefused, Misconfigured
 from authapp.models import AuthenticatorApp, db
 from authapp.security import totp

@@ -14,9 +14,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from authapp.config import current_settings
-from authapp.domain import rate_limits
 from authapp.domain.email_addresses import email_key
-from authapp.domain.rate_limits import Count, Limit, in_a_row
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Count, Limit, in_a_row
 from authapp.errors import CodesBlocked, TooManyAttempts
 from authapp.models import VerificationToken, VerificationType, db
 

@@ -16,10 +16,10 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail, sms
 from authapp.domain import activity, one_time_tokens, security_notices
-from authapp.domain.authentication_methods import PASSWORD
 from authapp.domain.client import Client
 from authapp.domain.devices import device
 from authapp.domain.email_addresses import email_key
+from authapp.domain.factors.authentication_methods import PASSWORD
 from authapp.errors import NotFound
 from authapp.models import Activity, LostFactor, User, VerificationToken, VerificationType, db
 from authapp.models.transaction import release_connection

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from flask import Flask
 
-from authapp.domain import text_limits
 from authapp.domain.client import Client
+from authapp.domain.limits import text_limits
 from authapp.errors import TooManyAttempts
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

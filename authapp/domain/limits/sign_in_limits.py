@@ -14,11 +14,12 @@ from uuid import UUID
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import known_devices, rate_limits
+from authapp.domain import known_devices
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import MAX_CHARACTERS, email_key, key_of
-from authapp.domain.rate_limits import Count, Limit
-from authapp.domain.trusted_networks import is_trusted
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Count, Limit
+from authapp.domain.limits.trusted_networks import is_trusted
 from authapp.errors import SignInBlocked, TooManyAttempts
 from authapp.models import SignInBlock, db
 from authapp.security.derivation import derive_key

@@ -7,10 +7,10 @@ from uuid import UUID
 import structlog
 
 from authapp.config import current_settings
-from authapp.domain import rate_limits
 from authapp.domain.client import Client
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Limit
 from authapp.domain.phone_numbers import region_of
-from authapp.domain.rate_limits import Limit
 from authapp.errors import TooManyAttempts
 
 PAUSE: Final = Limit("phone_text_pause", most=1, within=timedelta(seconds=30))

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 
 from authapp.delivery import outbox
-from authapp.domain import mail_limits
 from authapp.domain.client import Client
+from authapp.domain.limits import mail_limits
 from authapp.errors import TooManyAttempts
 from authapp.models import User
 from authapp.services import change_email, password_reset, register, verify_email

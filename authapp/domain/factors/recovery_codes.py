@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, update
 
 from authapp import clock
-from authapp.domain import code_guesses, passwords, rate_limits
-from authapp.domain.authentication_methods import Factor
+from authapp.domain import passwords
+from authapp.domain.factors.authentication_methods import Factor
+from authapp.domain.limits import code_guesses, rate_limits
 from authapp.errors import InputRefused
 from authapp.models import RecoveryCode, db
 from authapp.security import recovery_codes

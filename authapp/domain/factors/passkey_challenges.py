@@ -12,8 +12,8 @@ from typing import Final
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import rate_limits
-from authapp.domain.rate_limits import Limit
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Limit
 from authapp.errors import InputRefused
 from authapp.security.derivation import derive_key
 

@@ -1,6 +1,6 @@
 """Second factors of an account, of every kind: whether it has one, checking codes, and removal.
 
-`domain.authenticator_apps`, `domain.recovery_codes` and `domain.passkeys` check one kind each.
+`authenticator_apps`, `recovery_codes` and `passkeys`, next to this module, check one kind each.
 
 Guesses count per account, in the database. Only someone who entered the account's password can
 make them, and a recovery code is accepted even when guesses at the app's codes have run out.
@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import Exists, delete, exists, or_, select
 
 from authapp.config import OFF, REQUIRED, current_settings
-from authapp.domain import authenticator_apps, code_guesses, recovery_codes, remembered_devices
-from authapp.domain.authenticator_apps import AppCode
-from authapp.domain.recovery_codes import UnusedCode
+from authapp.domain.factors import authenticator_apps, recovery_codes, remembered_devices
+from authapp.domain.factors.authenticator_apps import AppCode
+from authapp.domain.factors.recovery_codes import UnusedCode
+from authapp.domain.limits import code_guesses
 from authapp.errors import InputRefused
 from authapp.models import AuthenticatorApp, Passkey, User, db
 from authapp.security.recovery_codes import read as read_recovery_code

@@ -6,8 +6,8 @@ from contextlib import suppress
 import pytest
 from flask import Flask
 
-from authapp.domain import second_factors
 from authapp.domain.emailed_links import Visitor
+from authapp.domain.factors import second_factors
 from authapp.errors import CodesBlocked, InputRefused, TooManyAttempts
 from authapp.models import User
 from authapp.models.transaction import transaction

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from authapp.domain import rate_limits
-from authapp.domain.rate_limits import Count, Limit
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Count, Limit
 from authapp.errors import Overloaded, TooManyAttempts
 from authapp.models import Attempt, User, db
 from tests.support.servers import RedisServer

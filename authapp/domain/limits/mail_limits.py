@@ -5,11 +5,11 @@ strangers could keep an owner from regaining the account.
 """
 
 from authapp.config import current_settings
-from authapp.domain import rate_limits
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key
-from authapp.domain.rate_limits import Count
-from authapp.domain.trusted_networks import is_trusted
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Count
+from authapp.domain.limits.trusted_networks import is_trusted
 
 
 def spend(client: Client) -> None:

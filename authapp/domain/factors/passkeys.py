@@ -11,11 +11,12 @@ from sqlalchemy import and_, literal, or_, select, update
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import passkey_challenges, rate_limits
 from authapp.domain.client import Client
-from authapp.domain.passkey_challenges import Binding
-from authapp.domain.rate_limits import Count, Limit
-from authapp.domain.trusted_networks import is_trusted
+from authapp.domain.factors import passkey_challenges
+from authapp.domain.factors.passkey_challenges import Binding
+from authapp.domain.limits import rate_limits
+from authapp.domain.limits.rate_limits import Count, Limit
+from authapp.domain.limits.trusted_networks import is_trusted
 from authapp.errors import CredentialsRefused, InputRefused, PasskeyCopied
 from authapp.models import Passkey, User, db
 from authapp.security import passkey_answers
