@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,7 +16,6 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
 from authapp import clock, create_app
 from authapp.models import User, db
@@ -37,7 +35,7 @@ from tests.support.databases import ReusableDatabase
 from tests.support.faults import add_faults
 from tests.support.mail import MailServer, mail_settings
 from tests.support.operator import add_operator
-from tests.support.servers import PostgresServer, RedisServer, Served
+from tests.support.servers import PostgresServer, RedisServer, accepting
 from tests.support.sharing import (
     SharedTemplates,
     keep_what_is_imported,
@@ -277,14 +275,8 @@ def live_server(environ: dict[str, str]) -> Iterator[str]:
         add_faults(app)
         add_operator(app)
         add_promotion(app)
-        served = Served(app)
-        server = make_server("127.0.0.1", 0, served, threaded=True, fd=listener.fileno())
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield url
-        server.shutdown()
-        thread.join()
-        served.wait()
+        with accepting(listener, app):
+            yield url
     dispose(app)
 
 

@@ -87,7 +87,7 @@ def running(program: str, folder: Path, port: int) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{own}/hello"
     try:
-        wait_until(lambda: _answers(url, process), "the program does not answer", seconds=60)
+        wait_until(lambda: _answers(url, process), "the program does not answer")
         yield url
     finally:
         process.terminate()

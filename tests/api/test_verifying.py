@@ -72,7 +72,7 @@ def noted(app: Flask) -> str:
         return jwks_fetches.consumers()
 
     with app.app_context():
-        return wait_until(consumers, "the fetch was not noted", seconds=10)[0].consumer
+        return wait_until(consumers, "the fetch was not noted")[0].consumer
 
 
 def test_rotation_does_not_wait_for_a_program_that_has_the_next_key(

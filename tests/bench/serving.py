@@ -11,7 +11,8 @@ from typing import Self
 from authapp import ROOT
 from authapp.cli.embedded_valkey import die_with_parent
 from deploy.serve import Serving, server
-from tests.support.servers import READY_SECONDS, free_port
+from tests.support.servers import free_port
+from tests.support.waiting import PATIENCE_SECONDS
 
 EMAIL = "somebody@example.org"
 """The one account of each library that authapp is compared with."""
@@ -32,11 +33,13 @@ class Served:
         )
 
     def wait_until_ready(self) -> Self:
-        give_up_at = time.monotonic() + READY_SECONDS
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
         while True:
             assert self._process.poll() is None, "a server does not start"
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                connection = http.client.HTTPConnection(
+                    "127.0.0.1", self.port, timeout=PATIENCE_SECONDS
+                )
                 connection.request("GET", "/healthz")
                 connection.getresponse().read()
                 connection.close()

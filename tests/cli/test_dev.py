@@ -16,7 +16,7 @@ import pytest
 
 from authapp import ROOT
 from tests.support.servers import RedisServer, free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 Launch = Callable[..., "subprocess.Popen[str]"]
 
@@ -64,8 +64,8 @@ def test_it_serves_and_stops_cleanly(launch: Launch, tmp_path: Path, stop: signa
 
     process.send_signal(stop)
 
-    assert process.wait(10) == 0
-    assert psutil.wait_procs(children, 5)[1] == []
+    assert process.wait(PATIENCE_SECONDS) == 0
+    assert psutil.wait_procs(children, PATIENCE_SECONDS)[1] == []
     process.communicate()
 
 
@@ -96,8 +96,8 @@ def test_the_production_server_serves_and_stops_cleanly(
 
     process.send_signal(stop)
 
-    assert process.wait(10) == 0
-    assert psutil.wait_procs(children, 5)[1] == []
+    assert process.wait(PATIENCE_SECONDS) == 0
+    assert psutil.wait_procs(children, PATIENCE_SECONDS)[1] == []
     process.communicate()
 
 
@@ -111,7 +111,7 @@ def test_killing_the_launcher_ends_the_production_server(launch: Launch, tmp_pat
     process.communicate()
 
     assert children
-    assert psutil.wait_procs(children, 10)[1] == []
+    assert psutil.wait_procs(children, PATIENCE_SECONDS)[1] == []
 
 
 @pytest.mark.parametrize("after_seconds", [0.0, 0.2, 1.0])
@@ -123,14 +123,14 @@ def test_a_signal_during_startup_is_handled(
     time.sleep(after_seconds)
 
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 0
     assert errors == ""
 
 
 def wait_until_it_listens_to_signals(process: "subprocess.Popen[str]") -> None:
-    wait_until(lambda: listens_to_signals(process), "it does not listen to signals", seconds=30)
+    wait_until(lambda: listens_to_signals(process), "it does not listen to signals")
 
 
 def listens_to_signals(process: "subprocess.Popen[str]") -> bool:
@@ -148,7 +148,7 @@ def test_a_signal_delivered_to_another_thread_is_handled(launch: Launch, tmp_pat
     # Ctrl-Z, `fg` and Ctrl-C in a row: the kernel may deliver the last one to any thread.
     for number in (signal.SIGSTOP, signal.SIGCONT, signal.SIGINT):
         process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 0
 
@@ -178,7 +178,7 @@ def test_killing_the_launcher_ends_the_embedded_server(launch: Launch, tmp_path:
     process.communicate()
 
     assert children
-    assert psutil.wait_procs(children, 5)[1] == []
+    assert psutil.wait_procs(children, PATIENCE_SECONDS)[1] == []
 
 
 def test_a_configured_redis_is_used(
@@ -217,7 +217,7 @@ def test_make_flask_works_on_the_served_data(launch: Launch, tmp_path: Path) -> 
 
 def test_an_unavailable_database_is_reported_in_one_line(launch: Launch, tmp_path: Path) -> None:
     process = launch(tmp_path, free_port(), DATABASE_URL="postgresql://127.0.0.1:1/none")
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 1
     assert errors.startswith("authapp cannot start: the database is not available")
@@ -229,7 +229,7 @@ def test_a_taken_port_is_reported_in_one_line(launch: Launch, tmp_path: Path) ->
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         process = launch(tmp_path, taken.getsockname()[1])
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 1
     assert errors.strip().splitlines()[-1].startswith("authapp cannot start: ")
@@ -239,7 +239,7 @@ def test_a_taken_port_is_reported_in_one_line(launch: Launch, tmp_path: Path) ->
 @pytest.mark.parametrize("port", ["nine", "-1", "99999"])
 def test_a_bad_port_is_reported_in_one_line(launch: Launch, tmp_path: Path, port: str) -> None:
     process = launch(tmp_path, 0, PORT=port)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 1
     assert "PORT" in errors

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,9 +20,7 @@ from authapp.delivery.deliver import Outcome
 from authapp.models import OutboxMessage, db
 from tests.delivery.messages import add, deliver, stored
 from tests.support.mail import Hang, MailServer, mail_settings
-from tests.support.waiting import wait_until
-
-PATIENCE_SECONDS = 30.0
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -78,7 +76,8 @@ def test_a_worker_finishes_the_current_message_before_it_stops(
     mailing_app: Flask,
     mail_server: MailServer,
 ) -> None:
-    mail_server.on_data = lambda _recipient: time.sleep(0.5) or "250 taken"
+    is_asked = threading.Event()
+    mail_server.on_data = lambda _recipient: is_asked.wait(PATIENCE_SECONDS) and "250 taken"
     with mailing_app.app_context():
         for number in range(3):
             add(recipient=f"{number}@example.org")
@@ -86,6 +85,7 @@ def test_a_worker_finishes_the_current_message_before_it_stops(
     wait_until(lambda: mail_server.connections > 0)
 
     worker.send_signal(signal.SIGTERM)
+    is_asked.set()
 
     assert worker.wait(PATIENCE_SECONDS) == 0
     with mailing_app.app_context():

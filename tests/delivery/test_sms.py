@@ -19,6 +19,7 @@ from authapp.models import OutboxMessage
 from tests.delivery.messages import add, deliver, stored
 from tests.support.applications import PRODUCTION
 from tests.support.http_service import HTTPService
+from tests.support.waiting import PATIENCE_SECONDS
 
 KEY = bytes(range(32))
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
@@ -190,7 +191,7 @@ def test_a_service_that_hangs_up_gets_the_same_message_again(
 
 def test_a_service_that_hangs_times_out(webhook_app: Flask, service: HTTPService) -> None:
     goes_on = threading.Event()
-    service.answer = lambda _request: goes_on.wait(10) and (200, b"")
+    service.answer = lambda _request: goes_on.wait(PATIENCE_SECONDS) and (200, b"")
     with webhook_app.app_context():
         message = add_text()
 

@@ -18,7 +18,8 @@ from authapp import create_app
 from tests.api.calling import bearing
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.applications import UNHURRIED, dispose, settings
-from tests.support.servers import READY_SECONDS, AppServer, RedisServer
+from tests.support.servers import AppServer, RedisServer
+from tests.support.waiting import PATIENCE_SECONDS
 
 EMAIL = "somebody@example.org"
 
@@ -38,7 +39,7 @@ class Product:
         return worker
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=READY_SECONDS)
+        return http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_SECONDS)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.servers import READY_SECONDS, AppServer
-from tests.support.waiting import wait_until
+from tests.support.servers import AppServer
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 TOKEN = "Wq8kPz3vLm5nRt7yXc2bHj4fDs6gAe9u"
 POOL = 3
@@ -33,7 +33,7 @@ def server(environ: dict[str, str]) -> Iterator[AppServer]:
 
 
 def figures(server: AppServer) -> dict[str, float]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=READY_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_SECONDS)
     connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     text = connection.getresponse().read().decode()
     connection.close()

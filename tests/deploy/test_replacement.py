@@ -12,13 +12,13 @@ import pytest
 import requests
 
 from tests.api.calling import bearing
-from tests.support.servers import READY_SECONDS, AppServer
-from tests.support.waiting import wait_until
+from tests.support.servers import AppServer
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 FIRST_TOKEN, SECOND_TOKEN = "Wq8kPz3vLm5nRt7yXc2bHj4fDs6gAe9u", "Jt5mYx8qNc3wKd7zGb2sVp9rHf4uTe6L"
 IN_FILES = ("SECRET_KEY", "KEY_ENCRYPTION_KEYS", "DATABASE_URL", "METRICS_TOKENS")
 
-PATIENCE_SECONDS = 3 * READY_SECONDS
+_START_SECONDS = 3 * PATIENCE_SECONDS
 """A trial, and then a start that gets as much time."""
 
 pytestmark = [
@@ -87,7 +87,7 @@ def test_workers_go_on_if_new_ones_could_not_serve(
         wait_until(
             lambda: len(deployment.refusals()) > refused,
             "the trial did not fail",
-            seconds=PATIENCE_SECONDS,
+            seconds=_START_SECONDS,
         )
     finally:
         file.write_text(valid)
@@ -106,7 +106,7 @@ def test_new_workers_use_what_is_in_the_files_now(deployment: Deployment) -> Non
     wait_until(
         lambda: len(deployment.pids()) == len(before) and not deployment.pids() & before,
         "the workers were not replaced",
-        seconds=PATIENCE_SECONDS,
+        seconds=_START_SECONDS,
     )
 
     url = f"http://127.0.0.1:{deployment.server.port}/metrics"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.request_threads import RequestThreads
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -48,7 +49,7 @@ def test_thread_goes_on_after_request_of_client_that_has_gone(
     may_answer = Event()
 
     def slow(environ: dict[str, Any]) -> str:
-        assert may_answer.wait(10)
+        assert may_answer.wait(PATIENCE_SECONDS)
         return environ["name"]
 
     async def cancel_one() -> str:

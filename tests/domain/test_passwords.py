@@ -16,6 +16,7 @@ from authapp.security import shared_slots
 from authapp.security.hashing_queue import WAITING_PER_SLOT, HashingQueue, QueueFull
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import hidden, sign_in
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 class Crowd:
@@ -38,7 +39,7 @@ class Crowd:
     def leave(self) -> None:
         self._release.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive()
 
     def _hash(self) -> None:
@@ -47,7 +48,7 @@ class Crowd:
                 self._count += 1
                 self.most_running = max(self.most_running, self._count)
             self.running.release()
-            assert self._release.wait(10)
+            assert self._release.wait(PATIENCE_SECONDS)
             with self._counting:
                 self._count -= 1
 
@@ -57,7 +58,7 @@ def fill(queue: HashingQueue, slots: int) -> Crowd:
     crowd = Crowd(queue, slots)
     crowd.add(slots * (1 + WAITING_PER_SLOT))
     for _ in range(slots):
-        assert crowd.running.acquire(timeout=10)
+        assert crowd.running.acquire(timeout=PATIENCE_SECONDS)
     for _ in range(1000):
         try:
             queue.require_room(slots)

@@ -13,6 +13,7 @@ from authapp.domain import account_status, one_time_tokens
 from authapp.models import Token, TokenUse, User, VerificationType, db
 from authapp.services import api_tokens, purge, register, verify_email
 from tests.support.accounts import HERE, PASSWORD
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.token_cache.rows import add_token
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -80,7 +81,7 @@ def test_an_account_that_is_verified_during_the_purge_stays(app: Flask, move_tim
         with pytest.raises(TimeoutError):
             purging.result(timeout=0.3)
         db.session.commit()
-        purging.result(timeout=20)
+        purging.result(timeout=PATIENCE_SECONDS)
 
     assert everyone() == [waiting]
 
@@ -99,7 +100,7 @@ def test_an_account_that_gets_a_link_during_the_purge_stays(app: Flask, move_tim
         with pytest.raises(TimeoutError):
             purging.result(timeout=0.3)
         db.session.commit()
-        purging.result(timeout=20)
+        purging.result(timeout=PATIENCE_SECONDS)
 
     assert everyone() == [waiting]
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from werkzeug import Request, Response
 
 from authapp import ROOT
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 NGINX: Final = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 _INSTALLED: Final = Path(sys.executable).parent
@@ -175,10 +175,13 @@ def _running(command: list[str | Path], site: Site, *, is_tls: bool = True) -> I
             stdout=output,
             stderr=output,
         )
-    wait_until(lambda: _is_answering(site, process, is_tls), "the proxy does not answer")
-    yield
-    process.terminate()
-    assert process.wait(10) == 0
+    try:
+        wait_until(lambda: _is_answering(site, process, is_tls), "the proxy does not answer")
+        yield
+    finally:
+        process.terminate()
+        code = process.wait(PATIENCE_SECONDS)
+    assert code == 0
 
 
 def _is_answering(site: Site, process: "subprocess.Popen[bytes]", is_tls: bool) -> bool:
@@ -186,9 +189,9 @@ def _is_answering(site: Site, process: "subprocess.Popen[bytes]", is_tls: bool) 
     assert process.poll() is None, f"the proxy does not start:\n{site.logged}"
     trusted = ssl.create_default_context(cafile=site.certificate)
     connection = (
-        HTTPSConnection("127.0.0.1", site.port, timeout=10, context=trusted)
+        HTTPSConnection("127.0.0.1", site.port, timeout=PATIENCE_SECONDS, context=trusted)
         if is_tls
-        else HTTPConnection("127.0.0.1", site.port, timeout=10)
+        else HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE_SECONDS)
     )
     try:
         connection.request("GET", "/healthz")

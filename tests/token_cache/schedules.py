@@ -15,8 +15,7 @@ from sqlalchemy import event
 
 from authapp.models import db
 from authapp.token_cache.redis.client import Command, Script
-
-WAIT_SECONDS = 10.0
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 class Crashed(BaseException):
@@ -54,18 +53,18 @@ class Actor(threading.Thread):
     def stop_before(self, step: str) -> None:
         self.waits_at = step
         self._stopped.release()
-        assert self._go.acquire(timeout=WAIT_SECONDS)
+        assert self._go.acquire(timeout=PATIENCE_SECONDS)
         if self.crash_at == step:
             raise Crashed
 
     def begin(self) -> None:
         self.start()
-        assert self._stopped.acquire(timeout=WAIT_SECONDS)
+        assert self._stopped.acquire(timeout=PATIENCE_SECONDS)
 
     def step(self) -> None:
         """Take one step, and stop before the next."""
         self._go.release()
-        assert self._stopped.acquire(timeout=WAIT_SECONDS), f"stuck after {self.waits_at}"
+        assert self._stopped.acquire(timeout=PATIENCE_SECONDS), f"stuck after {self.waits_at}"
 
 
 class _Local(threading.local):

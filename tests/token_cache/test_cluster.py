@@ -15,6 +15,7 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
 from tests.support.accounts import start_session
 from tests.support.redis import Cluster
+from tests.support.waiting import PATIENCE_SECONDS
 
 # Every test of the operations, on the cluster in place of the single server.
 from tests.token_cache.operations import *  # noqa: F403
@@ -135,7 +136,7 @@ def test_reads_survive_a_dead_primary_and_its_replica_takes_over(
             sessions.authenticate(signed_in[0].access_token)
 
         frail.take_over()
-        assert parts.backend.trust.breaker.wait_until_closed(15)
+        assert parts.backend.trust.breaker.wait_until_closed(PATIENCE_SECONDS)
         for each in signed_in[1:] * 2:
             sessions.authenticate(each.access_token)
         with pytest.raises(TokenRevoked):

@@ -19,10 +19,10 @@ from tests.api.calling import bearing, begin, without_cookies
 from tests.support.applications import HURRIED
 from tests.support.costs import measured
 from tests.support.servers import RedisServer, free_port
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.token_cache.rows import add_session
 
 READS = 30
-BACK_SECONDS = 10.0
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_failing_server_that_recovers(
         said = outage_lines(caplog)
         mends(own_server)
         is_back = app.extensions["token_cache"].backend.trust.breaker.wait_until_closed
-        assert is_back(BACK_SECONDS)
+        assert is_back(PATIENCE_SECONDS)
         read_all(session_id, 3)
         before = hits()
         read_all(session_id, 3)

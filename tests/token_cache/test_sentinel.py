@@ -16,7 +16,7 @@ from tests.support.accounts import start_session
 from tests.support.applications import HURRIED
 from tests.support.redis import SentinelGroup
 from tests.support.servers import RedisServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.token_cache.rows import add_session
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -62,7 +62,7 @@ def test_only_the_primary_is_read_and_what_it_holds_is_everywhere(
 def wait_until_trusted(app: Flask) -> None:
     """Wait for CACHE_TRUST, in which every process notices that other servers answer."""
     trust = app.extensions["token_cache"].backend.trust
-    wait_until(lambda: trust.enter() is not None, "Redis is not trusted again", seconds=5)
+    wait_until(lambda: trust.enter() is not None, "Redis is not trusted again")
 
 
 @pytest.mark.parametrize("fault", [RedisServer.kill, RedisServer.freeze])
@@ -99,7 +99,7 @@ def test_failover_is_followed_and_raises_the_epoch(
                 assert sessions.authenticate(kept.access_token)
                 with pytest.raises(TokenRevoked):
                     sessions.authenticate(revoked.access_token)
-            assert breaker.wait_until_closed(15)
+            assert breaker.wait_until_closed(PATIENCE_SECONDS)
             wait_until_trusted(process)
             sessions.authenticate(kept.access_token)
             counters = process.extensions["token_cache"].counters

@@ -13,7 +13,7 @@ from authapp.token_cache.coherence import shared_loads
 from authapp.token_cache.coherence.shared_loads import SharedLoads
 from authapp.token_cache.entries import CachedEntry, RowEntry
 from authapp.token_cache.records import TOKEN
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 A, B, C = (RowEntry(TOKEN, uuid4()) for _ in range(3))
 
@@ -30,7 +30,7 @@ class Database:
         self.loads.append(entries)
         number = len(self.loads)
         if number == 1:
-            assert self.released.wait(10)
+            assert self.released.wait(PATIENCE_SECONDS)
         if self.fails and len(entries) > 1:
             raise Unavailable
         return dict.fromkeys(entries, number)
@@ -70,7 +70,7 @@ def begin(loads: SharedLoads, database: Database) -> Iterator[Callable[..., Futu
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_loads, "PATIENCE_SECONDS", 10)
+    monkeypatch.setattr(shared_loads, "PATIENCE_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.mark.usefixtures("patient")

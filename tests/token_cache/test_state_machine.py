@@ -36,6 +36,7 @@ from authapp.token_cache.records import (
 )
 from authapp.token_cache.redis.client import RedisUnavailable
 from tests.support.servers import RedisServer
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.token_cache.rows import add_link, add_session, add_token
 
 PROCESSES = 2
@@ -183,7 +184,8 @@ class CacheAgainstDatabase(RuleBasedStateMachine):
         else:
             self.restart()
         for app in self.apps:
-            app.extensions["token_cache"].backend.trust.breaker.wait_until_closed(5)
+            breaker = app.extensions["token_cache"].backend.trust.breaker
+            assert breaker.wait_until_closed(PATIENCE_SECONDS)
 
     @invariant()
     def every_process_answers_as_the_database_does(self) -> None:

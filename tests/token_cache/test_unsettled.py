@@ -11,6 +11,7 @@ from authapp.models import EndReason, User, db
 from authapp.token_cache import token_cache
 from tests.support.applications import HURRIED
 from tests.support.servers import RedisServer
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.token_cache.rows import add_session
 from tests.token_cache.schedules import Actor, stepping
 
@@ -47,7 +48,7 @@ def test_unsettled_fence_is_journaled_and_waited_out(
     assert took >= parts.backend.trust.trust_seconds
     assert parts.database.journal_depth() > 0
     redis_server.thaw()
-    parts.backend.trust.breaker.wait_until_closed(5)
+    assert parts.backend.trust.breaker.wait_until_closed(PATIENCE_SECONDS)
     with app.app_context():
         record = token_cache.get_refresh_token_by_id(session_id)
     assert record is not None

@@ -35,6 +35,7 @@ from authapp.token_cache.counters import Event
 from tests.support.accounts import start_session
 from tests.support.applications import HURRIED
 from tests.support.servers import RedisServer
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.token_cache.rows import add_token
 
 PROCESSES = 2
@@ -243,7 +244,7 @@ def play(
     for process in processes:
         process.start()
     faults = mistreat(server, random.Random(seed), told)
-    done = sum((Round(*answers.get(timeout=60)) for _ in processes), Round())
+    done = sum((Round(*answers.get(timeout=PATIENCE_SECONDS)) for _ in processes), Round())
     for process in processes:
         process.join()
     done.counts.update({f"server {fault}": times for fault, times in faults.items()})

@@ -19,6 +19,7 @@ from authapp.security.keyring import parse_public
 from authapp.services import keys
 from tests.support.browsing import cookie, is_signed_in, post, sign_in, without_form_tokens
 from tests.support.servers import RedisServer
+from tests.support.waiting import PATIENCE_SECONDS
 
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -247,7 +248,7 @@ def test_redis_is_used_again_after_an_outage(
     assert gate.breaker.is_open
 
     redis_server.heal()
-    gate.breaker.wait_until_closed(10)
+    assert gate.breaker.wait_until_closed(PATIENCE_SECONDS)
 
     assert is_signed_in(client)
     assert [name for name in redis_server.client.keys() if name.startswith(b"refresh_token:")]

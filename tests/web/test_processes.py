@@ -30,6 +30,7 @@ from authapp.services import (
 )
 from tests.support.accounts import HERE, PASSWORD, add_user, start_session
 from tests.support.servers import AppServer, RedisServer
+from tests.support.waiting import PATIENCE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +233,7 @@ def end_under_fire(
     for hammer in hammers:
         hammer.start()
     for hammer in hammers:
-        assert hammer.accepted_once.wait(10), way
+        assert hammer.accepted_once.wait(PATIENCE_SECONDS), way
     if freeze:
         redis_server.freeze()
 
