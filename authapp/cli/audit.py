@@ -1,8 +1,11 @@
-"""`flask audit`: read, export and verify the audit log."""
+"""`flask audit`: read, export, verify and purge the audit log."""
 
 import json
+import os
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 from uuid import UUID
 
 import click
@@ -10,12 +13,13 @@ import click
 from authapp import clock
 from authapp.cli.durations import DURATION
 from authapp.cli.group import OneLineGroup
+from authapp.cli.progress import with_progress
 from authapp.models import AuditEntry
-from authapp.services import audit, audit_verification, users
+from authapp.services import audit, audit_purge, audit_verification, users
 from authapp.services.audit import Filter
 from authapp.services.audit_chain import Head
 
-audit_group = OneLineGroup("audit", help="Read, export and verify the audit log.")
+audit_group = OneLineGroup("audit", help="Read, export, verify and purge the audit log.")
 
 
 class HeadType(click.ParamType[Head]):
@@ -24,14 +28,10 @@ class HeadType(click.ParamType[Head]):
     name = "head"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Head:
-        sequence, _, hash = str(value).partition(":")
         try:
-            head = Head(int(sequence), bytes.fromhex(hash))
+            return Head.parse(str(value))
         except ValueError:
-            head = Head(0, b"")
-        if head.sequence < 1 or len(head.hash) != 32:
             self.fail(f"{value!a} is not a head such as 1042:9f86d0...", param, ctx)
-        return head
 
 
 @audit_group.command("list", reads_only=True)
@@ -64,22 +64,76 @@ def list_command(
 def export_command() -> None:
     """Print every entry of the chain as a line of JSON, oldest first."""
     for entry in audit.every_entry():
-        click.echo(json.dumps(audit.as_document(entry)))
+        click.echo(_line(entry))
 
 
 @audit_group.command("verify", reads_only=True)
 @click.option("--head", type=HeadType(), metavar="HEAD", help="A head from the log: SEQUENCE:HASH.")
-def verify_command(head: Head | None) -> None:
+@click.option(
+    "--archive",
+    "archives",
+    type=click.File(encoding="utf-8"),
+    multiple=True,
+    help="A file with purged entries, which come first; can be repeated, oldest first.",
+)
+def verify_command(head: Head | None, archives: tuple[TextIO, ...]) -> None:
     """Check that no entry was changed, moved, added or removed.
 
-    Only a head from the log (`audit_head`) shows that the latest entries were cut off. Exits with
-    1 and the first entry that is wrong.
+    Only a head from the log (`audit_head`) shows that the latest entries were cut off. Entries that
+    were purged are checked if they are in archives. Exits with 1 and the first entry that is wrong.
     """
-    found = audit_verification.verify(head)
+    found = audit_verification.verify(head, _archived(archives))
     if found.fault is not None:
         raise click.ClickException(f"entry {found.fault.where}: {found.fault.reason}")
     click.echo(f"entries checked: {found.entries}, not yet in the chain: {found.waiting}")
+    if found.first is not None and found.first > 1:
+        click.echo(f"purged before: {found.first - 1}")
     click.echo(f"head: {found.head or 'none'}")
+
+
+@audit_group.command("purge")
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the entries to this new file first, as lines of JSON.",
+)
+def purge_command(archive: Path | None) -> None:
+    """Delete entries that are older than AUDIT_RETENTION, if all of them are as authapp wrote them.
+
+    The rest can still be verified. `flask tokens purge` does the same, without an archive.
+    """
+    last = audit_purge.last_due()
+    if last is None:
+        click.echo("entries deleted: 0")
+        return
+    if archive is not None:
+        _write(archive, audit.every_entry(through=last.sequence))
+    click.echo(f"entries deleted: {sum(with_progress(audit_purge.purge(last), 'batches'))}")
+
+
+def _write(path: Path, entries: Iterable[AuditEntry]) -> None:
+    """Write a new file, and wait until it is on the disk."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.writelines(f"{_line(entry)}\n" for entry in entries)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}; nothing was deleted") from error
+
+
+def _archived(files: Iterable[TextIO]) -> Iterator[AuditEntry]:
+    for file in files:
+        for number, line in enumerate(file, 1):
+            try:
+                yield audit.from_document(json.loads(line))
+            except ValueError as error:
+                raise click.ClickException(f"{file.name}, line {number}: {error}") from error
+
+
+def _line(entry: AuditEntry) -> str:
+    return json.dumps(audit.as_document(entry))
 
 
 def _account_id(named: str | None) -> UUID | None:

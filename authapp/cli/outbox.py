@@ -22,6 +22,7 @@ from authapp.models.base import OUTAGES
 from authapp.models.outage import database_outage
 from authapp.services import (
     audit_chain,
+    audit_heads,
     delete_account,
     email_sign_in,
     lost_factor,
@@ -47,7 +48,7 @@ class Worker(threading.Thread):
         super().__init__(name="outbox-worker", daemon=True)
         self._app = app
         self._stopping = threading.Event()
-        self._heads = audit_chain.HeadReporter()
+        self._heads = audit_heads.HeadReporter()
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -116,7 +117,7 @@ def run_command(once: bool) -> None:
             outcomes = list(deliver_due(send))
         delete_account.delete_due()
         audit_chain.extend()
-        audit_chain.HeadReporter().report()
+        audit_heads.HeadReporter().report()
         click.echo(f"messages tried: {len(outcomes)}, sent: {outcomes.count(Outcome.SENT)}")
         return
     worker = Worker(current_app._get_current_object())  # type: ignore[attr-defined]

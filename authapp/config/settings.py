@@ -80,10 +80,11 @@ class Deployment:
 
 @dataclass(frozen=True, kw_only=True)
 class Logs:
-    """Log lines."""
+    """Log lines, and the audit log."""
 
     format: str = setting("LOG_FORMAT", choice(TEXT, JSON), TEXT, "How log lines look: `text` for people, `json` for programs.")
     level: str = setting("LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Least important events that are logged: `debug`, `info`, `warning` or `error`.")
+    audit_retention: timedelta = setting("AUDIT_RETENTION", duration(0, 315_360_000, SECOND), "34560000", "Entries of the audit log that are older than this are deleted by `flask tokens purge` or `flask audit purge`. 0 keeps all of them.", unit="seconds")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The audit log as operators read it: entries, newest first, and an export of the whole chain."""
+"""The audit log as operators read it: entries, newest first, and an export of the chain."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, true
 
 from authapp.domain import audit
 from authapp.models import AuditEntry, db
@@ -49,12 +49,16 @@ def list_entries(
     return list(db.session.scalars(found.order_by(AuditEntry.sequence.desc()).limit(limit)))
 
 
-def every_entry(chosen: Filter | None = None) -> Iterator[AuditEntry]:
-    """Yield the entries of the chain, oldest first; a few are in memory at a time."""
-    conditions = _conditions(chosen or Filter())
-    rest: ColumnElement[bool] = AuditEntry.sequence.is_not(None)
+def every_entry(*, after: int | None = None, through: int | None = None) -> Iterator[AuditEntry]:
+    """Yield the entries of the chain, oldest first; a few are in memory at a time.
+
+    `after` and `through` are sequence numbers.
+    """
+    sequence = AuditEntry.sequence
+    rest = sequence.is_not(None) if after is None else sequence > after
+    end = true() if through is None else sequence <= through
     while True:
-        found = select(AuditEntry).where(rest, *conditions)
+        found = select(AuditEntry).where(rest, end)
         page = db.session.scalars(found.order_by(AuditEntry.sequence).limit(_BATCH)).all()
         if not page:
             return
@@ -77,6 +81,25 @@ def as_document(entry: AuditEntry) -> dict[str, Any]:
         "previous_hash": entry.previous_hash.hex() if entry.previous_hash else None,
         "hash": entry.hash.hex() if entry.hash else None,
     }
+
+
+def from_document(document: Any) -> AuditEntry:
+    """Return the entry of an exported document, without its code; raises ValueError."""
+    try:
+        account_id, previous = document["account_id"], document["previous_hash"]
+        return AuditEntry(
+            id=UUID(document["id"]),
+            at=datetime.fromisoformat(document["at"]),
+            actor=str(document["actor"]),
+            action=str(document["action"]),
+            account_id=UUID(account_id) if account_id else None,
+            details=dict(document["details"]),
+            sequence=int(document["sequence"]),
+            previous_hash=bytes.fromhex(previous),
+            hash=bytes.fromhex(document["hash"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("not an exported entry") from error
 
 
 def _conditions(chosen: Filter) -> list[ColumnElement[bool]]:

@@ -1,15 +1,13 @@
 """The chain of the audit log, which the worker extends."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from authapp import clock
 from authapp.domain.audit import authenticator, content_of
 from authapp.models import AuditEntry, db
 from authapp.models.transaction import transaction
@@ -17,10 +15,8 @@ from authapp.security.audit_chain import START, Authenticator, Authenticity, Sta
 
 log = structlog.get_logger(__name__)
 
-HEAD_INTERVAL: Final = timedelta(minutes=5)
-"""How often each worker writes the head to the log, if it changed."""
-
 _BATCH: Final = 200
+_HASH_BYTES: Final = 32
 
 _refused: Final[set[UUID]] = set()
 """Entries that are not authentic; each process logs each of them once."""
@@ -35,6 +31,15 @@ class Head:
 
     def __str__(self) -> str:
         return f"{self.sequence}:{self.hash.hex()}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a head as it is written; raises ValueError for any other text."""
+        sequence, _, hash = text.partition(":")
+        head = cls(int(sequence), bytes.fromhex(hash))
+        if head.sequence < 1 or len(head.hash) != _HASH_BYTES:
+            raise ValueError("not the place and the hash of an entry")
+        return head
 
 
 class _ExtendedElsewhere(Exception):
@@ -59,7 +64,7 @@ def extend() -> int:
 
 def current_head() -> Head | None:
     """Return the head of the chain; None if it is empty."""
-    return _head_of(_head_entry())
+    return head_of(_head_entry())
 
 
 def reseal() -> None:
@@ -90,38 +95,9 @@ def _head_entry() -> AuditEntry | None:
     return db.session.scalar(chained.order_by(AuditEntry.sequence.desc()).limit(1))
 
 
-def _head_of(entry: AuditEntry | None) -> Head | None:
+def head_of(entry: AuditEntry | None) -> Head | None:
+    """Return the place and the hash of an entry of the chain."""
     return Head(entry.sequence or 0, entry.hash or b"") if entry else None
-
-
-class HeadReporter:
-    """Writes the head to the log, which a writer of the database cannot change.
-
-    It also notices if the head that it reported last is no longer in the chain.
-    """
-
-    def __init__(self) -> None:
-        self._reported: Head | None = None
-        self._due_at: datetime | None = None
-
-    def report(self) -> None:
-        """Log the head if it is due and has changed."""
-        now = clock.now()
-        if self._due_at is not None and now < self._due_at:
-            return
-        self._due_at = now + HEAD_INTERVAL
-        self._check()
-        head = current_head()
-        if head is not None and head != self._reported:
-            log.info("audit_head", head=str(head))
-            self._reported = head
-
-    def _check(self) -> None:
-        if self._reported is None:
-            return
-        known = select(AuditEntry.hash).where(AuditEntry.sequence == self._reported.sequence)
-        if db.session.scalar(known) != self._reported.hash:
-            log.critical("audit_log_altered", head=str(self._reported))
 
 
 def _extend() -> int:
@@ -131,7 +107,7 @@ def _extend() -> int:
     last = _head_entry()
     if last is not None and not _vouches(last, signer):
         return 0
-    head = _head_of(last)
+    head = head_of(last)
     for entry in entries:
         found = signer.check(Stage.WRITTEN, content_of(entry), entry.mac)
         if found is not Authenticity.GENUINE:
@@ -149,7 +125,7 @@ def _vouches(last: AuditEntry, signer: Authenticator) -> bool:
         return True
     if last.id not in _refused:
         _refused.add(last.id)
-        log.critical("audit_log_altered", head=str(_head_of(last)))
+        log.critical("audit_log_altered", head=str(head_of(last)))
     return False
 
 

@@ -19,6 +19,7 @@ from authapp.models import ActivityEvent, LostFactor, User, VerificationToken, d
 from authapp.models.base import table_of
 from authapp.models.changes import CachedRow, delete_where
 from authapp.models.transaction import transaction
+from authapp.services import audit_purge
 from authapp.token_cache import token_cache
 
 KEPT: Final = timedelta(days=30)
@@ -58,6 +59,8 @@ def purge() -> Iterator[int]:
         yield number
     while number := token_cache.forget_expired_tombstones(BATCH):
         yield number
+    # The last one, because an audit log that was altered ends it.
+    yield from audit_purge.purge_due()
 
 
 def _delete_unverified() -> int:

@@ -1,13 +1,18 @@
 """`flask audit`."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import delete, update
 
 from authapp.models import AuditEntry, User, db
-from tests.support.audit import extend_chain
+from tests.support.audit import extend_chain, run_sql
+
+MoveTime = Callable[..., AbstractContextManager[object]]
 
 
 @pytest.fixture
@@ -95,3 +100,81 @@ def test_a_malformed_head_is_refused(app: Flask, head: str) -> None:
 
     assert code == 2
     assert "is not a head such as" in output
+
+
+@pytest.fixture
+def purged(app: Flask, disabled: User, tmp_path: Path, move_time: MoveTime) -> Path:
+    """The file that has the two entries which were purged."""
+    archive = tmp_path / "archive.jsonl"
+    with move_time(days=401):
+        code, output = run(app, "audit", "purge", "--archive", str(archive))
+    assert (code, output) == (0, "entries deleted: 2\n")
+    return archive
+
+
+def test_purged_entries_are_in_the_archive_and_verified_with_the_rest(
+    app: Flask, purged: Path
+) -> None:
+    sequences = [json.loads(line)["sequence"] for line in purged.read_text().splitlines()]
+    _, without = run(app, "audit", "verify")
+    code, output = run(app, "audit", "verify", "--archive", str(purged))
+
+    assert sequences == [1, 2]
+    # The command and the checkpoint are left.
+    assert without.splitlines()[0] == "entries checked: 2, not yet in the chain: 0"
+    assert without.splitlines()[1] == "purged before: 2"
+    assert code == 0
+    assert output.splitlines()[0] == "entries checked: 4, not yet in the chain: 0"
+
+
+def test_archives_may_overlap(app: Flask, purged: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.jsonl"
+    again.write_text(purged.read_text().splitlines()[1])
+
+    code, _ = run(app, "audit", "verify", "--archive", str(purged), "--archive", str(again))
+
+    assert code == 0
+
+
+def test_an_altered_archive_is_noticed(app: Flask, purged: Path) -> None:
+    purged.write_text(purged.read_text().replace("account_disabled", "account_enabled"))
+
+    code, output = run(app, "audit", "verify", "--archive", str(purged))
+
+    assert (code, output) == (1, "Error: entry 2: it was changed\n")
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "{}", '{"id": 1}'])
+def test_what_is_not_an_archive_is_refused(app: Flask, purged: Path, line: str) -> None:
+    purged.write_text(f"{line}\n")
+
+    code, output = run(app, "audit", "verify", "--archive", str(purged))
+
+    assert code == 1
+    assert f"{purged}, line 1: " in output
+
+
+def test_without_a_new_file_for_the_archive_nothing_is_deleted(
+    app: Flask, purged: Path, move_time: MoveTime
+) -> None:
+    with app.app_context():
+        extend_chain()
+
+    with move_time(days=900):
+        code, output = run(app, "audit", "purge", "--archive", str(purged))
+
+    assert (code, output) == (1, f"Error: {purged}: File exists; nothing was deleted\n")
+    with app.app_context():
+        kept = db.session.scalars(db.select(AuditEntry.sequence)).all()
+    assert 3 in kept
+
+
+def test_an_altered_entry_is_not_purged(app: Flask, disabled: User, move_time: MoveTime) -> None:
+    with app.app_context():
+        run_sql(update(AuditEntry).where(AuditEntry.sequence == 1).values(actor="owner"))
+
+    with move_time(days=401):
+        code, output = run(app, "tokens", "purge")
+
+    assert code == 1
+    assert output.endswith("the audit log is not purged: entry 1: it was changed\n")

@@ -14,15 +14,15 @@ from time_machine import travel
 from authapp import clock
 from authapp.domain import audit
 from authapp.models import Activity, AuditEntry, User, db
-from authapp.models.transaction import transaction
 from authapp.security.audit_chain import START, Authenticator, Stage, link
 from authapp.services import audit as service
 from authapp.services import audit_chain, delete_account, keys, users
 from authapp.services.audit import Filter
-from authapp.services.audit_chain import Head, HeadReporter
+from authapp.services.audit_chain import Head
+from authapp.services.audit_heads import HeadReporter
 from authapp.services.audit_verification import verify
 from tests.support.accounts import PASSWORD
-from tests.support.audit import audited, extend_chain
+from tests.support.audit import audited, extend_chain, record_act, run_sql
 from tests.support.browsing import post, sign_in
 
 NEW_KEY = "bmV3IGtleSBlbmNyeXB0aW9uIGtleSBvZiAzMiBieXQ="
@@ -32,20 +32,9 @@ NEW_KEY = "bmV3IGtleSBlbmNyeXB0aW9uIGtleSBvZiAzMiBieXQ="
 def chain(context: None) -> list[AuditEntry]:
     """A chain of six entries."""
     for number in range(6):
-        record("act", number=str(number))
+        record_act("act", number=str(number))
     extend_chain()
     return list(service.every_entry())
-
-
-def record(action: str, **details: str) -> None:
-    with transaction():
-        audit.record(action, details=details)
-
-
-def run_sql(statement: object) -> None:
-    """Change the database behind authapp's back."""
-    db.session.execute(statement)
-    db.session.commit()
 
 
 def values(entry: AuditEntry) -> dict[str, object]:
@@ -125,7 +114,7 @@ def test_entries_cut_off_at_the_end_show_with_a_head_from_the_log(
 
     # Other entries in their place do not hide it.
     for _ in range(4):
-        record("act")
+        record_act("act")
     extend_chain()
     assert fault() is None
     assert verify(head).fault.where == "6"
@@ -157,7 +146,7 @@ def test_codes_under_an_unknown_key_vouch_for_nothing(
     chain: list[AuditEntry], caplog: pytest.LogCaptureFixture, since: int
 ) -> None:
     compute_anew(chain, since=since, mac=bytes(36))
-    record("later")
+    record_act("later")
 
     extend_chain()
     extend_chain()
@@ -183,7 +172,7 @@ def test_an_entry_that_authapp_did_not_write_is_never_chained(
     db.session.add(forged)
     db.session.commit()
     id = str(forged.id)
-    record("later")
+    record_act("later")
 
     extend_chain()
 
@@ -205,11 +194,11 @@ def test_replacing_the_key_leaves_the_chain_as_it_is(
 ) -> None:
     old = environ["KEY_ENCRYPTION_KEYS"]
     with make_app().app_context():
-        record("before")
+        record_act("before")
         extend_chain()
         head = verify().head
     with make_app(KEY_ENCRYPTION_KEYS=f"{NEW_KEY},{old}").app_context():
-        record("after")
+        record_act("after")
         extend_chain()
         assert verify(head).fault is None
 
@@ -227,10 +216,10 @@ def test_sealing_again_leaves_no_code_under_a_former_key_after_one_under_the_new
     # Two workers, of which one has the new key, but does not use it yet.
     for keys_of_worker in (f"{old},{NEW_KEY}", both, f"{old},{NEW_KEY}"):
         with make_app(KEY_ENCRYPTION_KEYS=keys_of_worker).app_context():
-            record("act")
+            record_act("act")
             extend_chain()
     with make_app(KEY_ENCRYPTION_KEYS=both).app_context():
-        record("waits")
+        record_act("waits")
         keys.rewrap()
 
     with make_app(KEY_ENCRYPTION_KEYS=NEW_KEY).app_context():
@@ -243,7 +232,7 @@ def test_a_chain_whose_last_key_is_missing_is_not_verified(
     make_app: Callable[..., Flask],
 ) -> None:
     with make_app().app_context():
-        record("act")
+        record_act("act")
         extend_chain()
 
     with make_app(KEY_ENCRYPTION_KEYS=NEW_KEY).app_context():
@@ -255,7 +244,7 @@ def test_a_chain_whose_last_key_is_missing_is_not_verified(
 def test_several_workers_build_one_chain(app: Flask) -> None:
     with app.app_context():
         for number in range(60):
-            record("act", number=str(number))
+            record_act("act", number=str(number))
 
     def work() -> None:
         with app.app_context():
