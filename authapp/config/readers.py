@@ -168,7 +168,9 @@ ROLE: Final = r"[a-z0-9][a-z0-9_-]{0,31}"
 
 
 def roles(raw: str) -> list[str]:
-    """Read names of roles."""
+    """Read names of roles; `none` is no role."""
+    if raw.strip() == "none":
+        return []
     names = [part.strip() for part in raw.split(",") if part.strip()]
     if not all(re.fullmatch(ROLE, name) for name in names):
         raise Refused("must be roles such as admin,support, of lowercase letters, digits, - and _")

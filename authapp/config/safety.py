@@ -38,7 +38,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     if settings.languages.default not in settings.languages.offered:
         yield "DEFAULT_LANGUAGE must be one of LANGUAGES"
     if settings.accounts.second_factor == OFF and settings.accounts.second_factor_roles:
-        yield "SECOND_FACTOR_ROLES requires SECOND_FACTOR=optional: `off` offers no second factor"
+        yield (
+            "SECOND_FACTOR=off requires SECOND_FACTOR_ROLES=none, because no one could set up a"
+            " second factor; a password alone then opens the operators' pages"
+        )
     is_limited = settings.accounts.registration == DOMAINS
     if is_limited is not bool(settings.accounts.registration_domains):
         yield "REGISTRATION=domains and REGISTRATION_DOMAINS need each other: set both or neither"

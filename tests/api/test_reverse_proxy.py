@@ -106,11 +106,11 @@ def test_a_role_reaches_the_program_with_the_next_request(
 
     with app.app_context():
         roles.grant(user.id, "support")
-        roles.grant(user.id, "admin")
-    assert seen(client.get(f"{origin}/app/"))["X-Auth-Roles"] == "admin support"
+        roles.grant(user.id, "editor")
+    assert seen(client.get(f"{origin}/app/"))["X-Auth-Roles"] == "editor support"
 
     with app.app_context():
-        roles.withdraw(user.id, "admin")
+        roles.withdraw(user.id, "editor")
     assert seen(client.get(f"{origin}/app/"))["X-Auth-Roles"] == "support"
 
 

@@ -42,7 +42,7 @@ def checked(client: FlaskClient, token: str | None = None) -> str:
 
 
 def test_a_new_session_shows_the_roles_everywhere(app: Flask, user: User) -> None:
-    grant(app, user, "support", "admin")
+    grant(app, user, "support", "editor")
     program, session = without_cookies(app), begin(app, user)
     headers = bearing(new_token(app, user, Scope.INTROSPECT, Scope.ACCOUNT_READ))
 
@@ -51,11 +51,11 @@ def test_a_new_session_shows_the_roles_everywhere(app: Flask, user: User) -> Non
         for value in (session.access_token, session.refresh_token)
     ]
 
-    assert checked(program, session.access_token) == "admin support"
-    assert claims(session.access_token)["roles"] == ["admin", "support"]
-    assert [each["roles"] for each in described] == [["admin", "support"]] * 2
+    assert checked(program, session.access_token) == "editor support"
+    assert claims(session.access_token)["roles"] == ["editor", "support"]
+    assert [each["roles"] for each in described] == [["editor", "support"]] * 2
     me = program.get("/api/v1/me", headers=bearing(session.access_token)).json
-    assert me["roles"] == ["admin", "support"]
+    assert me["roles"] == ["editor", "support"]
 
 
 def test_an_account_without_roles_has_no_claim(app: Flask, user: User) -> None:
@@ -81,10 +81,10 @@ def test_a_change_reaches_warm_sessions_in_every_process_at_once(
     browser.set_cookie("refresh_token", session.refresh_token)
     assert [checked(elsewhere, session.access_token), checked(browser)] == ["", ""]
 
-    grant(app, user, "admin", "support")
-    assert [checked(elsewhere, session.access_token), checked(browser)] == ["admin support"] * 2
+    grant(app, user, "editor", "support")
+    assert [checked(elsewhere, session.access_token), checked(browser)] == ["editor support"] * 2
 
-    withdraw(app, user, "admin")
+    withdraw(app, user, "editor")
     assert [checked(elsewhere, session.access_token), checked(browser)] == ["support"] * 2
 
 
@@ -100,24 +100,24 @@ def test_a_renewed_access_token_has_the_current_roles(app: Flask, user: User) ->
 
 
 def test_a_claim_of_an_old_token_gives_no_role_back(app: Flask, user: User) -> None:
-    grant(app, user, "admin")
+    grant(app, user, "editor")
     session = begin(app, user)
-    assert claims(session.access_token)["roles"] == ["admin"]
+    assert claims(session.access_token)["roles"] == ["editor"]
 
-    withdraw(app, user, "admin")
+    withdraw(app, user, "editor")
 
     assert checked(without_cookies(app), session.access_token) == ""
 
 
 def test_an_api_token_has_no_roles_but_shows_those_of_the_account(app: Flask, user: User) -> None:
-    grant(app, user, "admin")
+    grant(app, user, "editor")
     token, program = new_token(app, user, Scope.ACCOUNT_READ, Scope.INTROSPECT), app.test_client()
 
     described = program.post("/oauth/introspect", headers=bearing(token), data={"token": token})
 
     assert checked(program, token) == ""
     assert "roles" not in described.json
-    assert program.get("/api/v1/me", headers=bearing(token)).json["roles"] == ["admin"]
+    assert program.get("/api/v1/me", headers=bearing(token)).json["roles"] == ["editor"]
 
 
 def test_a_session_that_starts_during_a_change_has_the_roles_of_its_account(
@@ -203,7 +203,7 @@ def test_a_role_can_require_a_second_factor(make_app: Callable[..., Flask], user
 def test_a_role_that_requires_a_factor_ends_sessions_without_one(
     make_app: Callable[..., Flask], user: User
 ) -> None:
-    app = make_app(SECOND_FACTOR_ROLES="admin")
+    app = make_app()
     stranger, owner = app.test_client(), app.test_client()
     # Someone with the password, before the owner adds an app.
     sign_in(stranger)

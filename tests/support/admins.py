@@ -1,4 +1,4 @@
-"""Accounts that may open the operators' pages."""
+"""Accounts that may open the operators' pages: they have a second factor."""
 
 from flask import Blueprint, Flask
 from flask.testing import FlaskClient
@@ -6,19 +6,25 @@ from flask.testing import FlaskClient
 from authapp.domain.roles import ADMIN
 from authapp.services import audit_chain, roles, users
 from authapp.web.access import Access, allow
-from tests.support.accounts import add_user
-from tests.support.browsing import sign_in
+from tests.support.accounts import PASSWORD, add_user
+from tests.support.browsing import post
+from tests.support.second_factors import code_of, enroll
 
 
 def add_promotion(app: Flask) -> None:
-    """Add a page that makes an account an administrator, for browsers."""
+    """Add a page that makes an account an administrator, for browsers.
+
+    It answers with the secret of the account's authenticator app.
+    """
     promotion = Blueprint("promotion", __name__)
 
     @promotion.get("/promote/<email>")
     def promote(email: str) -> str:
-        roles.grant(users.find(email).id, ADMIN)
+        user_id = users.find(email).id
+        secret, _ = enroll(user_id)
+        roles.grant(user_id, ADMIN)
         audit_chain.extend()
-        return "done"
+        return secret
 
     allow(app, promotion, Access.ANYONE)
 
@@ -28,6 +34,8 @@ def sign_in_administrator(app: Flask, client: FlaskClient) -> str:
     email = "admin@example.org"
     with app.app_context():
         id = add_user(email).id
+        secret, _ = enroll(id)
         roles.grant(id, ADMIN)
-    sign_in(client, email)
+    asked = post(client, "/login", email=email, password=PASSWORD)
+    post(client, asked.headers["Location"], code=code_of(secret))
     return str(id)

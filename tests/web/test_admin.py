@@ -16,6 +16,7 @@ from tests.support.accounts import PASSWORD, add_user
 from tests.support.admins import sign_in_administrator
 from tests.support.audit import audited, extend_chain
 from tests.support.browsing import is_signed_in, post, sign_in
+from tests.support.second_factors import code_of
 
 PAGES = ["", "/users", "/users/{id}", "/users/{id}/disable", "/keys", "/outbox", "/audit"]
 
@@ -71,6 +72,37 @@ def test_without_the_role_the_pages_are_gone_at_once(
         roles.withdraw(UUID(admin_id), ADMIN)
 
     assert client.get("/admin").status_code == 404
+
+
+def test_an_administrator_sets_up_a_second_factor_first(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    with app.app_context():
+        roles.grant(user.id, ADMIN)
+
+    asked = post(client, "/login", email=user.email, password=PASSWORD)
+
+    enroll = asked.headers["Location"]
+    assert enroll.startswith("/login/enroll?flow=")
+    assert client.get("/admin").status_code == 303
+    page = client.get(post(client, enroll).headers["Location"])
+    secret = re.search(r"secret=([A-Z2-7]+)", page.get_data(as_text=True))
+    post(client, page.request.full_path, code=code_of(secret[1], steps=0))
+    assert client.get("/admin").status_code == 200
+
+
+def test_a_password_alone_opens_the_pages_if_the_setting_says_so(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    app = make_app(SECOND_FACTOR_ROLES="none")
+    client = app.test_client()
+    with app.app_context():
+        roles.grant(user.id, ADMIN)
+
+    sign_in(client)
+
+    assert client.get("/admin").status_code == 200
 
 
 def test_a_disabled_account_is_signed_out_and_the_act_is_the_administrators(

@@ -40,7 +40,7 @@ def required(make_app: Callable[..., Flask], optional: Flask) -> Flask:
 
 @pytest.fixture
 def off(make_app: Callable[..., Flask], optional: Flask) -> Flask:
-    return make_app(SECOND_FACTOR="off")
+    return make_app(SECOND_FACTOR="off", SECOND_FACTOR_ROLES="none")
 
 
 def enter_password(client: FlaskClient, email: str = "somebody@example.org", next: str = "") -> str:
@@ -385,7 +385,10 @@ def test_a_pending_sign_in_enrolls_nothing_where_none_is_required(
     make_app: Callable[..., Flask], required: Flask, user: User, policy: str
 ) -> None:
     pending = pending_of(required, user)
-    with make_app(SECOND_FACTOR=policy).app_context(), pytest.raises(NotAllowed):
+    with (
+        make_app(SECOND_FACTOR=policy, SECOND_FACTOR_ROLES="none").app_context(),
+        pytest.raises(NotAllowed),
+    ):
         login_enroll.begin(pending)
 
 

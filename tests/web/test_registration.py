@@ -127,7 +127,9 @@ def test_operators_invite_addresses_of_any_domain(by_domain: Flask) -> None:
         {"REGISTRATION": "domains", "REGISTRATION_DOMAINS": "@example.org"},
         {"REGISTRATION": "domains", "REGISTRATION_DOMAINS": "example"},
         {"REGISTRATION": "anyone"},
+        {"SECOND_FACTOR": "off"},
         {"SECOND_FACTOR": "off", "SECOND_FACTOR_ROLES": "admin"},
+        {"SECOND_FACTOR_ROLES": "none,admin,Admin"},
         {"SECOND_FACTOR_ROLES": "Admin"},
     ],
 )

@@ -249,7 +249,7 @@ def test_without_an_app_there_is_nothing_to_replace(app: Flask, user: User) -> N
 def test_an_app_cannot_be_replaced_where_none_is_offered(
     app: Flask, old: str, make_app: Callable[..., Flask]
 ) -> None:
-    client = make_app(SECOND_FACTOR="off").test_client()
+    client = make_app(SECOND_FACTOR="off", SECOND_FACTOR_ROLES="none").test_client()
     send_code(client, old)
 
     page = client.get(OVERVIEW).get_data(as_text=True)
