@@ -1,13 +1,33 @@
 """User accounts."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Index, String, text
+from sqlalchemy import Index, String, Uuid, text
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.sql.functions import GenericFunction
 
 from authapp import clock
 from authapp.models.base import Base, Id
+
+
+class random_uuid(GenericFunction[UUID]):  # noqa: N801 - the name of an SQL function
+    """A random UUID that the database generates, for rows that an earlier release inserts."""
+
+    type = Uuid()
+    inherit_cache = True
+
+
+@compiles(random_uuid)
+def _compile_for_postgresql(*_: Any, **__: Any) -> str:
+    return "gen_random_uuid()"
+
+
+@compiles(random_uuid, "sqlite")
+def _compile_for_sqlite(*_: Any, **__: Any) -> str:
+    return "(lower(hex(randomblob(16))))"
 
 
 class User(Base):
@@ -65,7 +85,9 @@ class User(Base):
     delete_at: Mapped[datetime | None] = mapped_column(index=True)
     language: Mapped[str | None] = mapped_column(String(11))
     passkey_handle: Mapped[bytes | None]
-    granted_scopes: Mapped[str] = mapped_column(String(255), default="", server_default="")
-    roles: Mapped[str] = mapped_column(String(255), default="", server_default="")
-    lender_position: Mapped[UUID] = mapped_column(default=uuid4, index=True)
+    granted_scopes: Mapped[str] = mapped_column(String(255), default="", server_default=text("''"))
+    roles: Mapped[str] = mapped_column(String(255), default="", server_default=text("''"))
+    lender_position: Mapped[UUID] = mapped_column(
+        default=uuid4, server_default=random_uuid(), index=True
+    )
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -19,8 +19,9 @@ from tests.support.accounts import add_user
 
 
 def test_the_migrated_schema_matches_the_models(app: Flask) -> None:
+    options = {"compare_type": True, "compare_server_default": True}
     with app.app_context(), db.engine.connect() as connection:
-        migrated = MigrationContext.configure(connection, opts={"compare_type": True})
+        migrated = MigrationContext.configure(connection, opts=options)
 
         assert compare_metadata(migrated, db.metadata) == []
 
