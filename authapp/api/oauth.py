@@ -46,6 +46,7 @@ def _claims(principal: Principal) -> dict[str, Any]:
         "sub": str(principal.user_id),
         "sid": principal.session_id and str(principal.session_id),
         "jti": principal.token_id and str(principal.token_id),
+        "client_id": principal.client_id,
         "scope": None if principal.scopes is None else " ".join(sorted(principal.scopes)),
         "roles": principal.roles or None,
         "auth_time": principal.auth_time and int(principal.auth_time.timestamp()),

@@ -9,6 +9,12 @@ from typing import Final
 UNKNOWN: Final = "unknown"
 """The address of every client whose address cannot be read; they share all limits."""
 
+WEB: Final = "web"
+"""The `client_id` of a browser on the pages of this site."""
+
+API: Final = "api"
+"""The `client_id` of a program that calls the API."""
+
 # Azure, IIS and HAProxy can send a port too, which changes with each connection.
 _WITH_PORT: Final = re.compile(
     r"(?: \[ (?P<v6>[^\[\]]+) \] | (?P<v4>[0-9.]+) ) (?: : [0-9]{0,5} )?", re.VERBOSE
@@ -17,10 +23,11 @@ _WITH_PORT: Final = re.compile(
 
 @dataclass(frozen=True)
 class Client:
-    """A client's network address and user agent."""
+    """A client's network address and user agent, and its `client_id` (RFC 9068): WEB or API."""
 
     address: str
     user_agent: str
+    id: str = WEB
 
     @property
     def network(self) -> str:

@@ -21,7 +21,7 @@ class Principal:
     """Who a valid token authenticates, and through which session or API token.
 
     `scopes` is None for a session, which may do anything its user may. `roles` are those of the
-    session's user; an API token has none.
+    session's user, and `client_id` is how the session began; an API token has neither.
     """
 
     kind: TokenKind
@@ -30,5 +30,6 @@ class Principal:
     token_id: UUID | None = None
     scopes: frozenset[Scope] | None = None
     roles: tuple[str, ...] = ()
+    client_id: str | None = None
     auth_time: datetime | None = None
     expires_at: datetime | None

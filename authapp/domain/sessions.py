@@ -84,6 +84,7 @@ def begin(user: User, *, remember: bool, client: Client, amr: str = "pwd") -> Re
         end_reason=None,
         amr=amr,
         roles=roles,
+        client_id=client.id,
     )
     db.session.add(RefreshToken(**asdict(session)))
     return session
@@ -133,6 +134,7 @@ def _identity(claims: jwt.AccessClaims, session: RefreshTokenRecord) -> Identity
         amr=claims.amr,
         # Not the token's: operators may have changed them since it was signed.
         roles=tuple(session.roles.split()),
+        client_id=session.client_id,
         expires_at=claims.expires_at,
     )
 
@@ -162,6 +164,7 @@ def tokens_of(session: RefreshTokenRecord, signer: signing_keys.Signer) -> Signe
         expires_at=min(now + settings.tokens.access_token_lifetime, session.absolute_expires_at),
         auth_time=session.auth_time,
         amr=tuple(session.amr.split()),
+        client_id=session.client_id,
         roles=tuple(session.roles.split()),
     )
     key = derive_key(settings.secrets.secret_key, "refresh token")

@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 from flask import current_app, request
 
-from authapp.domain.client import UNKNOWN, Client, parse_address
+from authapp.domain.client import API, UNKNOWN, WEB, Client, parse_address
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_ADDRESS: Final = 80
@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 def client() -> Client:
     """Return the request's client, without control characters and cut to fit the tables."""
     user_agent = request.environ.get("HTTP_USER_AGENT", "")
-    return Client(client_address(), _CONTROL.sub(" ", user_agent)[:_LONGEST_USER_AGENT])
+    id = API if request.path.startswith("/api/") else WEB
+    return Client(client_address(), _CONTROL.sub(" ", user_agent)[:_LONGEST_USER_AGENT], id)
 
 
 def client_address() -> str:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
@@ -41,6 +41,7 @@ class RefreshToken(CachedRow, Base):
     `generation` counts rotations, and `rotated_at` is the time of the latest one. `expires_at` is
     the earlier of the idle and the absolute limit. `amr` lists the authentication methods of the
     session (RFC 8176), and `roles` is a copy of the user's roles, both separated by spaces.
+    `client_id` is how it began (`domain.client`).
     """
 
     __tablename__ = "refresh_tokens"
@@ -62,4 +63,5 @@ class RefreshToken(CachedRow, Base):
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None] = mapped_column(String(40))
     amr: Mapped[str] = mapped_column(String(40), default="pwd", server_default="pwd")
-    roles: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    roles: Mapped[str] = mapped_column(String(255), default="", server_default=text("''"))
+    client_id: Mapped[str] = mapped_column(String(20), default="web", server_default="web")

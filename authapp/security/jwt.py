@@ -28,8 +28,9 @@ class AccessClaims:
     """The claims of an access token.
 
     `auth_time` is when the user last authenticated, and `amr` how they signed in (RFC 8176).
-    `roles` are for other programs (RFC 9068 section 2.2.3.1); a token without any has no such
-    claim. They are not read back: the session's row has the current ones.
+    `client_id` and `roles` are for other programs (RFC 9068 sections 2.2 and 2.2.3.1); a token
+    without roles has no such claim. Neither is read back: the session's row has the current ones,
+    and tokens that an earlier release signed have no `client_id`.
     """
 
     user_id: UUID
@@ -38,6 +39,7 @@ class AccessClaims:
     expires_at: datetime
     auth_time: datetime
     amr: tuple[str, ...]
+    client_id: str = ""
     roles: tuple[str, ...] = ()
 
 
@@ -58,6 +60,7 @@ def sign(
         "aud": audience,
         "sub": str(claims.user_id),
         "sid": str(claims.session_id),
+        "client_id": claims.client_id,
         "iat": int(claims.issued_at.timestamp()),
         "exp": int(claims.expires_at.timestamp()),
         "auth_time": int(claims.auth_time.timestamp()),

@@ -75,6 +75,7 @@ def _verify_refresh_token(value: str) -> Principal:
         user_id=session.user_id,
         session_id=session.id,
         roles=tuple(session.roles.split()),
+        client_id=session.client_id,
         auth_time=session.auth_time,
         expires_at=session.expires_at,
     )

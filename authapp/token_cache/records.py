@@ -73,6 +73,7 @@ class RefreshTokenRecord:
     # Entries that an earlier release cached do not have these.
     amr: str = "pwd"
     roles: str = ""
+    client_id: str = "web"
 
 
 @dataclass(frozen=True, slots=True)

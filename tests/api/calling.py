@@ -3,14 +3,14 @@
 from flask import Flask
 from flask.testing import FlaskClient
 
-from authapp.domain.client import Client
+from authapp.domain.client import API, Client
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_ins import SignInDevice
 from authapp.models import OPERATORS_SCOPES, Scope, User
 from authapp.services import api_tokens, login, users
 from tests.support.accounts import PASSWORD
 
-PROGRAM = Client("192.0.2.7", "program/1.0")
+PROGRAM = Client("192.0.2.7", "program/1.0", API)
 
 
 def new_token(app: Flask, user: User, *scopes: Scope, name: str = "program") -> str:

@@ -56,6 +56,7 @@ def test_an_access_token_is_described_with_its_session(
         "aud": "http://127.0.0.1:5000",
         "sub": str(user.id),
         "sid": str(signed_in.identity.session_id),
+        "client_id": "api",
     }
 
 
@@ -69,6 +70,7 @@ def test_a_refresh_token_is_not_described_as_a_bearer_token(
     told = ask(second)
 
     assert (told["token_kind"], told["token_type"]) == ("refresh_token", "N_A")
+    assert told["client_id"] == "api"
     assert ask(first)["active"]
     with move_time(minutes=2):
         assert ask(first) == INACTIVE
@@ -85,6 +87,7 @@ def test_an_api_token_is_described_with_its_scopes(app: Flask, user: User, ask: 
     assert told["sub"] == str(user.id)
     assert "exp" not in told
     assert "sid" not in told
+    assert "client_id" not in told
 
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "api_token", "", "\x00", "what"])

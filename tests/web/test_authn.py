@@ -128,6 +128,15 @@ def test_a_token_with_our_signature_and_a_wrong_claim_is_refused(
     assert bearer(client, forge(token, our_key(app), "RS256")) == 200
 
 
+def test_a_token_that_an_earlier_release_signed_is_accepted(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    older = forge(cookie(client, "access_token"), our_key(app), "RS256", client_id=None)
+
+    assert bearer(client, older) == 200
+
+
 def test_a_refresh_token_is_not_accepted_as_an_access_token(
     client: FlaskClient, user: User
 ) -> None:
