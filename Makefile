@@ -12,7 +12,7 @@ NODE := $(VENV)/.node-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check format docs wheel browser proxy node clean
+.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check openapi format docs wheel browser proxy node clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,10 @@ check: $(DEVELOPMENT) ## Lint, check types, layers and templates
 	$(BIN)/djlint --check --lint templates
 	@$(BIN)/python -m deploy.env_example | cmp - deploy/.env.example \
 		|| { echo "Run: $(BIN)/python -m deploy.env_example > deploy/.env.example"; exit 1; }
+	@$(BIN)/python -m deploy.openapi | cmp - docs/openapi.json || { echo "Run: make openapi"; exit 1; }
+
+openapi: $(RUNTIME) ## Write docs/openapi.json from the routes
+	$(BIN)/python -m deploy.openapi > docs/openapi.json
 
 translations: $(DEVELOPMENT) ## Update and check authapp/translations (NEW=it adds a language)
 	$(BIN)/python -m tests.translations $(NEW)

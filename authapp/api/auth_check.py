@@ -4,11 +4,13 @@ For nginx's auth_request, Traefik's forwardAuth and Caddy's forward_auth; docs/r
 """
 
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Final
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import Unauthorized
 
+from authapp.api.openapi import BEARER, BROWSER, described
 from authapp.domain import sessions
 from authapp.domain.principal import Principal
 from authapp.errors import TokenRefused
@@ -22,8 +24,23 @@ _CONTENT_TYPE: Final = "text/html; charset=utf-8"
 _REMEMBERED: Final = 4096
 """Principals whose headers a process remembers; tokens are still checked on every request."""
 
+_HEADERS: Final = {
+    "X-Auth-User-Id": "The account.",
+    "X-Auth-Session-Id": "The session; empty for an API token.",
+    "X-Auth-Token-Id": "The API token; empty for a session.",
+    "X-Auth-Scopes": "The API token's scopes, separated by spaces; empty for a session.",
+    "X-Auth-Roles": "The account's roles, separated by spaces; empty for an API token.",
+    "X-Auth-Time": "When the user last authenticated, in seconds since 1970.",
+}
+
 
 @blueprint.get("/check")
+@described(
+    returns={HTTPStatus.NO_CONTENT: None},
+    security=[{BEARER: []}, {BROWSER: []}],
+    errors=[HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE],
+    headers=_HEADERS,
+)
 def check() -> Response:
     """Answer 204 with the principal's headers, or 401. Renew nothing: a GET changes nothing."""
     value = bearer()

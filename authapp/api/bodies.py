@@ -12,12 +12,12 @@ from authapp.http.problems import InputFaulty
 
 B = TypeVar("B", bound="Body")
 
-REFUSALS: Final = (
+FORM_REFUSALS: Final = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
 )
+REFUSALS: Final = (*FORM_REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"

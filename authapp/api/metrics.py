@@ -8,6 +8,7 @@ database, the rest is still returned.
 import hmac
 import platform
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
 
 from flask import Blueprint, Response, abort
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import clock, metrics
+from authapp.api.openapi import METRICS, TEXT, described
 from authapp.config import current_settings
 from authapp.delivery import outbox
 from authapp.domain import signing_keys
@@ -34,6 +36,12 @@ _AWAY: Final = (SQLAlchemyError, Unavailable)
 
 
 @blueprint.get("/metrics")
+@described(
+    returns={HTTPStatus.OK: None},
+    security=[{METRICS: []}],
+    errors=[HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND],
+    media=TEXT,
+)
 def show() -> Response:
     """Return the metrics to a client with one of METRICS_TOKENS; 404 if none are configured."""
     expected, given = current_settings().deployment.metrics_tokens, bearer()

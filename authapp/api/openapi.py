@@ -1,10 +1,11 @@
-"""Declares the operations of `/api/v1/`: their input, output and errors, enforced and documented.
+"""Declares the operations for other programs: their input, output and errors.
 
-spectree generates the document. `authn` and `bodies` check tokens and bodies, so that all errors
-are problem documents of the same form.
+`operation` enforces what it declares, and `described` only documents it. spectree collects both,
+and `document` completes them. `authn` and `bodies` check tokens and bodies, so that all errors are
+problem documents of the same form.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
@@ -13,9 +14,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from flask import Request, current_app
 from spectree import Response as Answers
-from spectree import SecurityScheme, SpecTree
+from spectree import SpecTree, Tag
 from spectree.model_adapter.msgspec_adapter import MsgspecModelAdapter
-from spectree.models import SecureType, SecuritySchemeData
 from spectree.plugins.base import Context
 from spectree.plugins.flask_plugin import FlaskPlugin
 from werkzeug.routing import Rule
@@ -24,25 +24,50 @@ from authapp.api import bodies
 from authapp.api.authn import require_caller
 from authapp.models import Scope
 
-BLUEPRINT: Final = "api_v1"
 View = Callable[..., Any]
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
+Security = list[dict[str, list[str]]]
 
-_BEARER: Final = "bearer"
-_WAITING: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-_HEADERS: Final = {
-    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"type": "string"}},
-    **{status: {"Retry-After": {"type": "string", "pattern": "^[0-9]+$"}} for status in _WAITING},
+BEARER: Final = "bearer"
+BROWSER: Final = "browser"
+METRICS: Final = "metrics"
+
+TEXT: Final = "text/plain"
+
+_SIGN_IN: Final = Tag(name="Sign-in", description="Sessions of users, without a browser.")
+_ACCOUNT: Final = Tag(name="Account", description="The account of the caller.")
+_API_TOKENS: Final = Tag(name="API tokens", description="Tokens for programs without a user.")
+_CHECKS: Final = Tag(name="Checks", description="Verify, describe and revoke tokens.")
+_OPERATION: Final = Tag(name="Operation", description="For load balancers and monitoring.")
+TAGS: Final = {
+    "login": _SIGN_IN,
+    "step_up": _SIGN_IN,
+    "account": _ACCOUNT,
+    "sessions": _ACCOUNT,
+    "api_tokens": _API_TOKENS,
+    "token_reports": _API_TOKENS,
+    "auth_check": _CHECKS,
+    "oauth": _CHECKS,
+    "well_known": _CHECKS,
+    "health": _OPERATION,
+    "metrics": _OPERATION,
+    "v1": _OPERATION,
 }
+"""The tag of all operations of a module."""
+
+_described: Final[dict[View, View]] = {}
+"""The views that spectree only documents, and what it made of them."""
 
 
 class _Backend(FlaskPlugin):
-    """Documents only the routes of `/api/v1/`, and reads their bodies strictly."""
+    """Documents the routes for programs, and reads bodies strictly."""
 
     def find_routes(self) -> Iterator[Rule]:
-        for rule in current_app.url_map.iter_rules():
-            if rule.endpoint.startswith(f"{BLUEPRINT}."):
-                yield rule
+        yield from current_app.url_map.iter_rules()
+
+    def parse_func(self, route: Any) -> Iterator[tuple[str, View]]:
+        for method, view in super().parse_func(route):
+            yield method, _described.get(view, view)
 
     def request_validation(self, request: Request, *models: Any) -> None:
         json = models[1]
@@ -50,47 +75,47 @@ class _Backend(FlaskPlugin):
         request.context = Context(None, body, None, None, None)  # type: ignore[attr-defined]
 
 
-class Fault(msgspec.Struct, omit_defaults=True):
-    """What is wrong with one field: `code` is stable, and limits such as `most` are added."""
-
-    field: str
-    code: str
-    detail: str = ""
-
-
-class Problem(msgspec.Struct, omit_defaults=True):
-    """An error (RFC 9457): `type` is stable; `title` and `detail` are for people."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    reason: str = ""
-    errors: list[Fault] = []
-
-
 class _Answers(Answers):
-    """The responses of an operation: a model on success, otherwise a problem document."""
+    """The responses of an operation: a model or None for each status, or the `media` of a text.
 
-    def __init__(self, status: HTTPStatus, model: Any, refusals: Sequence[HTTPStatus]) -> None:
+    The statuses of `refusals` have problem documents.
+    """
+
+    def __init__(
+        self,
+        returns: Mapping[HTTPStatus, Any],
+        refusals: Sequence[HTTPStatus],
+        *,
+        headers: Mapping[str, str] | None = None,
+        media: str = "",
+    ) -> None:
         self._refusals = sorted(set(refusals))
-        problems = {f"HTTP_{refusal.value}": Problem for refusal in self._refusals}
-        super().__init__(**problems, **{f"HTTP_{status.value}": model})
+        self._statuses, self._headers, self._media = list(returns), headers or {}, media
+        super().__init__(**{f"HTTP_{each.value}": model for each, model in returns.items()})
 
     def add_model(self, *_: Any, **__: Any) -> None:
         """Add no model for faulty input: only operations with a body can refuse one."""
 
     def generate_spec(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
         spec = super().generate_spec(*arguments, **keywords)
+        for status in self._statuses:
+            told = spec[str(status.value)]
+            if self._headers:
+                told["headers"] = {name: _header(about) for name, about in self._headers.items()}
+            if self._media:
+                told["content"] = {self._media: {"schema": {"type": "string"}}}
         for status in self._refusals:
-            described = spec[str(status.value)]
-            content = described.pop("content")
-            described["content"] = {"application/problem+json": content["application/json"]}
-            described["headers"] = {
-                name: {"required": True, "schema": schema}
-                for name, schema in _HEADERS.get(status, {}).items()
-            }
+            spec[str(status.value)] = {"$ref": f"#/components/responses/{response_name(status)}"}
         return spec
+
+
+def _header(about: str) -> dict[str, Any]:
+    return {"description": about, "required": True, "schema": {"type": "string"}}
+
+
+def response_name(status: HTTPStatus) -> str:
+    """Return the name under which the document has the problem documents of a status."""
+    return status.name.title().replace("_", "")
 
 
 tree: Final = SpecTree(
@@ -101,16 +126,6 @@ tree: Final = SpecTree(
     version="1",
     naming_strategy=lambda model: str(model.__name__),
     nested_naming_strategy=lambda _parent, child: child,
-    security_schemes=[
-        SecurityScheme(
-            name=_BEARER,
-            data=SecuritySchemeData(
-                type=SecureType.HTTP,
-                scheme="bearer",
-                description="A session's access token, or an API token with the listed scope.",
-            ),
-        )
-    ],
 )
 
 
@@ -136,24 +151,48 @@ def operation(
             refusals.append(HTTPStatus.FORBIDDEN)
         if "json" in view.__annotations__:
             refusals.extend(bodies.REFUSALS)
-        described: View = tree.validate(
-            resp=_Answers(*returns, refusals),
-            security={} if is_open else {_BEARER: [scope] if scope else []},
-            operation_id=f"{view.__module__.rpartition('.')[2]}.{view.__name__}",
+        validated: View = tree.validate(
+            resp=_Answers(dict([returns]), refusals),
+            security=[] if is_open else [{BEARER: [scope] if scope else []}],
+            **_named(view),
         )(view)
 
-        @wraps(described)
+        @wraps(validated)
         def guarded(**arguments: Any) -> Any:
             if is_open:
-                return described(**arguments)
-            return described(caller=require_caller(scope, fresh=fresh), **arguments)
+                return validated(**arguments)
+            return validated(caller=require_caller(scope, fresh=fresh), **arguments)
 
         return guarded
 
     return decorate
 
 
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document, which is generated once per process."""
-    spec: dict[str, Any] = tree.spec
-    return spec
+def described(
+    *,
+    returns: Mapping[HTTPStatus, Any],
+    form: Any = None,
+    security: Security | None = None,
+    errors: Sequence[HTTPStatus] = (),
+    headers: Mapping[str, str] | None = None,
+    media: str = "",
+) -> Callable[[View], View]:
+    """Document a view that checks its own input, and return it unchanged.
+
+    `security` lists the ways in, and `headers` those of successful responses. The `media` type is
+    that of a text without a model.
+    """
+
+    def decorate(view: View) -> View:
+        answers = _Answers(returns, errors, headers=headers, media=media)
+        _described[view] = tree.validate(
+            form=form, resp=answers, security=security or [], **_named(view)
+        )(view)
+        return view
+
+    return decorate
+
+
+def _named(view: View) -> dict[str, Any]:
+    module = view.__module__.rpartition(".")[2]
+    return {"operation_id": f"{module}.{view.__name__}", "tags": [TAGS[module]]}

@@ -3,10 +3,13 @@
 import json
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 
+import msgspec
 from flask import Blueprint, Flask, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from authapp.api.openapi import described
 from authapp.config import current_settings
 from authapp.domain import signing_keys
 from authapp.domain.api_tokens import TokenIdentity
@@ -20,7 +23,49 @@ from authapp.services.api_tokens import get_token
 blueprint = Blueprint("well_known", __name__, url_prefix="/.well-known")
 
 
+class JWK(msgspec.Struct, omit_defaults=True):
+    """The public half of a signing key: `n` and `e` of RSA, or `crv`, `x` and `y` of a curve."""
+
+    kty: str
+    kid: str
+    alg: str
+    use: str
+    n: str = ""
+    e: str = ""
+    crv: str = ""
+    x: str = ""
+    y: str = ""
+
+
+class JWKSet(msgspec.Struct):
+    """The keys that tokens may be signed with, and those that will sign next."""
+
+    keys: list[JWK]
+
+
+class AuthorizationServer(msgspec.Struct):
+    """The endpoints and scopes of this server (RFC 8414)."""
+
+    issuer: str
+    jwks_uri: str
+    introspection_endpoint: str
+    introspection_endpoint_auth_methods_supported: list[str]
+    revocation_endpoint: str
+    revocation_endpoint_auth_methods_supported: list[str]
+    response_types_supported: list[str]
+    grant_types_supported: list[str]
+    scopes_supported: list[Scope]
+
+
 @blueprint.get("/jwks.json")
+@described(
+    returns={HTTPStatus.OK: JWKSet, HTTPStatus.NOT_MODIFIED: None},
+    errors=[HTTPStatus.SERVICE_UNAVAILABLE],
+    headers={
+        "Cache-Control": "How long to keep the keys.",
+        "ETag": "Send it as `If-None-Match`: the response is 304 if no key has changed.",
+    },
+)
 def jwks() -> ResponseReturnValue:
     """Serve the public halves of the next, active and retired keys (RFC 7517 section 5)."""
     published = signing_keys.published()
@@ -35,6 +80,7 @@ def jwks() -> ResponseReturnValue:
 
 
 @blueprint.get("/oauth-authorization-server")
+@described(returns={HTTPStatus.OK: AuthorizationServer})
 def metadata() -> ResponseReturnValue:
     """List the endpoints and scopes for other programs (RFC 8414).
 
@@ -42,7 +88,7 @@ def metadata() -> ResponseReturnValue:
     """
     settings = current_settings()
     url = settings.deployment.public_url
-    return jsonify(
+    told = AuthorizationServer(
         issuer=settings.tokens.jwt_issuer,
         jwks_uri=f"{url}/.well-known/jwks.json",
         introspection_endpoint=f"{url}/oauth/introspect",
@@ -53,6 +99,7 @@ def metadata() -> ResponseReturnValue:
         grant_types_supported=[],
         scopes_supported=list(Scope),
     )
+    return jsonify(msgspec.to_builtins(told))
 
 
 def _consumer() -> tuple[str, str]:

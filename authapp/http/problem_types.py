@@ -239,6 +239,12 @@ def of_status(status: HTTPStatus) -> ProblemType:
     return ProblemType(status, _REFUSED, status.phrase, advice)
 
 
+def with_status(status: HTTPStatus) -> list[ProblemType]:
+    """Return the kinds of error with this status."""
+    known = (BODY_MALFORMED, *_DOMAIN.values(), *_HTTP.values())
+    return [kind for kind in known if kind.status is status]
+
+
 def all_types() -> Iterator[str]:
     """Return every type that a document can have."""
     for kind in (BODY_MALFORMED, *_DOMAIN.values(), *_HTTP.values()):

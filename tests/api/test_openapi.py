@@ -1,4 +1,4 @@
-"""The OpenAPI document, checked against the API."""
+"""Generated requests to the operations of the API: every response is documented."""
 
 from collections import Counter
 from typing import Any
@@ -21,9 +21,10 @@ EXAMPLES = 25
 
 @pytest.fixture
 def document(app: Flask) -> dict[str, Any]:
-    answer = without_cookies(app).get("/api/openapi.json")
-    assert answer.status_code == 200
-    return answer.json
+    """The part of the document that describes /api/v1/."""
+    whole = without_cookies(app).get("/api/openapi.json").json
+    paths = {path: told for path, told in whole["paths"].items() if path.startswith("/api/v1/")}
+    return {**whole, "paths": paths}
 
 
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -32,18 +33,6 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
-
-
-def test_every_route_of_the_api_is_documented(app: Flask, document: dict[str, Any]) -> None:
-    routes = {
-        f"{method.lower()} {rule.rule.replace('<uuid:id>', '{id}')}"
-        for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/api/v1/")
-        for method in rule.methods - {"HEAD", "OPTIONS"}
-    }
-
-    assert routes == set(operations(document))
-    assert document["openapi"].startswith("3.1")
 
 
 def test_only_the_expected_operations_are_open_to_all(document: dict[str, Any]) -> None:

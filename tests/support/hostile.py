@@ -98,9 +98,9 @@ def json_fields(app: Flask) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for url, methods in document["paths"].items():
         for method, operation in methods.items():
-            if "requestBody" in operation:
-                content = operation["requestBody"]["content"]["application/json"]
-                model = content["schema"]["$ref"].rpartition("/")[2]
+            content = operation.get("requestBody", {}).get("content", {})
+            if "application/json" in content:
+                model = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
                 fields[f"{method} {url}"] = list(models[model]["properties"])
     return fields
 
