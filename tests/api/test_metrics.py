@@ -15,6 +15,7 @@ from authapp.domain import security_notices
 from authapp.models import OutboxMessage, User, db
 from authapp.token_cache import token_cache
 from tests.support.accounts import PASSWORD
+from tests.support.on_sqlite import on_sqlite
 from tests.support.second_factors import enroll
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_session
@@ -192,6 +193,7 @@ def test_without_a_database_the_rest_is_reported(
     assert told["authapp_cache_connected"] == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Bearer \xff\x00", "Basic eDp4"])
 def test_a_request_without_the_metrics_token_is_refused(app: Flask, given: str) -> None:
     answer = app.test_client().get("/metrics", headers={"Authorization": given})

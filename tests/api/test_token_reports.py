@@ -12,6 +12,7 @@ from authapp.errors import TokenRevoked
 from authapp.models import Activity, RevokeReason, Scope, User
 from authapp.services import activity
 from tests.api.calling import new_token
+from tests.support.on_sqlite import on_sqlite
 
 PATH = "/api/v1/tokens/report"
 
@@ -55,6 +56,7 @@ def test_the_response_is_the_same_for_any_reported_value(
     assert len(mails(app)) == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "type", "status"),
     [

@@ -17,6 +17,7 @@ from authapp.services import activity
 from tests.api.calling import bearing, begin, new_token, without_cookies
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.browsing import cookie, sign_in
+from tests.support.on_sqlite import on_sqlite
 from tests.support.second_factors import code_of, enroll, wrong_code
 from tests.support.servers import RedisServer
 
@@ -165,6 +166,7 @@ def test_a_cookie_is_never_accepted(client: FlaskClient, user: User) -> None:
     assert client.get("/api/v1/me", headers=bearing(cookie(client, "access_token"))).json
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "faults"),
     [
@@ -185,6 +187,7 @@ def test_every_invalid_field_is_named(
     assert {(fault["field"], fault["code"]) for fault in answer.json["errors"]} == faults
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("data", "content_type", "status", "type"),
     [
@@ -311,6 +314,7 @@ def test_a_token_can_be_created_renamed_rotated_and_revoked(
     assert program.delete(new_path, headers=header).status_code == 404
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("changes", "field", "code"),
     [

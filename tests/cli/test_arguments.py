@@ -7,6 +7,8 @@ import click
 import pytest
 from flask import Flask
 
+from tests.support.on_sqlite import on_sqlite
+
 Commands = dict[tuple[str, ...], click.Command]
 
 
@@ -91,6 +93,7 @@ def test_help_is_still_an_option(app: Flask, taking_arguments: Commands) -> None
         assert output.startswith("Usage: ")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("words", "refused"),
     [

@@ -13,6 +13,7 @@ from authapp.models.changes import update_where
 from authapp.token_cache import token_cache
 from authapp.token_cache.counters import EVENTS, Event
 from tests.support.applications import HURRIED
+from tests.support.on_sqlite import on_sqlite
 from tests.support.redis import dump
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_link, add_session, add_token
@@ -306,6 +307,7 @@ def test_an_unavailable_database_is_named(
     assert "atabase" in refused(app, *command, expected=3)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "arguments",
     [[], ["nonsense"], ["backup"], ["restore"], ["check", "--sample", "0"], ["check", "--sample=x"],

@@ -13,6 +13,7 @@ from authapp.domain import signing_keys
 from authapp.models import User
 from tests.support.applications import dispose
 from tests.support.browsing import cookie, is_signed_in, sign_in
+from tests.support.on_sqlite import on_sqlite
 from tests.support.signing_keys import fetch_keys, key_states, run_keys
 
 
@@ -91,6 +92,7 @@ def test_rotation_by_cron_waits_until_it_is_due(app: Flask, move_time: Callable)
         assert run_keys(app, "rotate", "--if-older-than", "30d")[1].startswith("not due")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "span", ["", "30", "soon", "-30d", "0d", "9999999999d", "30 parsecs", "\x00", "\udcff", "٣d"]
 )

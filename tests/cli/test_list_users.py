@@ -10,6 +10,7 @@ from flask import Flask
 from authapp.models import User, db
 from authapp.services import delete_account, list_users, roles, users
 from tests.support.accounts import add_user
+from tests.support.on_sqlite import on_sqlite
 
 
 def run(app: Flask, *arguments: str) -> tuple[int, str, str]:
@@ -128,6 +129,7 @@ def test_text_has_a_line_for_each_account_and_says_how_to_continue(app: Flask) -
     assert run(app, "--role", "support", "--after", position)[2] == ""
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -17,6 +17,7 @@ from authapp.token_cache import token_cache
 from tests.api.calling import bearing, begin, new_token, without_cookies
 from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import is_signed_in, post, sign_in
+from tests.support.on_sqlite import on_sqlite
 
 EMAIL = "somebody@example.org"
 
@@ -75,6 +76,7 @@ def test_the_invitation_is_in_the_language_of_its_recipient(make_app: Callable[.
     assert "Choose a password" in subjects[0]
 
 
+@on_sqlite
 @pytest.mark.parametrize("language", ["xx", "es", "", "de; drop", "-"])
 def test_an_invitation_in_a_language_that_is_not_offered_is_refused(
     make_app: Callable[..., Flask], language: str
@@ -319,6 +321,7 @@ def test_a_role_or_a_scope_is_granted_and_withdrawn(app: Flask, user: User) -> N
     assert again == (1, "Error: the account does not have the role support\n")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "arguments", [[], ["support", "--scope", "introspect"], ["Support"], ["--", "-x"]]
 )

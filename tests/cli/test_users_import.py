@@ -26,6 +26,7 @@ from authapp.security.imported_passwords import Source, is_imported
 from authapp.services import login
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.imports import HASHES, SECRETS
+from tests.support.on_sqlite import on_sqlite
 
 DJANGO = HASHES["Django pbkdf2_sha256"][1]
 
@@ -234,6 +235,7 @@ BAD_LINES: dict[str, bytes] = {
 }
 
 
+@on_sqlite
 @pytest.mark.parametrize("line", BAD_LINES, ids=lambda line: ascii(line)[:30])
 def test_a_bad_line_is_refused_with_one_message_and_the_others_are_imported(
     app: Flask, write: Callable[..., str], line: str
@@ -246,6 +248,7 @@ def test_a_bad_line_is_refused_with_one_message_and_the_others_are_imported(
     assert left_out == [f"line 3: refused: {BAD_LINES[line].decode()}"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -369,6 +372,7 @@ def test_standard_input_is_read(app: Flask) -> None:
     assert run(app, "-", "--format", "jsonl", input=content)[1] == summary(1)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -17,6 +17,7 @@ from authapp.delivery.sealing import Content
 from authapp.domain.devices import device
 from authapp.models import User, db
 from tests.support.accounts import HERE
+from tests.support.on_sqlite import on_sqlite
 from tests.translations import catalogs
 
 FOLDER: Final = ROOT / "templates" / "email"
@@ -56,6 +57,8 @@ VALUES: Final[dict[str, Any]] = {
 """A value for each name in the emails."""
 
 VOID: Final = {"meta", "br", "img", "input", "link", "hr"}
+
+pytestmark = on_sqlite
 
 
 class Email(HTMLParser):

@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.states import Visit
+from tests.support.on_sqlite import on_sqlite
 from tests.support.screens import SCREENS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, on_sqlite]
 
 OLD, NEW = "old@example.org", "new@example.org"
 

@@ -7,9 +7,10 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.states import NEW_PASSWORD, Visit
 from tests.support.accounts import PASSWORD
+from tests.support.on_sqlite import on_sqlite
 from tests.support.screens import SCREENS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, on_sqlite]
 
 
 @pytest.mark.parametrize("screen", SCREENS)

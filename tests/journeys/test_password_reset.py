@@ -9,9 +9,10 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.states import NEW_PASSWORD, Visit
 from tests.support.messages import link_in
+from tests.support.on_sqlite import on_sqlite
 from tests.support.screens import SCREENS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, on_sqlite]
 
 
 def ask(visit: Visit) -> None:

@@ -7,8 +7,9 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.states import NEW_PASSWORD, Visit
 from tests.support.accounts import PASSWORD
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, on_sqlite]
 
 OTHER_PASSWORD = "another five words in a row"
 

@@ -20,6 +20,7 @@ from authapp.services import activity, api_tokens, introspection, users
 from authapp.services.api_tokens import ListedToken
 from tests.support.accounts import HERE, add_user
 from tests.support.browsing import post, sign_in
+from tests.support.on_sqlite import on_sqlite
 
 LIST, NEW = "/account/tokens", "/account/tokens/new"
 WANTED = {"name": "backup", "scopes": ["account:read", "tokens:read"], "expiry": "30"}
@@ -85,6 +86,7 @@ def test_a_form_sent_twice_creates_one_token(client: FlaskClient, listed) -> Non
     assert len(listed()) == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

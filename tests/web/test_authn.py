@@ -18,6 +18,7 @@ from authapp.models import JWTKey, User
 from authapp.security.keyring import parse_public
 from authapp.services import keys
 from tests.support.browsing import cookie, is_signed_in, post, sign_in, without_form_tokens
+from tests.support.on_sqlite import on_sqlite
 from tests.support.servers import RedisServer
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -79,6 +80,7 @@ def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(
     assert bearer(client, f"{head}.{payload}.{signature}") == 303
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "headers",
     [

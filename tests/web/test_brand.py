@@ -11,6 +11,7 @@ from flask import Flask
 from authapp.errors import ConfigError
 from authapp.web import palette
 from tests.support.browsing import post
+from tests.support.on_sqlite import on_sqlite
 
 MakeApp = Callable[..., Flask]
 
@@ -36,11 +37,13 @@ def test_text_on_a_colored_header_is_readable(header: str) -> None:
         assert Color(scheme.on_band).contrast(header) >= palette.TEXT_CONTRAST
 
 
+@on_sqlite
 def test_an_accent_with_too_little_contrast_prevents_startup(make_app: MakeApp) -> None:
     with pytest.raises(ConfigError, match=r"^ACCENT_COLOR #ffcc00 .* darker"):
         make_app(ACCENT_COLOR="#ffcc00")
 
 
+@on_sqlite
 def test_pages_and_mails_show_the_brand(make_app: MakeApp) -> None:
     client = make_app(
         APP_NAME="Bücher & Co",
@@ -65,6 +68,7 @@ def test_pages_and_mails_show_the_brand(make_app: MakeApp) -> None:
     assert "help@books.example" in mail["body"]
 
 
+@on_sqlite
 def test_a_logo_is_served_and_shown(make_app: MakeApp, tmp_path: Path) -> None:
     file = tmp_path / "logo.svg"
     file.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
@@ -78,6 +82,7 @@ def test_a_logo_is_served_and_shown(make_app: MakeApp, tmp_path: Path) -> None:
     assert client.get("/logo", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
+@on_sqlite
 def test_an_icon_and_a_font_are_served_and_used(make_app: MakeApp, tmp_path: Path) -> None:
     (tmp_path / "icon.png").write_bytes(b"\x89PNG")
     (tmp_path / "font.woff2").write_bytes(b"wOF2")
@@ -97,6 +102,7 @@ def test_an_icon_and_a_font_are_served_and_used(make_app: MakeApp, tmp_path: Pat
     assert "src:url(/font.woff2)" in page
 
 
+@on_sqlite
 def test_files_that_are_not_configured_do_not_exist(make_app: MakeApp) -> None:
     client = make_app().test_client()
 
@@ -105,6 +111,7 @@ def test_files_that_are_not_configured_do_not_exist(make_app: MakeApp) -> None:
     assert "--font:" not in client.get("/login").get_data(as_text=True)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("setting", "name"),
     [
@@ -128,10 +135,12 @@ def test_an_unusable_file_prevents_startup(
         make_app(**{setting: str(tmp_path / name)})
 
 
+@on_sqlite
 def test_visitors_begin_at_sign_in(make_app: MakeApp) -> None:
     assert make_app().test_client().get("/").headers["Location"] == "/login"
 
 
+@on_sqlite
 def test_custom_templates_override_and_can_extend_the_originals(
     make_app: MakeApp, tmp_path: Path
 ) -> None:
@@ -151,6 +160,7 @@ def test_custom_templates_override_and_can_extend_the_originals(
     assert client.get("/register").status_code == 200
 
 
+@on_sqlite
 def test_a_missing_template_folder_prevents_startup(make_app: MakeApp, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^TEMPLATE_FOLDER"):
         make_app(TEMPLATE_FOLDER=str(tmp_path / "nope"))

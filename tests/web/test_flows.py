@@ -13,6 +13,7 @@ from authapp.web.flows import LIFETIME, MOST
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import HOSTILE, cookie, hidden, post, sign_in
 from tests.support.messages import code_to
+from tests.support.on_sqlite import on_sqlite
 
 LONGEST_COOKIE: Final = 4093
 """Browsers drop a longer one, with its name and its attributes."""
@@ -30,6 +31,7 @@ def register(client: FlaskClient, email: str) -> str:
     return answer.location
 
 
+@on_sqlite
 @pytest.mark.parametrize("named", [None, "", "0123456789abcdef", *HOSTILE])
 @pytest.mark.parametrize(
     ("path", "page"),
@@ -61,6 +63,7 @@ def test_an_outdated_page_says_what_to_do(client: FlaskClient) -> None:
     assert 'href="/verify/email"' in answer.text
 
 
+@on_sqlite
 @pytest.mark.parametrize("named", ["", "0123456789abcdef", *HOSTILE])
 @pytest.mark.parametrize(
     "path", ["/password/reset/new", "/password/reset/sent", "/verify/email", "/account/delete/done"]

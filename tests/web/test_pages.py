@@ -14,6 +14,7 @@ from authapp.web.navigation import local_path
 from tests.support.accounts import PASSWORD
 from tests.support.applications import PRODUCTION
 from tests.support.browsing import HOSTILE, csrf_token, post, sign_in
+from tests.support.on_sqlite import on_sqlite
 
 OPEN_TO_PROGRAMS = {
     "static",
@@ -97,6 +98,7 @@ ALWAYS = {
 }
 
 
+@on_sqlite
 def test_every_page_has_the_security_headers(client: FlaskClient) -> None:
     for path in ("/", "/login", "/nope", "/healthz", "/static/app.css"):
         with client.get(path) as answer:
@@ -124,6 +126,7 @@ def test_hostile_bytes_in_a_field_are_refused(client: FlaskClient, path: str, va
     assert "<script>" not in answer.get_data(as_text=True).replace('<script src="', "")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "body",
     [b"\xff\xfe=\x00", b"email=%ff%00&csrf_token=%ff", b"email=%ff", b"email=\xe9", b"%ff=x",
@@ -162,6 +165,7 @@ def test_form_data_from_a_script_is_parsed_as_strictly(
     assert "We couldn't read your request" in answer.get_data(as_text=True)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "host",
     ["..", "a..b", "x" * 300, "xn--" + "x" * 70, "a b", "\xff\xfe", "a\0b", "http://x/", "[::1",
@@ -175,6 +179,7 @@ def test_an_invalid_host_is_refused(app: Flask, host: str) -> None:
         assert b"We couldn't read your request" in b"".join(body)
 
 
+@on_sqlite
 @pytest.mark.parametrize("host", ["auth_app:5000", "AUTH.example", "[::1]:8000", "127.0.0.1", "x."])
 def test_an_unusual_host_is_served(client: FlaskClient, host: str) -> None:
     assert client.get("/login", headers={"Host": host}).status_code == 200

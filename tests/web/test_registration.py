@@ -14,6 +14,7 @@ from authapp.models import User, db
 from authapp.services import invitations
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.browsing import hidden, post, sign_in, without_form_tokens
+from tests.support.on_sqlite import on_sqlite
 
 CLOSED: Final = [("closed", "Registration is closed"), ("invitation", "You need an invitation")]
 PAGES: Final = ["/login", "/password/reset/sent", "/verify/email", "/verify/email/nonsense"]
@@ -119,6 +120,7 @@ def test_operators_invite_addresses_of_any_domain(by_domain: Flask) -> None:
     assert accounts(by_domain) == {"partner@elsewhere.example"}
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "settings",
     [

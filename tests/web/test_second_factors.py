@@ -21,6 +21,7 @@ from authapp.services import keys, password_reset, second_factors
 from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import cookie, is_signed_in, post, sign_in
 from tests.support.messages import newest_to
+from tests.support.on_sqlite import on_sqlite
 from tests.support.second_factors import code_of, enroll, wrong_code
 
 NEW_PASSWORD = "another four words entirely unrelated"
@@ -281,6 +282,7 @@ def test_a_new_password_ends_a_pending_sign_in(app: Flask, client: FlaskClient, 
     assert not is_signed_in(client)
 
 
+@on_sqlite
 @pytest.mark.parametrize("code", ["", "12345", "abcdef", "1" * 100_000, "\ud800"])
 def test_text_that_is_not_a_code_is_explained_and_not_counted(
     app: Flask, client: FlaskClient, secret: str, code: str

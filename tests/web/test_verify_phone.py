@@ -15,6 +15,7 @@ from authapp.models import OutboxMessage, User, VerificationToken, db
 from tests.support.accounts import add_user
 from tests.support.applications import PRODUCTION
 from tests.support.browsing import hidden, post, sign_in
+from tests.support.on_sqlite import on_sqlite
 
 NUMBER = "+447400123456"
 OTHER_NUMBER = "+447400123457"
@@ -122,6 +123,7 @@ def test_five_wrong_codes_lock_and_a_new_code_allows_no_more_guesses(
         assert enter(signed_in, newest_code(app)).status_code == 303
 
 
+@on_sqlite
 @pytest.mark.parametrize("typed", ["", "12345", "abcdef", "\x01" * 6, "1" * 5000])
 def test_text_that_is_not_a_code_does_not_count_as_a_guess(
     app: Flask, signed_in: FlaskClient, typed: str
@@ -308,6 +310,7 @@ def test_a_removal_notifies_the_number_and_the_mailbox(app: Flask, signed_in: Fl
     verify(app, second)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("phone", "words"),
     [
