@@ -105,9 +105,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "admin/show.html",
         hours=hours,
-        columns=charts.columns(hours),
         reads=reads,
-        ratios=charts.ratios(reads),
         chart=charts,
         refresh=REFRESH_SECONDS if "refresh" in request.args else None,
     )
