@@ -71,7 +71,7 @@ SECTIONS: Final = (
     ),
     Section(
         "sessions.show",
-        _l("Where you are signed in"),
+        _l("Signed-in devices"),
         _l("See your devices and sign out those you don't use."),
         _l("Review"),
     ),

@@ -66,7 +66,7 @@ def test_session_ended_in_another_tab_leads_to_sign_in(visit: Visit) -> None:
     other.goto(f"{visit.server}/account")
     visit.page.get_by_role("button", name="Sign out").click()
 
-    other.get_by_role("link", name="Review Where you are signed in").click()
+    other.get_by_role("link", name="Review Signed-in devices").click()
 
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
 

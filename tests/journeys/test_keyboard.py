@@ -84,7 +84,7 @@ def test_managing_the_account(visit: Visit, keyboard: Keyboard) -> None:
     keyboard.fill("Current password", PASSWORD)
     keyboard.fill("New password", NEW_PASSWORD)
     keyboard.press("Change password")
-    keyboard.press("Where you are signed in")
+    keyboard.press("Signed-in devices")
     keyboard.press("Overview")
     keyboard.press("Recent activity")
     keyboard.press("Overview")

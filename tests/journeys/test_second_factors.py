@@ -58,7 +58,7 @@ def test_a_code_or_the_password_confirms_before_a_sensitive_page(
         expect(page.get_by_role("alert")).to_contain_text("Incorrect code")
         visit.fill(code=code_of(secret))
         visit.press("Continue with a code")
-        expect(page.get_by_role("heading", name="Where you are signed in")).to_be_visible()
+        expect(page.get_by_role("heading", name="Signed-in devices")).to_be_visible()
 
     with travel(clock.now() + 2 * STALE):
         visit.open("/account/second-factors/remove")

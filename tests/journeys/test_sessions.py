@@ -27,7 +27,7 @@ def test_signed_out_device_is_told_why(
     laptop.enter_verified()
     phone.sign_in()
 
-    laptop.open_section("Where you are signed in")
+    laptop.open_section("Signed-in devices")
     card = laptop.page.get_by_role("article", name="Mobile Safari on iOS")
     expect(card.get_by_text("in the last 10 minutes")).to_be_visible()
     card.get_by_role("button", name="Sign out").click()
