@@ -119,10 +119,11 @@ class Visit:
         form = hidden(self.page.request.get(self.server + page).text())
         return dict(self.page.request.post(self.server + path, form=form).json())
 
-    def newest_mail(self) -> dict[str, str]:
-        """Return the newest message to this visitor."""
+    def newest_mail(self, about: str = "") -> dict[str, str]:
+        """Return the newest message to this visitor, whose subject contains `about`."""
         with urlopen(f"{self.server}/dev/outbox.json") as answer:
-            return next(mail for mail in json.load(answer) if mail["to"] == self.email)
+            received = (mail for mail in json.load(answer) if mail["to"] == self.email)
+            return next(mail for mail in received if about in (mail["subject"] or ""))
 
     def follow_mail(self) -> None:
         self.page.goto(self._mailed_link())
@@ -242,9 +243,9 @@ class Visit:
         self.press("Send confirmation email")
         return replace(self, email=f"moved.{self.email}")
 
-    def show_mail(self) -> None:
-        """Show the newest message as an email client would."""
-        self.open(f"/dev/outbox/{self.newest_mail()['id']}.html")
+    def show_mail(self, about: str = "") -> None:
+        """Show the newest message, whose subject contains `about`, as an email client would."""
+        self.open(f"/dev/outbox/{self.newest_mail(about)['id']}.html")
 
     def ask_for_reset(self) -> None:
         self.open("/password/reset")
