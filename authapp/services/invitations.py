@@ -37,6 +37,17 @@ from authapp.token_cache.records import VerificationTokenRecord
 TYPE: Final = VerificationType.INVITATION
 
 
+def are_possible() -> bool:
+    """Return whether REGISTRATION allows operators to invite people."""
+    return current_settings().accounts.registration != CLOSED
+
+
+def is_pending(user: User) -> bool:
+    """Return whether an account was invited, and its owner can still accept."""
+    is_unconfirmed = user.email_verified_at is None and account_status.is_active(user)
+    return is_unconfirmed and _was_invited(user)
+
+
 def invite(email: str, *, given: Collection[str] = (), language: str | None = None) -> UUID:
     """Create an account with the roles `given`, and email its owner a link to accept it.
 
@@ -44,7 +55,7 @@ def invite(email: str, *, given: Collection[str] = (), language: str | None = No
     InputRefused for an invalid address or role, NotFound for a language that is not offered,
     Conflict if the address already has an account, and NotAllowed if REGISTRATION is closed.
     """
-    if current_settings().accounts.registration == CLOSED:
+    if not are_possible():
         raise NotAllowed("REGISTRATION is closed")
     tag = _require_offered(language) if language is not None else None
     address = parse_email(email)

@@ -9,6 +9,7 @@ from authapp.web import (
     account,
     activity,
     admin,
+    admin_invite,
     api_tokens,
     authn,
     bodies,
@@ -117,3 +118,4 @@ def _register_pages(app: Application) -> None:
     allow(app, api_tokens.blueprint, Access.FRESH, show=Access.SIGNED_IN)
     allow(app, phone.blueprint, Access.FRESH)
     allow(app, admin.blueprint, Access.ADMIN)
+    allow(app, admin_invite.blueprint, Access.ADMIN)

@@ -1,7 +1,6 @@
 """The operators' pages: accounts, signing keys, messages, the audit log, and charts."""
 
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -12,11 +11,11 @@ from authapp.delivery.outbox import State
 from authapp.domain import audit, sessions
 from authapp.domain.roles import ADMIN
 from authapp.errors import NotFound
-from authapp.models import User
-from authapp.services import admin, keys, password_reset, users
+from authapp.services import admin, invitations, keys, users
 from authapp.services import audit as audit_log
 from authapp.services.audit import Filter
-from authapp.web import charts
+from authapp.web import access, admin_actions, charts
+from authapp.web.access import Access
 from authapp.web.account import Entry
 from authapp.web.activity import DESCRIPTIONS
 from authapp.web.catalogue import lazy_gettext as _l
@@ -37,53 +36,6 @@ _SECTIONS: Final = (
 )
 
 
-class Action(StrEnum):
-    """What an administrator can do to an account."""
-
-    DISABLE = "disable"
-    ENABLE = "enable"
-    SIGN_OUT = "sign-out"
-    SEND_RESET = "send-reset"
-
-
-class Description(NamedTuple):
-    """An action's name, its effect, and what to say once it is done."""
-
-    name: Any
-    effect: Any
-    done: Any
-
-
-_ACTIONS: Final = {
-    Action.DISABLE: Description(
-        _l("Disable account"),
-        _l(
-            "All sessions and API tokens of the account end at once. Its owner can't sign in until "
-            "you enable it again."
-        ),
-        _l("The account has been disabled."),
-    ),
-    Action.ENABLE: Description(
-        _l("Enable account"),
-        _l("Its owner can sign in again. Sessions and API tokens that have ended stay ended."),
-        _l("The account has been enabled."),
-    ),
-    Action.SIGN_OUT: Description(
-        _l("Sign out everywhere"),
-        _l("All devices of the account are signed out. Its API tokens keep working."),
-        _l("All devices of the account have been signed out."),
-    ),
-    Action.SEND_RESET: Description(
-        _l("Send password reset link"),
-        _l(
-            "We email a link for choosing a new password to the owner. The current password keeps "
-            "working until then."
-        ),
-        _l("The link will be emailed within a few seconds."),
-    ),
-}
-
-
 def is_administrator() -> bool:
     """Return whether the visitor may open these pages, once they have confirmed who they are."""
     return g.get("identity") is not None and ADMIN in g.identity.roles
@@ -91,7 +43,7 @@ def is_administrator() -> bool:
 
 def menu() -> str:
     """Return the menu if the current page is one of these, else an empty string."""
-    if request.blueprint != blueprint.name or not is_administrator():
+    if Access.ADMIN not in access.rule() or not is_administrator():
         return ""
     entries = (_entry(url_for(endpoint), name) for endpoint, name in _SECTIONS)
     # Which entry is the current one depends on the endpoint alone.
@@ -116,19 +68,20 @@ def list_users() -> ResponseReturnValue:
     """Find accounts by the beginning of their address, or by id."""
     search = request.args.get("search", "")
     found = admin.list_accounts(search, after=_id(request.args.get("after")))
-    return render_template("admin/users.html", found=found, search=search)
+    return render_template(
+        "admin/users.html", found=found, search=search, may_invite=invitations.are_possible()
+    )
 
 
 @blueprint.get("/users/<uuid:id>")
 def show_user(id: UUID) -> ResponseReturnValue:
     """Show an account with its latest sessions and activity, but without network addresses."""
     found = users.describe(id)
-    offered = _offered(is_disabled=found.user.disabled_at is not None)
     return render_template(
         "admin/user.html",
         found=found,
         sessions=[each for each in found.sessions if sessions.end_reason(each) is None],
-        actions=[(each, _ACTIONS[each].name) for each in offered],
+        actions=admin_actions.offered(found.user),
         descriptions=DESCRIPTIONS,
     )
 
@@ -136,7 +89,7 @@ def show_user(id: UUID) -> ResponseReturnValue:
 @blueprint.get("/users/<uuid:id>/<action>")
 def ask(id: UUID, action: str) -> ResponseReturnValue:
     """Say what an action does, and ask whether to do it."""
-    description = _ACTIONS[_action(action)]
+    description = admin_actions.describe(action)
     user = users.describe(id).user
     return render_template("admin/ask.html", user=user, action=action, description=description)
 
@@ -144,11 +97,12 @@ def ask(id: UUID, action: str) -> ResponseReturnValue:
 @blueprint.post("/users/<uuid:id>/<action>")
 def act(id: UUID, action: str) -> ResponseReturnValue:
     """Do what was asked, as this administrator's act."""
-    chosen, user = _action(action), users.describe(id).user
+    description = admin_actions.describe(action)
+    users.find(str(id))
     with audit.acting_as(audit.administrator(g.identity.user_id)):
-        audit_log.record_command(f"admin {chosen}", id, {})
-        _do(chosen, user)
-    flash(str(_ACTIONS[chosen].done))
+        audit_log.record_command(f"admin {action}", id, {})
+        description.do(id)
+    flash(str(description.done))
     return redirect(url_for("admin.show_user", id=id), 303)
 
 
@@ -186,31 +140,6 @@ def list_audit() -> ResponseReturnValue:
         account=account,
         action=action,
     )
-
-
-def _do(action: Action, user: User) -> None:
-    match action:
-        case Action.DISABLE:
-            users.disable(user.id)
-        case Action.ENABLE:
-            users.enable(user.id)
-        case Action.SIGN_OUT:
-            users.sign_out(user.id)
-        case Action.SEND_RESET:
-            password_reset.send(user.id)
-
-
-def _offered(*, is_disabled: bool) -> list[Action]:
-    if is_disabled:
-        return [Action.ENABLE]
-    return [Action.SEND_RESET, Action.SIGN_OUT, Action.DISABLE]
-
-
-def _action(name: str) -> Action:
-    try:
-        return Action(name)
-    except ValueError:
-        raise NotFound("no such action") from None
 
 
 def _entry(url: str, name: Any) -> Entry:

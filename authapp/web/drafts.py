@@ -17,7 +17,9 @@ from authapp import clock
 from authapp.web.navigation import current_page
 
 _TYPED: Final = frozenset({"email", "name", "phone", "expires_at"})
-_CHOSEN: Final = frozenset({"scopes", "expiry", "overlap", "region", "end_others", "revoke_tokens"})
+_CHOSEN: Final = frozenset(
+    {"scopes", "expiry", "overlap", "region", "language", "end_others", "revoke_tokens"}
+)
 _KEPT: Final = _TYPED | _CHOSEN
 """The fields of account pages that are kept; all others could be secret."""
 

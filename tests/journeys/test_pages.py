@@ -70,7 +70,7 @@ INVALID: Final = """() => [
 
 # By field name: its type, its autocomplete value, and its input mode.
 EXPECTED: Final[dict[str, tuple[str, set[str], str]]] = {
-    "email": ("email", {"username", "username webauthn", "email"}, "email"),
+    "email": ("email", {"username", "username webauthn", "email", "off"}, "email"),
     "new_email": ("email", {"email"}, "email"),
     "password": ("password", {"current-password", "new-password"}, ""),
     "current_password": ("password", {"current-password"}, ""),

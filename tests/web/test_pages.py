@@ -12,6 +12,7 @@ from authapp.models import User, db
 from authapp.web.access import Access, rule_of
 from authapp.web.navigation import local_path
 from tests.support.accounts import PASSWORD
+from tests.support.admins import sign_in_administrator
 from tests.support.applications import PRODUCTION
 from tests.support.browsing import HOSTILE, csrf_token, post, sign_in
 from tests.support.on_sqlite import on_sqlite
@@ -68,7 +69,7 @@ NOT_PAGES = {
 
 @pytest.mark.parametrize("is_signed_in", [True, False])
 def test_the_address_of_every_form_can_be_opened(
-    app: Flask, context: None, client: FlaskClient, user: User, is_signed_in: bool
+    app: Flask, context: None, client: FlaskClient, is_signed_in: bool
 ) -> None:
     pages = [
         rule.rule
@@ -79,7 +80,7 @@ def test_the_address_of_every_form_can_be_opened(
         and not rule.arguments
     ]
     if is_signed_in:
-        sign_in(client)
+        sign_in_administrator(app, client)
 
     assert len(pages) > 15
     for page in pages:

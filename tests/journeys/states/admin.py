@@ -34,6 +34,27 @@ def open_user(visit: Visit) -> None:
     visit.follow("View visitor@example.org")
 
 
+@state("admin-user-invited")
+def invite(visit: Visit) -> None:
+    open_invitation(visit)
+    visit.fill(email="grace.hopper@example.org")
+    visit.press("Send invitation")
+
+
+@state("admin-invite")
+def open_invitation(visit: Visit) -> None:
+    visit.is_administrator()
+    visit.open("/admin/users")
+    visit.follow("Invite a person")
+
+
+@state("admin-invite-refused")
+def invite_someone_with_an_account(visit: Visit) -> None:
+    open_invitation(visit)
+    visit.fill(email=visit.email)
+    visit.press("Send invitation")
+
+
 @state("admin-ask")
 def ask_to_disable(visit: Visit) -> None:
     open_user(visit)
