@@ -96,6 +96,11 @@ class Secrets:
     key_encryption_keys: list[bytes] = setting("KEY_ENCRYPTION_KEYS", sealing_keys, None, "Encrypt the private signing keys, the secrets of authenticator apps and the messages in the outbox. Comma-separated; the first one encrypts, all of them decrypt.")
     cache_sealing_keys: list[bytes] = setting("CACHE_SEALING_KEYS", sealing_keys, None, "Seal every value in Redis. Comma-separated; the first one seals, all of them unseal.")
 
+    @property
+    def accepted_secret_keys(self) -> list[str]:
+        """SECRET_KEY, which makes everything new, and the previous values that are still accepted."""
+        return [self.secret_key, *self.secret_key_fallbacks]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Database:

@@ -1,20 +1,18 @@
 """Recording account activity, in the transaction that causes it."""
 
-import hmac
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy.dialects import postgresql, sqlite
 
 from authapp import clock
 from authapp.config import current_settings
 from authapp.domain import audit
 from authapp.domain.client import Client
 from authapp.models import Activity, ActivityEvent, db
-from authapp.models.base import table_of
-from authapp.security.derivation import derive_key
+from authapp.models.base import insert_into, table_of
+from authapp.security.derivation import keyed_digest
 
 log = structlog.get_logger(__name__)
 
@@ -66,15 +64,14 @@ def note_failure(subject: str, user_id: UUID | None, activity: Activity, client:
     Each subject has a row of its own, even without an account: if all unknown addresses shared one,
     a stranger who keeps it busy would see which addresses do not wait for it.
     """
-    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     latest = {"address": client.address, "user_agent": client.user_agent}
     entry = {"id": _id_of_failure(subject, activity), "user_id": user_id, "activity": activity}
-    times = table_of(ActivityEvent).c.times
+    events = table_of(ActivityEvent)
     number = db.session.scalar(
-        insert(ActivityEvent)
+        insert_into(events, db.engine.dialect)
         .values(**entry, **latest)
-        .on_conflict_do_update(index_elements=["id"], set_={**latest, "times": times + 1})
-        .returning(times)
+        .on_conflict_do_update(index_elements=["id"], set_={**latest, "times": events.c.times + 1})
+        .returning(events.c.times)
     )
     # The audit log has the first, for the same reason.
     if number == 1:
@@ -90,6 +87,6 @@ def _actor(activity: Activity, client: Client | None) -> str:
 
 def _id_of_failure(subject: str, activity: Activity) -> UUID:
     """Return the id of the current entry; keyed, so that it reveals nothing of the subject."""
-    key = derive_key(current_settings().secrets.secret_key, "activity entries")
+    secret = current_settings().secrets.secret_key
     current = f"{activity} {clock.now():%Y-%m-%d %H} {subject}"
-    return UUID(bytes=hmac.digest(key, current.encode("utf-8", "surrogatepass"), "sha256")[:16])
+    return UUID(bytes=keyed_digest(secret, "activity entries", current)[:16])

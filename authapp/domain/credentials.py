@@ -4,7 +4,6 @@ Hashes of imported accounts take more or less time than our own, until their own
 in. An address without an account therefore borrows the hash of another one.
 """
 
-import hmac
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +14,7 @@ from authapp import clock
 from authapp.config import current_settings
 from authapp.domain.email_addresses import key_of
 from authapp.models import User, db
-from authapp.security.derivation import derive_key
+from authapp.security.derivation import keyed_digest
 
 
 class Credentials(NamedTuple):
@@ -73,8 +72,8 @@ def _is_owner_or_lender(key: str) -> ColumnElement[bool]:
 
 
 def _point(key: str) -> UUID:
-    secret = derive_key(current_settings().secrets.secret_key, "lent password hashes")
-    return UUID(bytes=hmac.digest(secret, key.encode("utf-8", "surrogatepass"), "sha256")[:16])
+    secret = current_settings().secrets.secret_key
+    return UUID(bytes=keyed_digest(secret, "lent password hashes", key)[:16])
 
 
 def _may_sign_in(row: Any) -> bool:

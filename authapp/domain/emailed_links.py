@@ -127,6 +127,5 @@ def _guesses_of(record: VerificationTokenRecord) -> list[Count]:
 
 
 def _keys() -> list[bytes]:
-    settings = current_settings()
-    secrets = [settings.secrets.secret_key, *settings.secrets.secret_key_fallbacks]
+    secrets = current_settings().secrets.accepted_secret_keys
     return [derive_key(secret, "code") for secret in secrets]

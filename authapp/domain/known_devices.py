@@ -29,11 +29,8 @@ _PART_BYTES: Final = 16
 def knows(value: str, user_id: UUID) -> bool:
     """Return whether the browser with this cookie value has signed in to the account before."""
     name, *codes = _parts(value) or [b""]
-    secrets_ = (
-        current_settings().secrets.secret_key,
-        *current_settings().secrets.secret_key_fallbacks,
-    )
-    expected = [_code(secret, name, user_id) for secret in secrets_]
+    accepted = current_settings().secrets.accepted_secret_keys
+    expected = [_code(secret, name, user_id) for secret in accepted]
     return any(hmac.compare_digest(code, one) for code in codes for one in expected)
 
 

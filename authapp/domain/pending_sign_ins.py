@@ -98,7 +98,6 @@ def require_same_password(pending: PendingSignIn, user: User) -> None:
 
 
 def _serializer() -> URLSafeSerializer:
-    secrets = current_settings().secrets
     # It signs with the last key, and accepts all of them.
-    keys = [*secrets.secret_key_fallbacks, secrets.secret_key]
+    keys = current_settings().secrets.accepted_secret_keys[::-1]
     return URLSafeSerializer(keys, salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256})

@@ -64,6 +64,5 @@ def is_right(pending: VerificationTokenRecord, code: str) -> bool:
 
 
 def _keys() -> list[bytes]:
-    settings = current_settings()
-    secrets = [settings.secrets.secret_key, *settings.secrets.secret_key_fallbacks]
+    secrets = current_settings().secrets.accepted_secret_keys
     return [derive_key(secret, "phone code") for secret in secrets]

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 import structlog
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Table, event
+from sqlalchemy.dialects import postgresql as postgresql_dialect
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, mapped_column, registry
@@ -102,6 +104,15 @@ else:
 def table_of(model: type[Any]) -> Table:
     """Return a model's table, for statements that create no objects."""
     return cast(Table, model.__table__)
+
+
+def insert_into(
+    table: Table, dialect: Dialect
+) -> postgresql_dialect.Insert | sqlite_dialect.Insert:
+    """Return an INSERT that can have ON CONFLICT, for which each dialect has a class of its own."""
+    if dialect.name == "postgresql":
+        return postgresql_dialect.insert(table)
+    return sqlite_dialect.insert(table)
 
 
 def prepare_engine(engine: Engine, settings: Settings) -> None:

@@ -13,12 +13,11 @@ from weakref import WeakKeyDictionary
 import structlog
 from cachetools import TTLCache
 from sqlalchemy import CursorResult, Engine, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import clock
 from authapp.models import JWKSFetch, db
-from authapp.models.base import OUTAGES
+from authapp.models.base import OUTAGES, insert_into, table_of
 from authapp.models.outage import database_outage
 from authapp.models.transaction import transaction
 from authapp.token_cache.records import JWTKeyRecord
@@ -94,9 +93,10 @@ def _write(consumer: str, address: str, newest_kid: str, now: datetime) -> None:
     known = update(JWKSFetch).where(*who).values(newest_kid=newest_kid, last_at=now)
     if _rows(known) or not _make_room(now):
         return
-    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     values = {"newest_kid": newest_kid, "last_at": now}
-    new = insert(JWKSFetch).values(consumer=consumer, address=address, first_at=now, **values)
+    new = insert_into(table_of(JWKSFetch), db.engine.dialect).values(
+        consumer=consumer, address=address, first_at=now, **values
+    )
     # Another process may have noted the same program already.
     _rows(new.on_conflict_do_update(index_elements=["consumer", "address"], set_=values))
 

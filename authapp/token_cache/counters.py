@@ -7,12 +7,11 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import Engine, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Dialect, Engine, Executable, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp.models import CacheCounter
-from authapp.models.base import table_of
+from authapp.models.base import insert_into, table_of
 from authapp.models.outage import database_outage
 
 log = structlog.get_logger(__name__)
@@ -76,7 +75,7 @@ class Counters:
             return
         try:
             with self._engine.begin() as connection:
-                connection.execute(_upsert(connection.dialect.name, unstored))
+                connection.execute(_upsert(connection.dialect, unstored))
         except SQLAlchemyError as error:
             database_outage.note(error)
             log.debug("cache_counters_not_stored", error=type(error).__name__)
@@ -101,16 +100,14 @@ class Counters:
 _table = table_of(CacheCounter)
 
 
-def _upsert(
-    dialect: str, unstored: Counter[tuple[str, str]]
-) -> "sqlite.Insert | postgresql.Insert":
+def _upsert(dialect: Dialect, unstored: Counter[tuple[str, str]]) -> Executable:
     """Return a single statement, which adds either all counts or none."""
     # All processes use the same order, which prevents deadlocks.
     rows = [
         {"event": event, "kind": kind, "total": number}
         for (event, kind), number in sorted(unstored.items())
     ]
-    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(_table).values(rows)
+    insert = insert_into(_table, dialect).values(rows)
     return insert.on_conflict_do_update(
         index_elements=["event", "kind"], set_={"total": _table.c.total + insert.excluded.total}
     )

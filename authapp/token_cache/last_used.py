@@ -11,14 +11,13 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import NullPool, String, bindparam, create_engine, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Dialect, Executable, NullPool, String, bindparam, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import clock
 from authapp.config import Settings
 from authapp.models import Token, TokenUse
-from authapp.models.base import engine_options, prepare_engine, table_of
+from authapp.models.base import engine_options, insert_into, prepare_engine, table_of
 from authapp.models.outage import database_outage
 from authapp.token_cache.backend import TokenCacheBackend
 
@@ -111,7 +110,7 @@ class LastUsed:
         try:
             for start in range(0, len(rows), BATCH):
                 with self._engine.begin() as connection:
-                    upsert = _upsert(connection.dialect.name)
+                    upsert = _upsert(connection.dialect)
                     connection.execute(upsert, rows[start : start + BATCH])
         except SQLAlchemyError as error:
             database_outage.note(error)
@@ -132,14 +131,13 @@ _uses = table_of(TokenUse)
 _tokens = table_of(Token)
 
 
-def _upsert(dialect: str) -> "sqlite.Insert | postgresql.Insert":
+def _upsert(dialect: Dialect) -> Executable:
     """Return the statement that writes a token's use, unless it was deleted or used later."""
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     times = _uses.c.last_used_at.type
     used = select(
         _tokens.c.id, bindparam("at", type_=times), bindparam("address", type_=String())
     ).where(_tokens.c.id == bindparam("token"))
-    upsert = insert(_uses).from_select(list(_uses.c.keys()), used)
+    upsert = insert_into(_uses, dialect).from_select(list(_uses.c.keys()), used)
     later = upsert.excluded
     return upsert.on_conflict_do_update(
         index_elements=["token_id"],

@@ -46,6 +46,5 @@ class RefreshTokenOperations(Operations):
         self._invalidate_all(REFRESH_TOKEN, user_id)
 
     def _refresh_keys(self) -> list[bytes]:
-        settings = self.assembly.settings
-        secrets = [settings.secrets.secret_key, *settings.secrets.secret_key_fallbacks]
+        secrets = self.assembly.settings.secrets.accepted_secret_keys
         return [derive_key(secret, "refresh token") for secret in secrets]

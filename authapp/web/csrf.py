@@ -46,8 +46,7 @@ def _keys() -> list[str]:
 
     Flask-WTF itself accepts no fallbacks: a form that was open during a rotation would be refused.
     """
-    secrets = current_settings().secrets
-    return [*secrets.secret_key_fallbacks, secrets.secret_key]
+    return current_settings().secrets.accepted_secret_keys[::-1]
 
 
 def _is_from_another_site() -> bool:

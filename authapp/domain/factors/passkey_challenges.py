@@ -48,8 +48,7 @@ def issue(binding: Binding) -> bytes:
 def require(challenge: bytes, binding: Binding) -> None:
     """Raise InputRefused unless the challenge has this binding and has not expired."""
     content, mac = challenge[: _NONCE_BYTES + _TIME_BYTES], challenge[_NONCE_BYTES + _TIME_BYTES :]
-    settings = current_settings().secrets
-    keys = [settings.secret_key, *settings.secret_key_fallbacks]
+    keys = current_settings().secrets.accepted_secret_keys
     if not any(hmac.compare_digest(mac, _mac(key, content, binding)) for key in keys):
         raise InputRefused("passkey", "not_asked_for")
     expires_at = int.from_bytes(content[_NONCE_BYTES:], "big")

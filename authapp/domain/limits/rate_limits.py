@@ -5,7 +5,6 @@ So the rate never doubles at the edge of a window.
 Source: ASVS 5.0, 6.3.1; NIST SP 800-63B-4, section 3.2.2.
 """
 
-import hmac
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -24,7 +23,6 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from authapp import clock, metrics
@@ -32,9 +30,9 @@ from authapp.config import current_settings
 from authapp.config.limits import Limit
 from authapp.errors import TooManyAttempts, Unavailable
 from authapp.models import Attempt, db
-from authapp.models.base import table_of
+from authapp.models.base import insert_into, table_of
 from authapp.models.transaction import release_connection
-from authapp.security.derivation import derive_key
+from authapp.security.derivation import keyed_digest
 
 __all__ = [
     "Count",
@@ -193,8 +191,7 @@ def _refusal(refusing: Sequence[Count], free_at_ms: dict[str, int], now_ms: int)
 
 def _upsert(updated: ColumnElement[Any], *, where: ColumnElement[bool]) -> ReturningInsert[Any]:
     """Return a statement that inserts or updates rows, and locks them in their order."""
-    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    upsert = insert(_attempts).on_conflict_do_update(
+    upsert = insert_into(_attempts, db.engine.dialect).on_conflict_do_update(
         index_elements=["name", "subject"], set_={"free_at_ms": updated}, where=where
     )
     return upsert.returning(_attempts.c.name, _attempts.c.free_at_ms)
@@ -230,8 +227,7 @@ def _last_at(limit: Limit, now_ms: int) -> int:
 
 def _digest(subject: str) -> bytes:
     """Return a keyed digest: addresses and numbers that have no account must not be stored."""
-    key = derive_key(current_settings().secrets.secret_key, "attempts")
-    return hmac.digest(key, subject.encode("utf-8", "surrogatepass"), "sha256")
+    return keyed_digest(current_settings().secrets.secret_key, "attempts", subject)
 
 
 def _now_ms() -> int:

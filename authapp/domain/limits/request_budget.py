@@ -4,7 +4,6 @@ The cache counts them, and a lost count or an unreachable Redis allows the reque
 protect a secret or cost money are counted in the database, by `rate_limits`.
 """
 
-import hmac
 from datetime import timedelta
 from typing import Final
 
@@ -12,7 +11,7 @@ from authapp import clock, metrics
 from authapp.config import current_settings
 from authapp.domain.client import Client
 from authapp.errors import TooManyAttempts
-from authapp.security.derivation import derive_key
+from authapp.security.derivation import keyed_digest
 from authapp.token_cache import token_cache
 from authapp.token_cache.redis.client import RedisUnavailable
 
@@ -36,6 +35,5 @@ def spend(client: Client) -> None:
 
 def _key(network: str, window: int) -> str:
     """Return the key of a window's count, which does not reveal whose requests it counts."""
-    key = derive_key(current_settings().secrets.secret_key, "request budget")
-    counted = f"{window} {network}".encode("utf-8", "surrogatepass")
-    return f"request_budget:{hmac.digest(key, counted, 'sha256').hex()}"
+    secret = current_settings().secrets.secret_key
+    return f"request_budget:{keyed_digest(secret, 'request budget', f'{window} {network}').hex()}"
