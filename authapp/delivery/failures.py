@@ -1,8 +1,8 @@
 """Why a message was not delivered.
 
-    DeliveryFailed      this attempt failed; the message is tried again later
+    DeliveryFailed             this attempt failed; the message is tried again later
     ├── ServerUnavailable      the server accepts no messages at present
-    └── Refused         permanent: the recipient or the message is rejected
+    └── Refused                permanent: the recipient or the message is rejected
 
 The error's text is stored with the message, for operators.
 """

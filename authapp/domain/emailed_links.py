@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from authapp.config import current_settings
-from authapp.domain import account_status, one_time_tokens
+from authapp.domain import account_status, email_addresses, one_time_tokens
 from authapp.domain.limits import code_guesses
 from authapp.domain.limits.rate_limits import Count
-from authapp.errors import InputRefused
+from authapp.errors import Conflict, InputRefused, TokenInvalid
 from authapp.models import User, VerificationType
 from authapp.security.codes import is_code, make_code, read_code
 from authapp.security.derivation import derive_key
@@ -62,6 +62,17 @@ def claim(record: VerificationTokenRecord) -> User:
     one_time_tokens.claim(record)
     code_guesses.forgive(_guesses_of(record))
     return user
+
+
+def own_address(user: User) -> None:
+    """Give a locked account its own address, because a claimed link proves access to the mailbox.
+
+    Raises TokenInvalid if another account owns the address.
+    """
+    try:
+        email_addresses.own_address(user, user.email)
+    except Conflict as error:
+        raise TokenInvalid("the address belongs to another account") from error
 
 
 def find_asked(

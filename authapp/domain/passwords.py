@@ -1,5 +1,6 @@
 """Passwords: rating, replacing and verifying them, and the limit on hashing at the same time."""
 
+import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -68,6 +69,11 @@ def hash_password(password: str) -> str:
     """Return a password's hash; call it before the transaction. Raises Overloaded."""
     with hashing_slot():
         return passwords.hash_password(password)
+
+
+def hash_of_no_password() -> str:
+    """Return the hash of a password that no one knows, for accounts that have none yet."""
+    return hash_password(secrets.token_urlsafe(32))
 
 
 def verify_password(password_hash: str | None, password: str) -> bool:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import Row, ScalarSelect, delete, select
 
 from authapp.models import (
     EmailSignInRequest,
@@ -23,25 +23,23 @@ Queue = (
 )
 
 
-def is_waiting(queue: Queue) -> bool:
-    """Return whether there is a request; a DELETE that finds none would block SQLite writers."""
-    return find_oldest(queue) is not None
-
-
 def find_oldest(queue: Queue) -> UUID | None:
-    """Return the id of the request that has waited for longest; None if none waits."""
+    """Return the id of the request that has waited for longest; None if none waits.
+
+    Ask this before `claim_oldest`: a DELETE that finds no row would make SQLite's writers wait.
+    """
     id: UUID | None = db.session.scalar(select(queue.id).order_by(queue.created_at).limit(1))
     release_connection()
     return id
 
 
-def claim_oldest(queue: Queue) -> Any:
+def claim_oldest(queue: Queue) -> Row[Any] | None:
     """Claim the request that has waited for longest, like `claim`; skip those of other workers."""
     waiting = select(queue.id).order_by(queue.created_at)
     return claim(queue, waiting.limit(1).with_for_update(skip_locked=True).scalar_subquery())
 
 
-def claim(queue: Queue, id: Any) -> Any:
+def claim(queue: Queue, id: UUID | ScalarSelect[UUID]) -> Row[Any] | None:
     """Delete a request in the caller's transaction, and return its columns.
 
     Returns None if another worker was faster: no two of them answer the same request.

@@ -55,7 +55,9 @@ class SignedIn:
     remembered: str = ""
 
 
-def begin(user: User, *, remember: bool, client: Client, amr: str = "pwd") -> RefreshTokenRecord:
+def begin(
+    user: User, *, remember: bool, client: Client, amr: str = authentication_methods.PASSWORD
+) -> RefreshTokenRecord:
     """Add a session to the caller's transaction; `tokens_of` returns its tokens after the commit.
 
     The caller holds the account's lock (`account_status.lock`). Beyond MAX_SESSIONS, the session

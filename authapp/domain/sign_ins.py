@@ -9,6 +9,8 @@ from authapp.domain import activity, known_devices, pending_sign_ins, security_n
 from authapp.domain.activity import KEPT as ACTIVITY_KEPT
 from authapp.domain.client import Client
 from authapp.domain.factors import lost_factors, remembered_devices
+from authapp.domain.factors.authentication_methods import PASSWORD, SEVERAL_FACTORS, Factor
+from authapp.domain.pending_sign_ins import PendingSignIn
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.domain.signing_keys import Signer
 from authapp.errors import SecondFactorRequired
@@ -39,7 +41,7 @@ def begin_if_complete(
     *,
     remember: bool,
     device: SignInDevice,
-    amr: str = "pwd",
+    amr: str = PASSWORD,
     remembered: RememberedDevice | None = None,
 ) -> Begun:
     """Do what `begin` does, unless the first step of the sign-in is not enough.
@@ -67,7 +69,7 @@ def finish(begun: Begun, signer: Signer) -> SignedIn:
 
 
 def begin(
-    user: User, *, remember: bool, device: SignInDevice, amr: str = "pwd"
+    user: User, *, remember: bool, device: SignInDevice, amr: str = PASSWORD
 ) -> RefreshTokenRecord:
     """Start a session in the caller's transaction, and end the one that it replaces.
 
@@ -79,12 +81,20 @@ def begin(
         security_notices.send(user, "new_device", client=client)
     activity.note(user.id, Activity.SIGNED_IN, client)
     methods = amr.split()
-    if "mfa" in methods:
+    if SEVERAL_FACTORS in methods:
         lost_factors.prove(user, client, methods)
     if replaced is not None:
         # A device has one session; the replaced one would stay active unnoticed.
         sessions.end(replaced.session_id, replaced.user_id, EndReason.REPLACED)
     return sessions.begin(user, remember=remember, client=client, amr=amr)
+
+
+def complete(
+    pending: PendingSignIn, user: User, factor: Factor, *, device: SignInDevice
+) -> RefreshTokenRecord:
+    """Do what `begin` does, for a sign-in whose second step has succeeded."""
+    amr = pending_sign_ins.methods(pending, factor)
+    return begin(user, remember=pending.remember, device=device, amr=amr)
 
 
 def is_first(user: User) -> bool:

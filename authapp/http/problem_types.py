@@ -224,12 +224,12 @@ _HTTP: Final = {
 
 
 def of_error(error: errors.DomainError) -> ProblemType:
-    """Return the kind of a domain error."""
+    """Return the type of problem that a domain error is."""
     return next(kind for cause, kind in _DOMAIN.items() if isinstance(error, cause))
 
 
 def of_status(status: HTTPStatus) -> ProblemType:
-    """Return the kind of an error of which only the status is known."""
+    """Return the type of an error of which only the status is known."""
     if status in _HTTP:
         return _HTTP[status]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

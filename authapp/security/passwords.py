@@ -33,7 +33,7 @@ _MOST_SUBSTITUTES: Final = 4
 # OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # Verified for unknown accounts, so that they take the same time as known ones.
-_dummy_hash = _hasher.hash("the password of nobody at all")
+_dummy_hash = _hasher.hash("a password that no account has")
 
 
 def weakness(password: str, *, least: int, context: Sequence[str]) -> str | None:

@@ -92,13 +92,12 @@ def sign_ins_by_hour() -> list[Hour]:
 def reads_by_kind() -> list[Reads]:
     """Return the cache's reads of each kind since the counters began, over all processes."""
     counts = token_cache.statistics().counts
-    hits, misses = (
-        (counts.get(Event.RECALL, {}), counts.get(Event.HIT, {})),
-        counts.get(Event.MISS, {}),
+    memory, redis, misses = (
+        counts.get(event, {}) for event in (Event.RECALL, Event.HIT, Event.MISS)
     )
-    kinds = sorted({*hits[0], *hits[1], *misses})
     return [
-        Reads(kind, sum(each.get(kind, 0) for each in hits), misses.get(kind, 0)) for kind in kinds
+        Reads(kind, memory.get(kind, 0) + redis.get(kind, 0), misses.get(kind, 0))
+        for kind in sorted({*memory, *redis, *misses})
     ]
 
 

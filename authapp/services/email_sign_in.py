@@ -6,10 +6,10 @@ sensitive changes.
 """
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from authapp import clock, metrics
 from authapp.config import current_settings
@@ -19,7 +19,6 @@ from authapp.domain import (
     activity,
     emailed_links,
     one_time_tokens,
-    queued_requests,
     sign_ins,
     signing_keys,
 )
@@ -42,6 +41,7 @@ from authapp.models import (
 )
 from authapp.models.transaction import release_connection, transaction
 from authapp.security.opaque_tokens import digest
+from authapp.services.worker_queues import answer_all
 from authapp.token_cache.records import VerificationTokenRecord
 
 Link = VerificationToken | VerificationTokenRecord
@@ -87,10 +87,7 @@ def request(email: str, *, browser: str, client: Client) -> None:
 
 def answer_requests() -> int:
     """Email a code for every request whose address has an account; return how many there were."""
-    answered = 0
-    while _answer_oldest():
-        answered += 1
-    return answered
+    return answer_all(EmailSignInRequest, _answer)
 
 
 @metrics.outcomes(metrics.SIGN_INS)
@@ -129,15 +126,10 @@ def sign_in_by_link(
     return _begin(link, remember, device)
 
 
-def _answer_oldest() -> bool:
-    if not queued_requests.is_waiting(EmailSignInRequest):
-        return False
-    with transaction():
-        asked = queued_requests.claim_oldest(EmailSignInRequest)
-        user = find_owner(asked.email) if asked is not None else None
-        if user is not None and account_status.is_active(user):
-            _send(user, asked.browser_digest, Client(asked.address, asked.user_agent))
-    return asked is not None
+def _answer(asked: Row[Any]) -> None:
+    user = find_owner(asked.email)
+    if user is not None and account_status.is_active(user):
+        _send(user, asked.browser_digest, Client(asked.address, asked.user_agent))
 
 
 def _send(user: User, browser_digest: bytes, client: Client) -> None:

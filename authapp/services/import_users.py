@@ -1,6 +1,5 @@
 """Adding accounts that another system exported, in batches that can be repeated."""
 
-import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -39,7 +38,7 @@ def require_secret(source: Source) -> None:
 
 def no_password() -> str:
     """Return the hash of a password that no one knows, for accounts that come without one."""
-    return passwords.hash_password(secrets.token_urlsafe(32))
+    return passwords.hash_of_no_password()
 
 
 class Rehearsal:

@@ -5,7 +5,6 @@ it, or presses its button, changes nothing, because it types no password.
 Source: ASVS 6.4.6, operators neither choose nor learn a password.
 """
 
-import secrets
 from collections.abc import Collection
 from typing import Final
 from uuid import UUID
@@ -19,6 +18,7 @@ from authapp.delivery import mail
 from authapp.domain import (
     account_status,
     activity,
+    emailed_links,
     one_time_tokens,
     passwords,
     roles,
@@ -26,7 +26,7 @@ from authapp.domain import (
     signing_keys,
 )
 from authapp.domain.client import Client
-from authapp.domain.email_addresses import email_key, find_owner, own_address, parse_email
+from authapp.domain.email_addresses import email_key, find_owner, parse_email
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_ins import SignInDevice
 from authapp.errors import Conflict, NotAllowed, NotFound, TokenInvalid
@@ -64,8 +64,7 @@ def invite(email: str, *, given: Collection[str] = (), language: str | None = No
     user = User(
         email=address,
         email_key=email_key(address),
-        # No password has it.
-        password_hash=passwords.hash_password(secrets.token_urlsafe(32)),
+        password_hash=passwords.hash_of_no_password(),
         language=tag,
     )
     with transaction():
@@ -122,7 +121,7 @@ def accept(link: VerificationTokenRecord, password: str, *, device: SignInDevice
     with transaction():
         user = _require_receiver(account_status.lock(link.user_id), link)
         one_time_tokens.claim(link)
-        _own_address(user)
+        emailed_links.own_address(user)
         _set_password(user, hashed, device.client)
         begun = sign_ins.begin_if_complete(user, remember=False, device=device)
     return sign_ins.finish(begun, signer)
@@ -163,14 +162,6 @@ def _set_password(user: User, password_hash: str, client: Client) -> None:
     # The same mailbox may have asked for a link to reset it.
     one_time_tokens.void(user.id, VerificationType.PASSWORD_RESET)
     activity.note(user.id, Activity.INVITATION_ACCEPTED, client)
-
-
-def _own_address(user: User) -> None:
-    """Give the account its address, because the link proves access to the mailbox."""
-    try:
-        own_address(user, user.email)
-    except Conflict as error:
-        raise TokenInvalid("the address belongs to another account") from error
 
 
 def _require_receiver(user: User | None, link: VerificationTokenRecord) -> User:

@@ -126,9 +126,9 @@ def rewrap(*, force: bool = False) -> int:
     """Seal every private half under the first of KEY_ENCRYPTION_KEYS; return how many changed.
 
     The secrets of authenticator apps and the messages in the outbox are sealed again, too, and the
-    codes of the audit log are replaced (`audit_chain.reseal`). Raises
-    Conflict, and changes nothing, if any private half or app's secret cannot be decrypted, or,
-    unless forced, while a process that is connected to PostgreSQL does not have the first key.
+    codes of the audit log are replaced (`audit_chain.reseal`). Raises Conflict, and changes
+    nothing, if any private half or app's secret cannot be decrypted, or, unless forced, while a
+    process that is connected to PostgreSQL does not have the first key.
     """
     with transaction():
         changed = sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))

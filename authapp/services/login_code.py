@@ -81,12 +81,7 @@ def complete_sign_in(
         if pending.amr != authentication_methods.PASSWORD:
             # Its session will not have several factors, but the account's is not lost.
             lost_factors.cancel_and_note(user.id, client)
-        session = sign_ins.begin(
-            user,
-            remember=pending.remember,
-            device=device,
-            amr=pending_sign_ins.methods(pending, proof.factor),
-        )
+        session = sign_ins.complete(pending, user, proof.factor, device=device)
         kept = ""
         if remember_device and proof.factor is not Factor.RECOVERY_CODE:
             kept = remembered_devices.remember(session, device.remembered, client=client)

@@ -20,7 +20,6 @@ from authapp.models.transaction import transaction
 from authapp.services import passkeys
 from authapp.services import second_factors as service
 from authapp.services.second_factors import Enrollment
-from authapp.token_cache.records import RefreshTokenRecord
 
 
 class Enrolled(NamedTuple):
@@ -68,7 +67,7 @@ def confirm(value: str, typed: str, *, device: SignInDevice) -> Enrolled:
     with transaction():
         user = _require_user(pending)
         service.enable(user, first, client=device.client)
-        session = _begin_session(user, pending, Factor.AUTHENTICATOR_APP, device)
+        session = sign_ins.complete(pending, user, Factor.AUTHENTICATOR_APP, device=device)
     return Enrolled(sessions.tokens_of(session, signer), first.codes.texts)
 
 
@@ -94,15 +93,8 @@ def add_passkey(
     with transaction():
         user = _require_user(pending)
         passkeys.store(user, new, client=device.client)
-        session = _begin_session(user, pending, Factor.PASSKEY, device)
+        session = sign_ins.complete(pending, user, Factor.PASSKEY, device=device)
     return Enrolled(sessions.tokens_of(session, signer), new.codes.texts)
-
-
-def _begin_session(
-    user: User, pending: PendingSignIn, factor: Factor, device: SignInDevice
-) -> RefreshTokenRecord:
-    amr = pending_sign_ins.methods(pending, factor)
-    return sign_ins.begin(user, remember=pending.remember, device=device, amr=amr)
 
 
 def _require_user(pending: PendingSignIn) -> User:

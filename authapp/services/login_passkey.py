@@ -90,12 +90,7 @@ def complete_sign_in(
         user = require_active(pending.user_id)
         pending_sign_ins.require_same_password(pending, user)
         passkeys.claim(proof)
-        session = sign_ins.begin(
-            user,
-            remember=pending.remember,
-            device=device,
-            amr=pending_sign_ins.methods(pending, Factor.PASSKEY),
-        )
+        session = sign_ins.complete(pending, user, Factor.PASSKEY, device=device)
         kept = ""
         if remember_device:
             kept = remembered_devices.remember(session, device.remembered, client=device.client)

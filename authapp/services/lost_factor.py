@@ -101,7 +101,7 @@ def start(value: str, *, client: Client) -> None:
         row = lost_factors.add(user.id, current_settings().accounts.lost_factor_wait, client)
         activity.note(user.id, Activity.LOST_FACTOR_STARTED, client)
         lost_factors.warn(user, row, "lost_factor_started")
-        lost_factors.text(user, row)
+        lost_factors.warn_by_text(user, row)
 
 
 @metrics.outcomes(metrics.SIGN_INS)

@@ -8,7 +8,6 @@ from authapp.domain.client import Client
 from authapp.domain.emailed_links import Visitor, is_recognized
 from authapp.domain.limits import rate_limits
 from authapp.domain.limits.rate_limits import Limit
-from authapp.errors import TooManyAttempts
 from authapp.models import Activity, VerificationType
 from authapp.models.transaction import transaction
 from authapp.token_cache.records import VerificationTokenRecord
@@ -31,9 +30,7 @@ def open_link(value: str, type: VerificationType, visitor: Visitor, *, client: C
 
 
 def _note_elsewhere(record: VerificationTokenRecord, client: Client) -> None:
-    try:
-        rate_limits.spend(NOTED, str(record.id))
-    except TooManyAttempts:
+    if not rate_limits.allows(NOTED, str(record.id)):
         return
     with transaction():
         activity.note(record.user_id, Activity.LINK_OPENED_ELSEWHERE, client, purpose=record.type)

@@ -1,7 +1,9 @@
 """Setting a new password with an emailed link."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from sqlalchemy import Row
 
 from authapp import clock
 from authapp.config import current_settings
@@ -9,14 +11,14 @@ from authapp.delivery import mail
 from authapp.domain import (
     account_status,
     activity,
+    emailed_links,
     one_time_tokens,
     passwords,
-    queued_requests,
     sessions,
 )
 from authapp.domain.client import Client
 from authapp.domain.devices import device
-from authapp.domain.email_addresses import email_key, find_account, own_address, parse_email
+from authapp.domain.email_addresses import email_key, find_account, parse_email
 from authapp.domain.limits import mail_limits
 from authapp.errors import Conflict, TokenInvalid
 from authapp.models import (
@@ -28,6 +30,7 @@ from authapp.models import (
     db,
 )
 from authapp.models.transaction import transaction
+from authapp.services.worker_queues import answer_all
 from authapp.token_cache.records import VerificationTokenRecord
 
 
@@ -79,10 +82,7 @@ def answer_requests() -> int:
 
     The link also verifies an address that was registered but never verified.
     """
-    answered = 0
-    while _answer_oldest():
-        answered += 1
-    return answered
+    return answer_all(PasswordResetRequest, _answer)
 
 
 def check(value: str) -> VerificationTokenRecord:
@@ -121,28 +121,15 @@ def reset(
         )
         sessions.end_all(user.id, EndReason.PASSWORD_CHANGED)
         if user.email_verified_at is None:
-            _verify(user)
+            emailed_links.own_address(user)
     return Reset(link.user_id, continue_to)
 
 
-def _answer_oldest() -> bool:
-    if not queued_requests.is_waiting(PasswordResetRequest):
-        return False
-    with transaction():
-        asked = queued_requests.claim_oldest(PasswordResetRequest)
-        user = find_account(asked.email) if asked is not None else None
-        if user is not None and user.disabled_at is None:
-            client = Client(asked.address, asked.user_agent)
-            _send(user, client=client, continue_to=asked.continue_to)
-    return asked is not None
-
-
-def _verify(user: User) -> None:
-    """Give an account its address, because the link proves access to the mailbox."""
-    try:
-        own_address(user, user.email)
-    except Conflict as error:
-        raise TokenInvalid("the address belongs to another account") from error
+def _answer(asked: Row[Any]) -> None:
+    user = find_account(asked.email)
+    if user is not None and user.disabled_at is None:
+        client = Client(asked.address, asked.user_agent)
+        _send(user, client=client, continue_to=asked.continue_to)
 
 
 def _send(user: User, *, client: Client | None, continue_to: str | None) -> None:

@@ -141,7 +141,7 @@ def sign_out(user_id: UUID, *, tokens: bool = False) -> SignedOut:
 
 
 def sign_out_everyone(*, tokens: bool) -> Iterator[SignedOut]:
-    """Do the same for every account, in batches; yield what each batch ended."""
+    """Sign every account out, in batches; yield what each batch ended."""
     after = UUID(int=0)
     while batch := _batch_to_sign_out(after, tokens=tokens):
         with transaction():

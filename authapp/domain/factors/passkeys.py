@@ -16,7 +16,7 @@ from authapp.domain.factors import passkey_challenges
 from authapp.domain.factors.passkey_challenges import Binding
 from authapp.domain.limits import rate_limits
 from authapp.domain.limits.rate_limits import Count, Limit
-from authapp.domain.limits.trusted_networks import is_trusted
+from authapp.domain.limits.trusted_networks import unless_trusted
 from authapp.errors import CredentialsRefused, InputRefused, PasskeyCopied
 from authapp.models import Passkey, User, db
 from authapp.security import passkey_answers
@@ -210,4 +210,4 @@ def _find(assertion: Assertion, user_id: UUID | None) -> Passkey | None:
 
 
 def _failures(client: Client) -> list[Count]:
-    return [] if is_trusted(client) else [Count(_FAILURES, client.network)]
+    return unless_trusted(client, Count(_FAILURES, client.network))

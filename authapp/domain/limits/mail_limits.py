@@ -9,17 +9,17 @@ from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key
 from authapp.domain.limits import rate_limits
 from authapp.domain.limits.rate_limits import Count
-from authapp.domain.limits.trusted_networks import is_trusted
+from authapp.domain.limits.trusted_networks import unless_trusted
 
 
 def spend(client: Client) -> None:
     """Count an email that a client asks for; raises TooManyAttempts."""
     limits = current_settings().limits
-    of_client = [
+    own = unless_trusted(
+        client,
         Count(limits.mail_by_client, client.network),
         Count(limits.mail_by_site, client.site),
-    ]
-    own = [] if is_trusted(client) else of_client
+    )
     rate_limits.spend_all([*own, Count(limits.mail_overall, "all")])
 
 

@@ -19,7 +19,7 @@ from authapp.domain.client import Client
 from authapp.domain.email_addresses import MAX_CHARACTERS, email_key, key_of
 from authapp.domain.limits import rate_limits
 from authapp.domain.limits.rate_limits import Count, Limit
-from authapp.domain.limits.trusted_networks import is_trusted
+from authapp.domain.limits.trusted_networks import unless_trusted
 from authapp.errors import SignInBlocked, TooManyAttempts
 from authapp.models import SignInBlock, db
 from authapp.security.derivation import derive_key
@@ -125,13 +125,10 @@ def _in_a_row() -> Limit:
 def _shared(guess: Guess) -> tuple[Count, ...]:
     limits, client = current_settings().limits, guess.client
     return (
-        *(
-            ()
-            if is_trusted(client)
-            else (
-                Count(limits.sign_in_by_client, client.network),
-                Count(limits.sign_in_by_site, client.site),
-            )
+        *unless_trusted(
+            client,
+            Count(limits.sign_in_by_client, client.network),
+            Count(limits.sign_in_by_site, client.site),
         ),
         *_by_password(guess),
         Count(limits.sign_in_overall, "all"),
