@@ -1,17 +1,16 @@
 """The page that lists what happened to the signed-in user's account."""
 
 from typing import Final
-from uuid import UUID
 
 from flask import Blueprint, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel.speaklater import LazyString
 
 from authapp.domain.devices import Device
-from authapp.errors import NotFound
 from authapp.models import Activity, ActivityEvent, VerificationType
 from authapp.services import activity as service
 from authapp.web.catalogue import lazy_gettext as _l
+from authapp.web.ids import parse_id
 from authapp.web.messages import for_device
 
 blueprint = Blueprint("activity", __name__, url_prefix="/account/activity")
@@ -112,11 +111,11 @@ PURPOSES: Final[dict[str, LazyString]] = {
 @blueprint.get("")
 def show() -> ResponseReturnValue:
     """List events, newest first, one page at a time."""
-    before = _id(request.args.get("before"))
+    before = request.args.get("before")
     return render_template(
         "activity/show.html",
-        happened=service.list_page(g.identity.user_id, before=before),
-        is_latest=before is None,
+        happened=service.list_page(g.identity.user_id, before=parse_id(before) if before else None),
+        is_latest=not before,
         descriptions=DESCRIPTIONS,
         details_of=details_of,
     )
@@ -129,10 +128,3 @@ def details_of(event: ActivityEvent) -> list[tuple[LazyString, str]]:
         other = Device(event.details["program"], event.details.get("system", ""))
         told.append((_l("Device"), for_device(other)))
     return [(name, str(PURPOSES.get(value, value))) for name, value in told]
-
-
-def _id(value: str | None) -> UUID | None:
-    try:
-        return UUID(value) if value else None
-    except ValueError:
-        raise NotFound("no such event") from None

@@ -5,11 +5,11 @@ from typing import Final
 from flask import request
 
 from authapp.http.decoding import MalformedBody, decode_form, decode_utf8, require_unique
+from authapp.http.request import SAFE_METHODS
 
 REPEATABLE: Final = frozenset({"scopes"})
 """Fields that may have several values."""
 
-_SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -18,7 +18,7 @@ def check() -> None:
 
     Werkzeug would replace or quote invalid UTF-8, and use the first of several values of a field.
     """
-    if request.method in _SAFE:
+    if request.method in SAFE_METHODS:
         return
     data = request.get_data()
     if request.mimetype == _FORM:

@@ -65,8 +65,6 @@ def claim_by_code() -> ResponseReturnValue:
         if form.validate():
             service.claim_by_code(pending, visitor(), form.code.data, client=client())
             return render_template("change_email/done.html")
-    except (TokenRefused, Conflict) as refusal:
-        return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
     except TooManyAttempts as refusal:
@@ -78,11 +76,7 @@ def claim_by_code() -> ResponseReturnValue:
 @blueprint.get("/<value>")
 def confirm(value: str) -> ResponseReturnValue:
     """Show the button, or in another browser the code form; neither changes the account."""
-    try:
-        is_recognized = open_link(value, service.TYPE, visitor(), client=client())
-    except TokenRefused as refusal:
-        return _refused(refusal)
-    if is_recognized:
+    if open_link(value, service.TYPE, visitor(), client=client()):
         return render_template("change_email/confirm.html")
     return render_template("change_email/elsewhere.html", form=CodeForm())
 
@@ -93,8 +87,6 @@ def claim(value: str) -> ResponseReturnValue:
     form = CodeForm()
     try:
         service.claim(value, visitor(), form.code.data or "", client=client())
-    except (TokenRefused, Conflict) as refusal:
-        return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return render_template("change_email/elsewhere.html", form=form), 422
@@ -125,13 +117,12 @@ def _render(
     )
 
 
+@blueprint.errorhandler(TokenRefused)
+@blueprint.errorhandler(Conflict)
 def _refused(refusal: TokenRefused | Conflict) -> ResponseReturnValue:
-    is_taken = isinstance(refusal, Conflict)
-    page = render_template(
-        "change_email/refused.html",
-        text=explanations.ADDRESS_TAKEN
-        if isinstance(refusal, Conflict)
-        else explanations.for_link(refusal),
-        was_used=isinstance(refusal, TokenUsed),
-    )
-    return page, 409 if is_taken else 410
+    if isinstance(refusal, Conflict):
+        text, status = explanations.ADDRESS_TAKEN, 409
+    else:
+        text, status = explanations.for_link(refusal), 410
+    was_used = isinstance(refusal, TokenUsed)
+    return render_template("change_email/refused.html", text=text, was_used=was_used), status

@@ -66,7 +66,7 @@ def offer() -> ResponseReturnValue:
     """Offer to keep the account to a user who has just entered its password."""
     offered = _offered()
     try:
-        delete_at = service.check_offer(offered.subject if offered else "")
+        delete_at = service.check_offer(flows.subject_of(offered))
     except TokenRefused:
         return redirect(url_for("login.show"))
     return render_template("delete_account/keep.html", delete_at=delete_at, flow=offered)
@@ -77,7 +77,7 @@ def keep() -> ResponseReturnValue:
     """Keep the account, and sign in."""
     offered = _offered()
     try:
-        signed_in = service.keep(offered.subject if offered else "", client=client())
+        signed_in = service.keep(flows.subject_of(offered), client=client())
     except SecondFactorRequired as required:
         flash(_("Your account will not be deleted."))
         if offered is not None and offered.kind == flows.KEEP_ACCOUNT_BY_PASSKEY:

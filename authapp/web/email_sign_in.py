@@ -30,7 +30,7 @@ from authapp.web.forms import (
     refused_for_now,
     show_refusal,
 )
-from authapp.web.navigation import next_page
+from authapp.web.navigation import requested_page
 
 blueprint = Blueprint("email_sign_in", __name__, url_prefix="/login/email")
 
@@ -63,7 +63,7 @@ def require_offered() -> None:
 def show() -> ResponseReturnValue:
     """Show the form that asks for a code."""
     if g.identity:
-        return redirect(_next() or url_for("account.show"))
+        return redirect(requested_page() or url_for("account.show"))
     return _render_ask(AskForm())
 
 
@@ -82,7 +82,7 @@ def submit() -> ResponseReturnValue:
         return refused_for_now(form, refusal, _render_ask)
     remember = "1" if form.remember.data else "0"
     flow = flows.start(flows.EMAIL_SIGN_IN, f"{remember} {form.email.data.strip()}")
-    return redirect(url_for("email_sign_in.enter", flow=flow, next=_next()), 303)
+    return redirect(url_for("email_sign_in.enter", flow=flow, next=requested_page()), 303)
 
 
 @blueprint.get("/code")
@@ -90,7 +90,7 @@ def enter() -> ResponseReturnValue:
     """Show the form for the code."""
     flow = flows.opened(flows.EMAIL_SIGN_IN)
     if flow is None:
-        return redirect(url_for("email_sign_in.show", next=_next()), 303)
+        return redirect(url_for("email_sign_in.show", next=requested_page()), 303)
     return _render_code(CodeForm(), flow)
 
 
@@ -113,11 +113,7 @@ def sign_in() -> ResponseReturnValue:
 @blueprint.get("/<value>")
 def confirm(value: str) -> ResponseReturnValue:
     """Show the button, or in another browser the code form; opening the link changes nothing."""
-    try:
-        is_recognized = open_link(value, service.TYPE, visitor(), client=client())
-    except TokenRefused as refusal:
-        return _refused(refusal)
-    if is_recognized:
+    if open_link(value, service.TYPE, visitor(), client=client()):
         flow = flows.opened(flows.EMAIL_SIGN_IN)
         return render_template("email_sign_in/confirm.html", flow=flow)
     return _render_elsewhere(ElsewhereForm())
@@ -148,8 +144,6 @@ def _try(act: Callable[[], SignedIn], form: Any, render: Callable[[], str]) -> R
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return render(), 422
-    except TokenRefused as refusal:
-        return _refused(refusal)
     except NotAllowed:
         # The account was frozen or closed since; the password says which.
         return redirect(url_for("login.show"), 303)
@@ -166,17 +160,17 @@ def _parts(flow: Flow) -> tuple[bool, str]:
     return remember == "1", email
 
 
-def _next() -> str | None:
-    return next_page("") or None
-
-
 def _render_ask(form: AskForm) -> str:
-    return render_template("email_sign_in/ask.html", form=form, next=_next())
+    return render_template("email_sign_in/ask.html", form=form, next=requested_page())
 
 
 def _render_code(form: CodeForm, flow: Flow) -> str:
     return render_template(
-        "email_sign_in/code.html", form=form, flow=flow, email=_parts(flow)[1], next=_next()
+        "email_sign_in/code.html",
+        form=form,
+        flow=flow,
+        email=_parts(flow)[1],
+        next=requested_page(),
     )
 
 
@@ -184,6 +178,7 @@ def _render_elsewhere(form: ElsewhereForm) -> str:
     return render_template("email_sign_in/elsewhere.html", form=form)
 
 
+@blueprint.errorhandler(TokenRefused)
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
     text = explanations.for_link(refusal)
-    return render_template("email_sign_in/refused.html", text=text, next=_next()), 410
+    return render_template("email_sign_in/refused.html", text=text, next=requested_page()), 410

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from authapp.errors import TokenExpired, TokenRefused, TokenRevoked, TokenUsed
 from authapp.web.catalogue import lazy_gettext as _l
+from authapp.web.opened_links import LinkNotOpened
 
 
 class Explanation(NamedTuple):
@@ -15,6 +16,10 @@ class Explanation(NamedTuple):
 
 
 _LINK: Final = {
+    LinkNotOpened: Explanation(
+        _l("Open the link in the email again"),
+        _l("Too much time has passed, or your browser blocks cookies."),
+    ),
     TokenUsed: Explanation(
         _l("This link was already used"),
         _l("Each link works only once."),
@@ -75,11 +80,6 @@ INVITATION_VOID: Final = Explanation(
 RESET_LINK_VOID: Final = Explanation(
     _l("This link no longer works"),
     _l("Your password or email address was changed after this link was sent. Request a new one."),
-)
-
-RESET_LINK_NOT_OPENED: Final = Explanation(
-    _l("Open the link in the email again"),
-    _l("Too much time has passed, or your browser blocks cookies."),
 )
 
 FORM_NOT_OURS: Final = Explanation(

@@ -74,6 +74,11 @@ def opened(kind: str) -> Flow | None:
     return next(named, None)
 
 
+def subject_of(flow: Flow | None) -> str:
+    """Return what a flow acts on; without a flow an empty string, which no service accepts."""
+    return flow.subject if flow else ""
+
+
 def of_account(user_id: UUID, kind: str, subject: str) -> Flow:
     """Return the flow for something that the account itself stores; no flow is stored."""
     return _flow(kind, subject, f"{user_id} {subject}")

@@ -11,6 +11,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
+from authapp.domain.factors import remembered_devices
 from authapp.errors import InputRefused, TooManyAttempts
 from authapp.http.problems import retry_after
 from authapp.web import drafts, messages
@@ -85,6 +86,22 @@ class CodeForm(Form):
     """A code from an email or a text message."""
 
     code = code_field()
+
+
+class RememberDeviceForm(Form):
+    """Whether to ask for a second step on this device again, if the server offers the choice."""
+
+    remember_device = BooleanField()
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not remembered_devices.is_offered():
+            del self.remember_device
+
+    @property
+    def remembers_device(self) -> bool:
+        """Whether the user asked to have the device remembered."""
+        return "remember_device" in self and bool(self.remember_device.data)
 
 
 class RegisterForm(Form):

@@ -32,24 +32,18 @@ class FreezeAccountForm(Form):
 @blueprint.get("/<value>")
 def show(value: str) -> ResponseReturnValue:
     """Explain what the link does; opening it changes nothing."""
-    try:
-        service.check(value)
-    except TokenRefused as refusal:
-        return _refused(refusal)
+    service.check(value)
     return render_template("freeze_account/show.html", form=FreezeAccountForm())
 
 
 @blueprint.post("/<value>")
 def freeze(value: str) -> ResponseReturnValue:
     """Freeze the account; each link works once."""
-    form = FreezeAccountForm()
+    form, link = FreezeAccountForm(), service.check(value)
     try:
-        link = service.check(value)
         if form.validate():
             frozen = service.freeze(link, form.email.data, client=client())
             return _done(frozen)
-    except TokenRefused as refusal:
-        return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
     return render_template("freeze_account/show.html", form=form), 422
@@ -62,6 +56,7 @@ def _done(user_id: UUID) -> ResponseReturnValue:
     return render_template("freeze_account/done.html")
 
 
+@blueprint.errorhandler(TokenRefused)
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
     text = _TAKEN_BACK if isinstance(refusal, TokenRevoked) else explanations.for_link(refusal)
     was_used = isinstance(refusal, TokenUsed)

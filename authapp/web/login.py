@@ -25,7 +25,7 @@ from authapp.services import sign_out as sign_out_service
 from authapp.web import authn, drafts, explanations, flows, i18n, messages
 from authapp.web.browser import browser_secret, sign_in_device
 from authapp.web.forms import LoginForm, refused_for_now
-from authapp.web.navigation import next_page
+from authapp.web.navigation import next_page, requested_page
 
 blueprint = Blueprint("login", __name__)
 
@@ -111,7 +111,7 @@ def sign_out() -> ResponseReturnValue:
     authn.clear_session_cookies()
     session.clear()
     flash(_("You have signed out."))
-    return redirect(url_for("login.show", next=next_page("") or None), 303)
+    return redirect(url_for("login.show", next=requested_page()), 303)
 
 
 def after_right_credentials(
@@ -134,7 +134,7 @@ def render(form: LoginForm, *, is_paused: bool = False) -> str:
     return render_template(
         "login/show.html",
         form=form,
-        next=next_page("") or None,
+        next=requested_page(),
         why_ended=messages.for_ending(ending) if ending else "",
         is_kept=drafts.is_kept(),
         is_paused=is_paused,

@@ -5,32 +5,24 @@ from typing import Final
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from wtforms import BooleanField, StringField
+from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from authapp.config import current_settings
-from authapp.domain.factors import remembered_devices
 from authapp.errors import InputRefused, NotAllowed, TokenRefused, TooManyAttempts
 from authapp.services import login_code as service
 from authapp.web import flows, login, messages
 from authapp.web.browser import sign_in_device
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
-from authapp.web.forms import CodeForm, Form, refuse_codes
-from authapp.web.navigation import next_page
+from authapp.web.forms import CodeForm, Form, RememberDeviceForm, refuse_codes
+from authapp.web.navigation import page_after_sign_in
 
 blueprint = Blueprint("login_code", __name__, url_prefix="/login")
 
 
-class AppCodeForm(CodeForm):
-    """A code of the authenticator app, and whether to ask for one in this browser again."""
-
-    remember_device = BooleanField()
-
-    def __init__(self) -> None:
-        super().__init__()
-        if not remembered_devices.is_offered():
-            del self.remember_device
+class AppCodeForm(RememberDeviceForm, CodeForm):
+    """A code of the authenticator app, and whether to ask for one on this device again."""
 
 
 class RecoveryCodeForm(Form):
@@ -64,7 +56,7 @@ _PATH: Final = "/<any(code, 'recovery-code'):kind>"
 def show(kind: str) -> ResponseReturnValue:
     """Ask for a code; visitors who have not entered their password start at the beginning."""
     if g.identity:
-        return redirect(next_after_sign_in())
+        return redirect(page_after_sign_in())
     pending = flows.opened(flows.SECOND_FACTOR)
     make_form, name = _FORMS[kind]
     return _render(name, make_form(), pending) if pending else begin_again()
@@ -85,7 +77,7 @@ def submit(kind: str) -> ResponseReturnValue:
             pending.subject,
             form[name].data,
             device=sign_in_device(),
-            remember_device="remember_device" in form and form.remember_device.data,
+            remember_device=isinstance(form, AppCodeForm) and form.remembers_device,
         )
     except TooManyAttempts as refusal:
         limited = refuse_codes(form[name], refusal, _INSTEAD[name])
@@ -99,16 +91,11 @@ def submit(kind: str) -> ResponseReturnValue:
     return login.finish(signed_in)
 
 
-def next_after_sign_in() -> str:
-    """Return the page to continue to."""
-    return next_page(url_for("account.show"))
-
-
 @blueprint.errorhandler(TokenRefused)
 def begin_again(_refusal: TokenRefused | None = None) -> ResponseReturnValue:
     """Send a visitor whose pending sign-in has ended back to the password."""
     flash(_("Enter your password to continue."))
-    return redirect(url_for("login.show", next=next_after_sign_in()), 303)
+    return redirect(url_for("login.show", next=page_after_sign_in()), 303)
 
 
 def _render(name: str, form: Form, pending: Flow) -> str:
@@ -117,6 +104,6 @@ def _render(name: str, form: Form, pending: Flow) -> str:
         form=form,
         flow=pending,
         methods=service.methods(pending.subject),
-        next=next_after_sign_in(),
+        next=page_after_sign_in(),
         remembered_for=current_settings().accounts.remember_device_lifetime,
     )

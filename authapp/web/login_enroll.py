@@ -12,7 +12,7 @@ from authapp.web import flows, login, login_code, messages, second_factors
 from authapp.web.browser import browser_secret, sign_in_device
 from authapp.web.flows import Flow
 from authapp.web.forms import CodeForm, PasskeyForm, show_refusal
-from authapp.web.navigation import next_page
+from authapp.web.navigation import page_after_sign_in
 from authapp.web.passkeys import default_name
 
 blueprint = Blueprint("login_enroll", __name__, url_prefix="/login/enroll")
@@ -26,7 +26,7 @@ _NOT_ALLOWED: Final = (TokenRefused, NotAllowed, NotFound, Conflict)
 def show() -> ResponseReturnValue:
     """Explain that sign-in needs a second factor, and offer the kinds."""
     if g.identity:
-        return redirect(_next())
+        return redirect(page_after_sign_in())
     return _render_choice(PasskeyForm(), flows.opened(flows.SECOND_FACTOR))
 
 
@@ -35,7 +35,7 @@ def begin() -> ResponseReturnValue:
     """Generate the secret of a new authenticator app."""
     pending = flows.opened(flows.SECOND_FACTOR)
     try:
-        service.begin(pending.subject if pending else "")
+        service.begin(flows.subject_of(pending))
     except _NOT_ALLOWED:
         return login_code.begin_again()
     return redirect(_here("login_enroll.enroll", pending), 303)
@@ -45,7 +45,7 @@ def begin() -> ResponseReturnValue:
 def enroll() -> ResponseReturnValue:
     """Show the secret as a QR code and as text, and ask for a first code."""
     if g.identity:
-        return redirect(_next())
+        return redirect(page_after_sign_in())
     return _render(CodeForm(), flows.opened(flows.SECOND_FACTOR))
 
 
@@ -57,7 +57,7 @@ def confirm() -> ResponseReturnValue:
         return _render(form, pending, 422)
     try:
         enrolled = service.confirm(
-            pending.subject if pending else "", form.code.data, device=sign_in_device()
+            flows.subject_of(pending), form.code.data, device=sign_in_device()
         )
     except InputRefused as refusal:
         show_refusal(form, refusal)
@@ -72,7 +72,7 @@ def options() -> ResponseReturnValue:
     """Return the options with which the browser creates a passkey."""
     pending = flows.opened(flows.SECOND_FACTOR)
     try:
-        asked = service.begin_passkey(pending.subject if pending else "", browser=browser_secret())
+        asked = service.begin_passkey(flows.subject_of(pending), browser=browser_secret())
     except _NOT_ALLOWED:
         # The script reports any redirect as a failure; a reload of its page then explains it.
         return login_code.begin_again()
@@ -85,7 +85,7 @@ def add_passkey() -> ResponseReturnValue:
     pending, form = flows.opened(flows.SECOND_FACTOR), PasskeyForm()
     try:
         enrolled = service.add_passkey(
-            pending.subject if pending else "",
+            flows.subject_of(pending),
             form.passkey.data,
             browser=browser_secret(),
             default_name=default_name(),
@@ -100,7 +100,7 @@ def add_passkey() -> ResponseReturnValue:
 
 
 def _finish(enrolled: Enrolled) -> ResponseReturnValue:
-    then = _next()
+    then = page_after_sign_in()
     login.sign_in_browser(enrolled.signed_in)
     return second_factors.render_codes(enrolled.codes, then=then)
 
@@ -109,7 +109,7 @@ def _render_choice(
     form: PasskeyForm, pending: Flow | None, status: int = 200
 ) -> ResponseReturnValue:
     try:
-        service.require(pending.subject if pending else "")
+        service.require(flows.subject_of(pending))
     except (TokenRefused, NotAllowed):
         return login_code.begin_again()
     page = render_template(
@@ -124,7 +124,7 @@ def _render_choice(
 
 def _render(form: CodeForm, pending: Flow | None, status: int = 200) -> ResponseReturnValue:
     try:
-        enrollment = service.get_enrollment(pending.subject if pending else "")
+        enrollment = service.get_enrollment(flows.subject_of(pending))
     except _NOT_ALLOWED:
         return login_code.begin_again()
     page = second_factors.render_enrollment(
@@ -138,8 +138,4 @@ def _render(form: CodeForm, pending: Flow | None, status: int = 200) -> Response
 
 
 def _here(endpoint: str, pending: Flow | None) -> str:
-    return url_for(endpoint, flow=pending.id if pending else None, next=_next())
-
-
-def _next() -> str:
-    return next_page(url_for("account.show"))
+    return url_for(endpoint, flow=pending.id if pending else None, next=page_after_sign_in())

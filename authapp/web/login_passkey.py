@@ -3,10 +3,8 @@
 from flask import Blueprint, g, jsonify, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from wtforms import BooleanField
 
 from authapp.config import current_settings
-from authapp.domain.factors import remembered_devices
 from authapp.errors import (
     AccountClosing,
     AccountFrozen,
@@ -21,22 +19,16 @@ from authapp.services import login_passkey as service
 from authapp.web import flows, login, messages
 from authapp.web.browser import browser_secret, sign_in_device
 from authapp.web.flows import Flow
-from authapp.web.forms import LoginForm, PasskeyForm, refused_for_now
-from authapp.web.login_code import begin_again, next_after_sign_in
+from authapp.web.forms import LoginForm, PasskeyForm, RememberDeviceForm, refused_for_now
+from authapp.web.login_code import begin_again
+from authapp.web.navigation import page_after_sign_in
 
 blueprint = Blueprint("login_passkey", __name__, url_prefix="/login")
 blueprint.register_error_handler(TokenRefused, begin_again)
 
 
-class SecondStepForm(PasskeyForm):
-    """What the browser answered, and whether to ask for a second step in it again."""
-
-    remember_device = BooleanField()
-
-    def __init__(self) -> None:
-        super().__init__()
-        if not remembered_devices.is_offered():
-            del self.remember_device
+class SecondStepForm(RememberDeviceForm, PasskeyForm):
+    """What the browser answered, and whether to ask for a second step on this device again."""
 
 
 @blueprint.get("/passkey/options")
@@ -73,7 +65,7 @@ def submit() -> ResponseReturnValue:
 def second_step() -> ResponseReturnValue:
     """Ask for a passkey; visitors who have not entered their password start at the beginning."""
     if g.identity:
-        return redirect(next_after_sign_in())
+        return redirect(page_after_sign_in())
     pending = flows.opened(flows.SECOND_FACTOR)
     return _render(SecondStepForm(), pending) if pending else begin_again()
 
@@ -81,8 +73,7 @@ def second_step() -> ResponseReturnValue:
 @blueprint.get("/second-step/options")
 def second_options() -> ResponseReturnValue:
     """Return the options with which the browser asks for one of the account's passkeys."""
-    pending = flows.opened(flows.SECOND_FACTOR)
-    value = pending.subject if pending else ""
+    value = flows.subject_of(flows.opened(flows.SECOND_FACTOR))
     return jsonify(service.begin_second_step(value, browser=browser_secret()))
 
 
@@ -99,7 +90,7 @@ def complete() -> ResponseReturnValue:
             form.passkey.data,
             browser=browser_secret(),
             device=sign_in_device(),
-            remember_device="remember_device" in form and form.remember_device.data,
+            remember_device=form.remembers_device,
         )
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, lambda form: _render(form, pending))
@@ -121,6 +112,6 @@ def _render(form: SecondStepForm, pending: Flow) -> str:
         form=form,
         flow=pending,
         methods=login_code.methods(pending.subject),
-        next=next_after_sign_in(),
+        next=page_after_sign_in(),
         remembered_for=current_settings().accounts.remember_device_lifetime,
     )

@@ -28,7 +28,7 @@ from authapp.web.browser import sign_in_device, visitor
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
 from authapp.web.forms import Form, email_field, for_now, show_refusal
-from authapp.web.navigation import next_page
+from authapp.web.navigation import requested_page
 
 blueprint = Blueprint("lost_factor", __name__)
 
@@ -150,16 +150,12 @@ def _render(pending: Flow, *, refusal: TooManyAttempts | None = None) -> str:
         window=lost_factors.WINDOW,
         methods=login_code_service.methods(pending.subject),
         flow=pending,
-        next=_next(),
+        next=requested_page(),
     )
 
 
 def _back_to(pending: Flow) -> ResponseReturnValue:
-    return redirect(url_for("lost_factor.show", flow=pending.id, next=_next()), 303)
-
-
-def _next() -> str | None:
-    return next_page("") or None
+    return redirect(url_for("lost_factor.show", flow=pending.id, next=requested_page()), 303)
 
 
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:

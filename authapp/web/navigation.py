@@ -35,6 +35,16 @@ def next_page(fallback: str) -> str:
     return local_path(request.args.get("next"), fallback)
 
 
+def requested_page() -> str | None:
+    """Return the address that the query asks to continue to, or None."""
+    return next_page("") or None
+
+
+def page_after_sign_in() -> str:
+    """Return the address that the query asks to continue to, or that of the account."""
+    return next_page(url_for("account.show"))
+
+
 def page_without_secret() -> str | None:
     """Return the current page's path and query, unless its path could have a link's secret."""
     return None if request.view_args else current_page()

@@ -14,15 +14,14 @@ from authapp.http.credentials import DEVICE, cookie
 from authapp.services import account, api_tokens
 from authapp.services import password_reset as service
 from authapp.token_cache.records import VerificationTokenRecord
-from authapp.web import authn, explanations, flows, login
+from authapp.web import authn, explanations, flows, login, opened_links
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.flows import Flow
 from authapp.web.forms import Form, email_field, password_field, revoke_tokens_field, show_refusal
-from authapp.web.navigation import local_path, next_page
+from authapp.web.navigation import local_path, next_page, requested_page
 
 blueprint = Blueprint("password_reset", __name__, url_prefix="/password/reset")
 
-_LONGEST_LINK: Final = 200
 _STARTED: Final = "password_reset_started"
 _ASKED: Final = "password_reset_asked"
 _OPENED: Final = "password_reset"
@@ -56,7 +55,7 @@ def start() -> ResponseReturnValue:
     """Continue from the sign-in page, with the address that was typed there."""
     email = request.form.get("email", "").strip()[:MAX_CHARACTERS]
     flow = flows.start(_STARTED, email) if email else None
-    return redirect(url_for("password_reset.show", flow=flow, next=next_page("") or None), 303)
+    return redirect(url_for("password_reset.show", flow=flow, next=requested_page()), 303)
 
 
 @blueprint.get("/start")
@@ -89,46 +88,31 @@ def sent() -> ResponseReturnValue:
 
 @blueprint.get("/<value>")
 def open_link(value: str) -> ResponseReturnValue:
-    """Move the link's secret from the URL to the session cookie before any page is shown.
-
-    This keeps it out of the browser's history, out of Referer headers, and off the screen.
-    Source: OWASP Forgot Password Cheat Sheet.
-    """
-    flow = flows.start(_OPENED, value[:_LONGEST_LINK])
-    return redirect(url_for("password_reset.choose", flow=flow), 303)
+    """Move the link's secret from the URL to the session cookie."""
+    return opened_links.open_link(_OPENED, value, "password_reset.choose")
 
 
 @blueprint.get("/new")
 def choose() -> ResponseReturnValue:
     """Show the form for the new password; opening it changes nothing."""
-    opened = flows.opened(_OPENED)
-    if opened is None:
-        return _render_refused(explanations.RESET_LINK_NOT_OPENED)
-    try:
-        link = service.check(opened.subject)
-    except TokenRefused as refusal:
-        return _refused(refusal)
-    return _render(ChooseForm(), link, opened)
+    opened = opened_links.require(_OPENED)
+    return _render(ChooseForm(), service.check(opened.subject), opened)
 
 
 @blueprint.post("/new")
 def reset() -> ResponseReturnValue:
     """Set the password without signing in; each link works once."""
-    form, opened = ChooseForm(), flows.opened(_OPENED)
-    if opened is None:
-        return _render_refused(explanations.RESET_LINK_NOT_OPENED)
+    form, opened = ChooseForm(), opened_links.require(_OPENED)
+    link = service.check(opened.subject)
+    if not form.validate():
+        return _render(form, link, opened), 422
     try:
-        link = service.check(opened.subject)
-        if not form.validate():
-            return _render(form, link, opened), 422
         outcome = service.reset(
             link,
             form.new_password.data,
             revoke_tokens=form.revoke_tokens.data,
             client=client(),
         )
-    except TokenRefused as refusal:
-        return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render(form, link, opened), 422
@@ -152,7 +136,7 @@ def done() -> ResponseReturnValue:
 
 
 def _render_ask(form: AskForm) -> str:
-    return render_template("password_reset/ask.html", form=form, next=next_page("") or None)
+    return render_template("password_reset/ask.html", form=form, next=requested_page())
 
 
 def _render(form: ChooseForm, link: VerificationTokenRecord, opened: Flow) -> str:
@@ -167,13 +151,10 @@ def _render(form: ChooseForm, link: VerificationTokenRecord, opened: Flow) -> st
     )
 
 
+@blueprint.errorhandler(TokenRefused)
 def _refused(refusal: TokenRefused) -> ResponseReturnValue:
+    text = explanations.for_link(refusal)
     if isinstance(refusal, TokenRevoked):
-        return _render_refused(explanations.RESET_LINK_VOID)
-    return _render_refused(explanations.for_link(refusal), was_used=isinstance(refusal, TokenUsed))
-
-
-def _render_refused(
-    text: explanations.Explanation, *, was_used: bool = False
-) -> ResponseReturnValue:
+        text = explanations.RESET_LINK_VOID
+    was_used = isinstance(refusal, TokenUsed)
     return render_template("password_reset/refused.html", text=text, was_used=was_used), 410

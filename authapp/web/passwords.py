@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from authapp.domain import passwords as service
+from authapp.domain.email_addresses import MAX_CHARACTERS
 from authapp.services import account
 from authapp.web import messages
 
@@ -22,7 +23,7 @@ def strength() -> ResponseReturnValue:
     if g.identity:
         context = [account.get_account(g.identity.user_id).email]
     else:
-        context = [request.form.get("email", "")[:320]]
+        context = [request.form.get("email", "")[:MAX_CHARACTERS]]
     weighed = service.strength(typed, field="password", context=context)
     text = messages.for_input(weighed.refusal) if weighed.refusal else _("Strong password.")
     # A password that will be refused must not look strong.

@@ -15,7 +15,7 @@ from authapp.services import register as service
 from authapp.web import explanations, login, verify_email
 from authapp.web.browser import browser_secret
 from authapp.web.forms import RegisterForm, refused_for_now, show_refusal
-from authapp.web.navigation import next_page
+from authapp.web.navigation import requested_page
 
 blueprint = Blueprint("register", __name__, url_prefix="/register")
 
@@ -52,7 +52,7 @@ def submit() -> ResponseReturnValue:
         return _render(form), 422
     except TooManyAttempts as refusal:
         return refused_for_now(form, refusal, _render)
-    if asked_for := next_page(""):
+    if asked_for := requested_page():
         session[login.CONTINUE_TO] = asked_for
     flow = verify_email.start_flow(user_id, form.email.data.strip())
     return redirect(url_for("verify_email.show", flow=flow), 303)
@@ -65,7 +65,7 @@ def _render(form: RegisterForm) -> str:
         form=form,
         least=least,
         domains=registration.allowed_domains(),
-        next=next_page("") or None,
+        next=requested_page(),
     )
 
 

@@ -1,7 +1,6 @@
 """The devices where a user is signed in, and signing them out."""
 
 from typing import Final
-from uuid import UUID
 
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -9,10 +8,10 @@ from flask_babel import gettext as _
 
 from authapp.config import current_settings
 from authapp.domain import sessions as service
-from authapp.errors import NotFound
 from authapp.http.client import client
 from authapp.services import sign_out
 from authapp.web import authn
+from authapp.web.ids import parse_id
 
 SHOWN: Final = 50
 
@@ -46,13 +45,6 @@ def end() -> ResponseReturnValue:
             flash(_("All devices have been signed out."))
             return redirect(url_for("login.show"), 303)
         case id:
-            sign_out.sign_out_device(g.identity.user_id, _session_id(id), client=client())
+            sign_out.sign_out_device(g.identity.user_id, parse_id(id), client=client())
             flash(_("The device has been signed out."))
     return redirect(url_for("sessions.show"), 303)
-
-
-def _session_id(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError:
-        raise NotFound("no such session") from None

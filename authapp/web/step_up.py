@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from flask import Blueprint, g, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, g, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from authapp.domain.sessions import SignedIn
@@ -21,7 +21,7 @@ from authapp.web.forms import (
     refuse_codes,
     show_refusal,
 )
-from authapp.web.navigation import next_page
+from authapp.web.navigation import page_after_sign_in
 
 blueprint = Blueprint("step_up", __name__, url_prefix="/account/confirm")
 
@@ -44,7 +44,7 @@ _FORMS: Final[dict[Way, type[Form]]] = {
 def show() -> ResponseReturnValue:
     """Show a form for each way that the account can use."""
     if service.is_fresh(g.identity):
-        return redirect(_next())
+        return redirect(page_after_sign_in())
     return _render(_forms())
 
 
@@ -66,7 +66,7 @@ def submit() -> ResponseReturnValue:
         return _render(forms, way), 422
     authn.set_session_cookies(confirmed)
     drafts.tell_if_lost()
-    return redirect(_next(), 303)
+    return redirect(page_after_sign_in(), 303)
 
 
 @blueprint.get("/options")
@@ -96,7 +96,3 @@ def _render(forms: dict[Way, Any], refused: Way = Way.PASSWORD) -> str:
         is_kept=drafts.is_kept(),
         account=account.get_account(g.identity.user_id),
     )
-
-
-def _next() -> str:
-    return next_page(url_for("account.show"))

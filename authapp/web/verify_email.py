@@ -78,8 +78,6 @@ def claim_by_code() -> ResponseReturnValue:
         signed_in = service.claim_by_code(
             _user_id(flow), visitor(), form.code.data, device=sign_in_device()
         )
-    except (TokenRefused, Conflict, EnrollmentRequired) as refusal:
-        return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render_sent(form, flow), 422
@@ -105,11 +103,7 @@ def sign_in() -> ResponseReturnValue:
 @blueprint.get("/<value>")
 def confirm(value: str) -> ResponseReturnValue:
     """Show the button, or in another browser the code form; neither changes the account."""
-    try:
-        is_recognized = open_link(value, service.TYPE, visitor(), client=client())
-    except TokenRefused as refusal:
-        return _refused(refusal)
-    if is_recognized:
+    if open_link(value, service.TYPE, visitor(), client=client()):
         return render_template("verify_email/confirm.html")
     return _render_elsewhere(CodeForm())
 
@@ -120,8 +114,6 @@ def claim(value: str) -> ResponseReturnValue:
     form = CodeForm()
     try:
         signed_in = service.claim(value, visitor(), form.code.data or "", device=sign_in_device())
-    except (TokenRefused, Conflict, EnrollmentRequired) as refusal:
-        return _refused(refusal)
     except InputRefused as refusal:
         show_refusal(form, refusal)
         return _render_elsewhere(form), 422
@@ -138,6 +130,7 @@ def _done(signed_in: SignedIn | None) -> ResponseReturnValue:
     return login.finish(signed_in, _("Your email address is confirmed."))
 
 
+@blueprint.errorhandler(EnrollmentRequired)
 def _enroll(required: EnrollmentRequired) -> ResponseReturnValue:
     flash(_("Your email address is confirmed."))
     return login.ask_for_factor(required)
@@ -160,9 +153,9 @@ def _render_elsewhere(form: CodeForm) -> str:
     return render_template("verify_email/elsewhere.html", form=form)
 
 
-def _refused(refusal: TokenRefused | Conflict | EnrollmentRequired) -> ResponseReturnValue:
-    if isinstance(refusal, EnrollmentRequired):
-        return _enroll(refusal)
+@blueprint.errorhandler(TokenRefused)
+@blueprint.errorhandler(Conflict)
+def _refused(refusal: TokenRefused | Conflict) -> ResponseReturnValue:
     if isinstance(refusal, Conflict):
         text, status = explanations.ADDRESS_CONFIRMED_BEFORE, 409
     else:

@@ -1,0 +1,13 @@
+"""Ids that browsers send in forms and queries."""
+
+from uuid import UUID
+
+from authapp.errors import NotFound
+
+
+def parse_id(value: str) -> UUID:
+    """Return an id; raises NotFound for any other text."""
+    try:
+        return UUID(value)
+    except ValueError:
+        raise NotFound("not an id") from None
