@@ -5,13 +5,13 @@ from flask import Flask
 from authapp.cli.audit import audit_group
 from authapp.cli.cache import cache_group
 from authapp.cli.config import config_group
+from authapp.cli.export_users import export_command
+from authapp.cli.import_users import import_command
 from authapp.cli.keys import keys_group
 from authapp.cli.outbox import outbox_group
 from authapp.cli.security import security_group
 from authapp.cli.tokens import tokens_group
 from authapp.cli.users import users_group
-from authapp.cli.users_export import export_command
-from authapp.cli.users_import import import_command
 
 
 def init_app(app: Flask) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from authapp.cli.group import OneLineGroup
+from authapp.cli.options import json_option, yes_option
 from authapp.cli.progress import with_progress
 from authapp.token_cache import token_cache
 from authapp.token_cache.admin.statistics import Statistics
@@ -20,7 +21,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @cache_group.command("stats", reads_only=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def stats_command(as_json: bool) -> None:
     """Show statistics of the cache, over all processes."""
     found = token_cache.statistics()
@@ -29,7 +30,7 @@ def stats_command(as_json: bool) -> None:
 
 @cache_group.command("check", reads_only=True)
 @click.option("--sample", type=click.IntRange(1), help="Stop after about this many entries.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def check_command(sample: int | None, as_json: bool) -> None:
     """Compare cached entries with the database.
 
@@ -68,7 +69,7 @@ def warm_command(hours: int) -> None:
 
 @cache_group.command("flush")
 @click.argument("pattern", required=False)
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 def flush_command(pattern: str | None, yes: bool) -> None:
     """Remove every entry, or only those whose key matches PATTERN.
 

@@ -8,6 +8,8 @@ import click
 from flask.cli import with_appcontext
 
 from authapp.cli.group import ValueCommand
+from authapp.cli.options import json_option
+from authapp.cli.output import iso_time, printable
 from authapp.services import explain
 from authapp.services.explain import Explained
 
@@ -17,7 +19,7 @@ MAX_CHARACTERS: Final = 8192
 
 @click.command("explain", cls=ValueCommand, reads_only=True)
 @click.argument("value_or_id", metavar="VALUE-OR-ID")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @with_appcontext
 def explain_command(value_or_id: str, as_json: bool) -> None:
     """Show a token's kind, owner and state, and why it does not work.
@@ -61,5 +63,5 @@ def _lines(explained: Explained) -> dict[str, str]:
 def _shown(value: datetime | str) -> str:
     """Return a time to the second, or text without characters that could control the terminal."""
     if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    return "".join(letter if letter.isprintable() else "?" for letter in value)
+        return str(iso_time(value))
+    return printable(value)

@@ -4,10 +4,9 @@ import click
 from flask.cli import with_appcontext
 
 from authapp.cli.group import ValueCommand
+from authapp.cli.options import who_argument
 from authapp.cli.permissions import well_formed_role
 from authapp.services import invitations, password_reset, users
-
-_who = click.argument("who", metavar="ADDRESS-OR-ID")
 
 
 @click.command("invite", cls=ValueCommand)
@@ -33,7 +32,7 @@ def invite_command(address: str, roles: list[str], language: str | None) -> None
 
 
 @click.command("re-invite", cls=ValueCommand)
-@_who
+@who_argument
 @with_appcontext
 def invite_again_command(who: str) -> None:
     """Email an invitation again; the new link replaces the earlier ones."""
@@ -43,7 +42,7 @@ def invite_again_command(who: str) -> None:
 
 
 @click.command("send-reset", cls=ValueCommand)
-@_who
+@who_argument
 @with_appcontext
 def send_reset_command(who: str) -> None:
     """Email an owner a link to reset the password."""

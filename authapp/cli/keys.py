@@ -8,17 +8,17 @@ import click
 
 from authapp.cli.durations import DURATION
 from authapp.cli.group import OneLineGroup
+from authapp.cli.options import json_option
+from authapp.cli.output import iso_time
 from authapp.domain import signing_keys
 from authapp.models import JWKSFetch, JWTKey
 from authapp.services import jwks_fetches, keys
 
 keys_group = OneLineGroup("keys", help="List, stage, rotate and revoke signing keys.")
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 @keys_group.command("list", reads_only=True)
-@_json
+@json_option
 def list_command(as_json: bool) -> None:
     """List every key with its state.
 
@@ -37,7 +37,7 @@ def list_command(as_json: bool) -> None:
 
 
 @keys_group.command("consumers", reads_only=True)
-@_json
+@json_option
 def consumers_command(as_json: bool) -> None:
     """List the programs that fetch the keys, and which are up to date."""
     newest = jwks_fetches.newest(signing_keys.published())
@@ -125,8 +125,8 @@ def _key(key: JWTKey, live: int) -> dict[str, Any]:
         "kid": key.kid,
         "algorithm": key.algorithm,
         "state": key.state,
-        "created_at": key.created_at.isoformat(timespec="seconds"),
-        "verifies_until": key.expires_at.isoformat(timespec="seconds") if key.expires_at else None,
+        "created_at": iso_time(key.created_at),
+        "verifies_until": iso_time(key.expires_at),
         "live_sessions": live,
     }
 
@@ -135,7 +135,7 @@ def _consumer(consumer: JWKSFetch, newest: str | None) -> dict[str, Any]:
     return {
         "program": consumer.consumer,
         "address": consumer.address,
-        "last_fetch_at": consumer.last_at.isoformat(timespec="seconds"),
+        "last_fetch_at": iso_time(consumer.last_at),
         "has_newest": consumer.newest_kid == newest,
     }
 

@@ -8,7 +8,9 @@ import click
 from flask.cli import with_appcontext
 
 from authapp.cli.group import ValueCommand
-from authapp.cli.show_user import account_state, iso_time, plain
+from authapp.cli.options import json_option
+from authapp.cli.output import iso_time
+from authapp.cli.show_user import account_state, plain
 from authapp.errors import InputRefused
 from authapp.models import User
 from authapp.services.list_users import PAGE, Wanted, list_users
@@ -29,7 +31,7 @@ _DATE: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 @click.option("--language", help="Show only accounts with this language, such as `de`.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=PAGE, show_default=True)
 @click.option("--after", help="Continue after the position that the previous page ended with.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @with_appcontext
 def list_command(
     limit: int, after: str | None, as_json: bool, created_since: datetime | None, **others: Any

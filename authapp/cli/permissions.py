@@ -7,6 +7,7 @@ import click
 from flask.cli import with_appcontext
 
 from authapp.cli.group import ValueCommand
+from authapp.cli.options import who_argument
 from authapp.domain.roles import MAX_CHARACTERS, parse_role
 from authapp.errors import InputRefused
 from authapp.models import OPERATORS_SCOPES, Scope
@@ -33,7 +34,7 @@ def _permission(command: Callable[..., Any]) -> Callable[..., Any]:
             help="A scope for API tokens that other accounts cannot give to theirs.",
         ),
         click.argument("role", required=False, callback=well_formed_role),
-        click.argument("who", metavar="ADDRESS-OR-ID"),
+        who_argument,
     ):
         command = add(command)
     return command

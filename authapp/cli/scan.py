@@ -10,6 +10,7 @@ import click
 from flask.cli import with_appcontext
 
 from authapp.cli.group import ValueCommand, one_line
+from authapp.cli.output import printable
 from authapp.cli.recording import recording
 from authapp.config import current_settings
 from authapp.models import RevokeReason
@@ -79,4 +80,4 @@ def _report(name: str, file: IO[bytes], *, revoke: bool, as_json: bool) -> Itera
 
 def _shown(name: str) -> str:
     """Return a file's name without characters that could control the terminal."""
-    return "".join(each if each.isprintable() else "\ufffd" for each in name)
+    return printable(name, instead="\ufffd")

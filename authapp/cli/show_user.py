@@ -1,13 +1,14 @@
 """`flask users show`: an account, as text or JSON."""
 
 import json
-from datetime import datetime
 from typing import Any, Final
 
 import click
 from flask.cli import with_appcontext
 
 from authapp.cli.group import ValueCommand
+from authapp.cli.options import json_option, who_argument
+from authapp.cli.output import iso_time, printable
 from authapp.domain import sessions
 from authapp.domain.api_token_rules import end_reason
 from authapp.domain.devices import device
@@ -19,8 +20,8 @@ _LISTS: Final = ("passkeys", "sessions", "tokens", "activity")
 
 
 @click.command("show", cls=ValueCommand, reads_only=True)
-@click.argument("who", metavar="ADDRESS-OR-ID")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@who_argument
+@json_option
 @with_appcontext
 def show_command(who: str, as_json: bool) -> None:
     """Show an account with its latest sessions, API tokens and activity."""
@@ -110,11 +111,6 @@ def _device(user_agent: str) -> str:
     return " on ".join(part for part in found if part) or "unknown device"
 
 
-def iso_time(value: datetime | None) -> str | None:
-    """Return a time in ISO 8601."""
-    return value.isoformat(timespec="seconds") if value else None
-
-
 def _as_text(shown: dict[str, Any]) -> str:
     """Format a document as text, without characters that could control the terminal."""
     lines = [f"{name:26}{plain(value)}" for name, value in shown.items() if name not in _LISTS]
@@ -129,5 +125,4 @@ def _as_text(shown: dict[str, Any]) -> str:
 def plain(value: Any) -> str:
     """Return a value as text that cannot control the terminal."""
     text = " ".join(value) if isinstance(value, list) else str(value or "")
-    text = text or "-"
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return printable(text or "-")

@@ -5,6 +5,7 @@ import click
 from authapp.cli.group import OneLineGroup
 from authapp.cli.invitations import invite_again_command, invite_command, send_reset_command
 from authapp.cli.list_users import list_command
+from authapp.cli.options import who_argument, yes_option
 from authapp.cli.permissions import grant_command, withdraw_command
 from authapp.cli.progress import with_progress
 from authapp.cli.show_user import show_command
@@ -22,11 +23,9 @@ for _command in (
 ):
     users_group.add_command(_command)
 
-_who = click.argument("who", metavar="ADDRESS-OR-ID")
-
 
 @users_group.command("disable")
-@_who
+@who_argument
 def disable_command(who: str) -> None:
     """Block sign-in, and end every session and API token at once."""
     user_id = users.find(who).id
@@ -35,7 +34,7 @@ def disable_command(who: str) -> None:
 
 
 @users_group.command("enable")
-@_who
+@who_argument
 def enable_command(who: str) -> None:
     """Allow the owner to sign in again."""
     user_id = users.find(who).id
@@ -47,7 +46,7 @@ def enable_command(who: str) -> None:
 @click.argument("who", metavar="ADDRESS-OR-ID", required=False)
 @click.option("--all", "everyone", is_flag=True, help="Sign out every account.")
 @click.option("--tokens", is_flag=True, help="Revoke every API token and link, too.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 def sign_out_command(who: str | None, everyone: bool, tokens: bool, yes: bool) -> None:
     """End every session of one account, or of all accounts after a leak.
 
@@ -67,8 +66,8 @@ def sign_out_command(who: str | None, everyone: bool, tokens: bool, yes: bool) -
 
 
 @users_group.command("remove-second-factor")
-@_who
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@who_argument
+@yes_option
 def remove_second_factor_command(who: str, yes: bool) -> None:
     """Allow sign-in with the password alone, for an owner who lost every second factor.
 
@@ -85,7 +84,7 @@ def remove_second_factor_command(who: str, yes: bool) -> None:
 
 
 @users_group.command("allow-codes")
-@_who
+@who_argument
 def allow_codes_command(who: str) -> None:
     """Forget the wrong codes that were entered for an account, so that its owner can try again.
 
@@ -97,7 +96,7 @@ def allow_codes_command(who: str) -> None:
 
 
 @users_group.command("stop-lost-factor")
-@_who
+@who_argument
 def stop_lost_factor_command(who: str) -> None:
     """Stop the waiting time after which the password alone signs in, and tell the owner."""
     user_id = users.find(who).id
@@ -106,8 +105,8 @@ def stop_lost_factor_command(who: str) -> None:
 
 
 @users_group.command("delete")
-@_who
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@who_argument
+@yes_option
 def delete_command(who: str, yes: bool) -> None:
     """Permanently delete an account and everything that belongs to it."""
     user = users.find(who)

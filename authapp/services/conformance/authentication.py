@@ -112,7 +112,7 @@ AUTHENTICATION: Final = (
     Requirement(
         "ASVS 6.3.8",
         "Nothing reveals whether an address has an account",
-        "tests/cli/test_security.py::test_nothing_reveals_whether_an_address_has_an_account",
+        "tests/cli/test_enumeration.py::test_nothing_reveals_whether_an_address_has_an_account",
     ),
     Requirement(
         "ASVS 6.3.5",

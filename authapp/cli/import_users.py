@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import click
 from flask.cli import with_appcontext
@@ -77,16 +77,10 @@ def import_command(
     *,
     file: str,
     format: str | None,
-    source: str,
-    firebase_rounds: int,
-    firebase_memory_cost: int,
-    firebase_salt_separator: str,
-    trust_emails: bool,
-    trust_phones: bool,
-    keep_ids: bool,
     batch: int,
     report_to: IO[str] | None,
     dry_run: bool,
+    **how: Any,
 ) -> None:
     """Add the accounts in FILE, or in standard input with -, and keep their passwords.
 
@@ -97,13 +91,7 @@ def import_command(
     Exits with 1 if a line was refused, with 2 if FILE cannot be read, and with 3 if the database is
     not available.
     """
-    reading = Reading(
-        source=Source(source),
-        firebase=Firebase(firebase_rounds, firebase_memory_cost, firebase_salt_separator),
-        trusts_emails=trust_emails,
-        trusts_phones=trust_phones,
-        keeps_ids=keep_ids,
-    )
+    reading = _reading(**how)
     import_users.require_secret(reading.source)
     try:
         with click.open_file(file, "rb") as opened:
@@ -115,6 +103,26 @@ def import_command(
     except Unreadable as error:
         raise NotRead(f"{file}: {error}") from error
     _finish(report, dry_run=dry_run)
+
+
+def _reading(
+    *,
+    source: str,
+    firebase_rounds: int,
+    firebase_memory_cost: int,
+    firebase_salt_separator: str,
+    trust_emails: bool,
+    trust_phones: bool,
+    keep_ids: bool,
+) -> Reading:
+    """Return what the options say about the records."""
+    return Reading(
+        source=Source(source),
+        firebase=Firebase(firebase_rounds, firebase_memory_cost, firebase_salt_separator),
+        trusts_emails=trust_emails,
+        trusts_phones=trust_phones,
+        keeps_ids=keep_ids,
+    )
 
 
 def _format(file: str, given: str | None) -> str:
