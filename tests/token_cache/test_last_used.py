@@ -136,6 +136,7 @@ def test_exiting_process_writes_pending_uses(context, user: User, environ: dict[
         "with app.app_context(): "
         f"app.extensions['token_cache'].last_used.note(UUID('{token.id}'), 'x')"
     )
+    db.session.rollback()  # PostgreSQL ends transactions that wait for a slow start of the program
 
     subprocess.run([sys.executable, "-c", program], env=environ, cwd=ROOT, check=True)
 
