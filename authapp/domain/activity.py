@@ -34,7 +34,7 @@ _OF_VISITORS: Final = frozenset(
 _OF_AUTHAPP: Final = frozenset({Activity.SIGN_IN_BLOCKED, Activity.SIGNED_OUT_OVER_LIMIT})
 """Activities that a request causes, but no one decides."""
 
-_AUDITED: Final = frozenset({"scope", "purpose", "role"})
+_AUDITED: Final = frozenset({"scope", "purpose", "role", "token"})
 """The details that the audit log has too; the others are names, addresses and devices."""
 
 

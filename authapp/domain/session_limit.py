@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import activity
+from authapp.domain import activity, session_events
 from authapp.domain.client import Client
 from authapp.domain.devices import device
 from authapp.models import Activity, EndReason, RefreshToken, db
@@ -29,6 +29,7 @@ def make_room(user_id: UUID, *, client: Client) -> None:
     for id, user_agent in db.session.execute(surplus).all():
         reason = EndReason.OVER_LIMIT
         update_where(RefreshToken, *active, RefreshToken.id == id, ended_at=now, end_reason=reason)
+        session_events.note_ended(user_id, id, reason)
         program, system = device(user_agent)
         details = {"program": program, "system": system}
         activity.note(user_id, Activity.SIGNED_OUT_OVER_LIMIT, client, **details)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import session_limit, signing_keys
+from authapp.domain import session_events, session_limit, signing_keys
 from authapp.domain.client import Client
 from authapp.domain.factors import authentication_methods
 from authapp.domain.principal import Principal, TokenKind
@@ -89,6 +89,7 @@ def begin(
         client_id=client.id,
     )
     db.session.add(RefreshToken(**asdict(session)))
+    session_events.note_started(user_id, session.id)
     return session
 
 
@@ -244,14 +245,14 @@ def end(session_id: UUID, user_id: UUID, reason: EndReason) -> int:
 
     From the commit on, every process refuses its access tokens.
     """
-    return _end(reason, RefreshToken.id == session_id, RefreshToken.user_id == user_id)
+    return _end(user_id, reason, RefreshToken.id == session_id)
 
 
 def end_others(
     user_id: UUID, *, keep: UUID, reason: EndReason = EndReason.SIGNED_OUT_ELSEWHERE
 ) -> int:
     """End a user's other sessions in the caller's transaction; return how many were active."""
-    return _end(reason, RefreshToken.user_id == user_id, RefreshToken.id != keep)
+    return _end(user_id, reason, RefreshToken.id != keep)
 
 
 def end_all(user_id: UUID, reason: EndReason) -> int:
@@ -260,17 +261,20 @@ def end_all(user_id: UUID, reason: EndReason) -> int:
     The caller locks the account first (`account_status.lock`), so that no session starts in the
     meantime.
     """
-    return _end(reason, RefreshToken.user_id == user_id)
+    return _end(user_id, reason)
 
 
 def end_without_second_factor(user_id: UUID, reason: EndReason) -> None:
     """End a user's sessions that began without a second factor; otherwise like `end_all`."""
     has_none = RefreshToken.amr.not_like(f"%{authentication_methods.SEVERAL_FACTORS}%")
-    _end(reason, RefreshToken.user_id == user_id, has_none)
+    _end(user_id, reason, has_none)
 
 
-def _end(reason: EndReason, *which: ColumnElement[bool]) -> int:
-    is_active = RefreshToken.ended_at.is_(None)
-    return len(
-        update_where(RefreshToken, *which, is_active, ended_at=clock.now(), end_reason=reason)
+def _end(user_id: UUID, reason: EndReason, *which: ColumnElement[bool]) -> int:
+    is_theirs, is_active = RefreshToken.user_id == user_id, RefreshToken.ended_at.is_(None)
+    ended = update_where(
+        RefreshToken, is_theirs, is_active, *which, ended_at=clock.now(), end_reason=reason
     )
+    for session_id in ended:
+        session_events.note_ended(user_id, session_id, reason)
+    return len(ended)

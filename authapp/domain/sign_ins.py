@@ -79,14 +79,16 @@ def begin(
     client, replaced = device.client, device.session
     if not known_devices.knows(device.cookie, user.id) and not is_first(user):
         security_notices.send(user, "new_device", client=client)
-    activity.note(user.id, Activity.SIGNED_IN, client)
     methods = amr.split()
     if SEVERAL_FACTORS in methods:
         lost_factors.prove(user, client, methods)
     if replaced is not None:
         # A device has one session; the replaced one would stay active unnoticed.
         sessions.end(replaced.session_id, replaced.user_id, EndReason.REPLACED)
-    return sessions.begin(user, remember=remember, client=client, amr=amr)
+    session = sessions.begin(user, remember=remember, client=client, amr=amr)
+    # After the session, so that both are recorded by one statement.
+    activity.note(session.user_id, Activity.SIGNED_IN, client)
+    return session
 
 
 def complete(

@@ -88,7 +88,8 @@ def create(
         _require_room(owner, id)
         token = Token(id=id, name=parsed_name, scopes=written(parsed_scopes), expires_at=expires_at)
         created = _issue(owner, token, client)
-        activity.note(user_id, Activity.API_TOKEN_CREATED, client, name=parsed_name)
+        details = {"name": parsed_name, "token": str(id)}
+        activity.note(user_id, Activity.API_TOKEN_CREATED, client, **details)
     return created
 
 
@@ -154,7 +155,8 @@ def rotate(
             raise Conflict("the token was already replaced or revoked")
         token = Token(id=new_id, name=old.name, scopes=old.scopes, expires_at=expires_at)
         created = _issue(owner, token, client)
-        activity.note(user_id, Activity.API_TOKEN_ROTATED, client, name=old.name)
+        details = {"name": old.name, "token": str(id)}
+        activity.note(user_id, Activity.API_TOKEN_ROTATED, client, **details)
     return created
 
 
@@ -164,7 +166,8 @@ def revoke(user_id: UUID, id: UUID, *, client: Client) -> None:
     with transaction():
         if not revoke_where(RevokeReason.REVOKED, is_active_token(user_id), Token.id == id):
             raise NotFound("no such token")
-        activity.note(user_id, Activity.API_TOKEN_REVOKED, client, name=token.name)
+        details = {"name": token.name, "token": str(id)}
+        activity.note(user_id, Activity.API_TOKEN_REVOKED, client, **details)
 
 
 def _listed(token: TokenRecord, use: TokenUse | None) -> ListedToken:

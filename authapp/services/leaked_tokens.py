@@ -55,7 +55,8 @@ def revoke(value: str, reason: RevokeReason) -> bool:
             return False
         owner = db.session.get_one(User, token.user_id)
         _notify(owner, token)
-        activity.note(owner.id, Activity.API_TOKEN_LEAKED, None, name=token.name)
+        details = {"name": token.name, "token": str(token.id)}
+        activity.note(owner.id, Activity.API_TOKEN_LEAKED, None, **details)
     return True
 
 

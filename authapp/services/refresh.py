@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, case, update
 
 from authapp import clock
 from authapp.config import current_settings
-from authapp.domain import activity, security_notices, sessions, signing_keys
+from authapp.domain import activity, security_notices, session_events, sessions, signing_keys
 from authapp.domain.client import Client
 from authapp.domain.devices import device
 from authapp.domain.factors import remembered_devices
@@ -115,6 +115,7 @@ def _end_reused(session: RefreshTokenRecord, claim: RefreshClaim, client: Client
             # Its other cookies were probably copied too.
             remembered_devices.forget(user.id, RememberedDevice.session_id == session.id)
             activity.note(user.id, Activity.REUSE_SEEN, client)
+            session_events.note_ended(user.id, session.id, EndReason.REUSE_SEEN)
             security_notices.send(
                 user,
                 "session_reused",

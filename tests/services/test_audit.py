@@ -16,12 +16,12 @@ from authapp.domain import audit
 from authapp.models import Activity, AuditEntry, User, db
 from authapp.security.audit_chain import START, Authenticator, Stage, link
 from authapp.services import audit as service
-from authapp.services import audit_chain, delete_account, keys, users
+from authapp.services import audit_chain, delete_account, keys, sign_out, users
 from authapp.services.audit import Filter
 from authapp.services.audit_chain import Head
 from authapp.services.audit_heads import HeadReporter
 from authapp.services.audit_verification import verify
-from tests.support.accounts import PASSWORD
+from tests.support.accounts import HERE, PASSWORD, start_session
 from tests.support.audit import audited, extend_chain, record_act, run_sql
 from tests.support.browsing import post, sign_in
 
@@ -304,10 +304,35 @@ def test_owners_visitors_and_operators_are_told_apart(
         assert audited() == [
             ("visitor", Activity.SIGN_IN_REFUSED),
             ("visitor", Activity.SIGN_IN_REFUSED),
+            ("owner", "session_started"),
             ("owner", Activity.SIGNED_IN),
+            ("operator:ada", "session_ended"),
             ("operator:ada", Activity.ACCOUNT_DISABLED),
             ("system", Activity.ACCOUNT_ENABLED),
         ]
+
+
+def test_each_session_is_recorded_from_its_beginning_to_its_end(
+    make_app: Callable[..., Flask], user: User
+) -> None:
+    with make_app(MAX_SESSIONS="2").app_context():
+        first, second, third = (
+            start_session(user.id, remember=True, client=HERE).identity for _ in range(3)
+        )
+        sign_out.sign_out(second, client=HERE)
+        users.sign_out(user.id)
+        extend_chain()
+        found = [
+            (entry.details["session"], entry.details.get("reason"))
+            for entry in service.every_entry()
+            if "session" in entry.details
+        ]
+
+    ids = [str(each.session_id) for each in (first, second, third)]
+    assert sorted(found[:4], key=str) == sorted(
+        [*((id, None) for id in ids), (ids[0], "over_limit")], key=str
+    )
+    assert found[4:] == [(ids[1], "signed_out"), (ids[2], "signed_out_by_operator")]
 
 
 def test_repeated_failures_are_recorded_once_an_hour(
@@ -332,7 +357,8 @@ def test_entries_outlive_the_account_and_have_nothing_personal(
         found = service.list_entries(Filter(account_id=user.id))
         stored = db.session.execute(text("SELECT * FROM audit_entries")).all()
 
-    assert [entry.action for entry in found] == ["account_deleted", Activity.SIGNED_IN]
+    actions = [entry.action for entry in found]
+    assert actions == ["account_deleted", Activity.SIGNED_IN, "session_started"]
     assert user.email not in str(stored)
     assert "127.0.0.1" not in str(stored)
 

@@ -117,8 +117,9 @@ def test_a_disabled_account_is_signed_out_and_the_act_is_the_administrators(
     assert not is_signed_in(owner)
     assert "The account has been disabled." in text_of(client, f"/admin/users/{user.id}")
     with app.app_context():
-        assert audited()[-2:] == [
+        assert audited()[-3:] == [
             (f"admin:{admin_id}", "command"),
+            (f"admin:{admin_id}", "session_ended"),
             (f"admin:{admin_id}", "account_disabled"),
         ]
         (command,) = db.session.scalars(db.select(AuditEntry).filter_by(action="command"))

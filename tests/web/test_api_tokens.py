@@ -239,11 +239,13 @@ def test_a_new_token_is_emailed_to_its_owner_and_recorded(
     with app.app_context():
         mail = outbox.list_recent()[0]
         noted = activity.list_recent(user.id)[0]
+        (token,) = api_tokens.list_tokens(user.id)
 
     assert mail.subject == "New authapp API token"
     assert "“backup”" in mail.body
     assert value[:40] not in mail.body
-    assert (noted.activity, noted.details) == (Activity.API_TOKEN_CREATED, {"name": "backup"})
+    assert noted.activity == Activity.API_TOKEN_CREATED
+    assert noted.details == {"name": "backup", "token": str(token.token.id)}
 
 
 def test_a_date_outside_the_calendar_is_refused(client: FlaskClient, listed) -> None:
