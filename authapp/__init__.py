@@ -13,6 +13,7 @@ from authapp import api, cli, token_cache, web
 from authapp.config import Settings, load
 from authapp.delivery import sms
 from authapp.delivery.mail import mailer
+from authapp.delivery.webhooks.connection import tls
 from authapp.http import logs
 from authapp.http.application import Application
 from authapp.http.request_metrics import request_metrics
@@ -50,6 +51,8 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
         request_metrics.watch(db.engine)
     mailer.init_app(app)
     sms.init_app(app)
+    if settings.webhooks.ca_file:
+        tls(settings.webhooks.ca_file)
     for skin in (web, api, cli):
         skin.init_app(app)
     return app

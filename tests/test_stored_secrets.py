@@ -20,7 +20,7 @@ from authapp.domain.factors import lost_factors
 from authapp.models import User, VerificationType, db
 from authapp.models.transaction import transaction
 from authapp.security.opaque_tokens import parse_api_token
-from authapp.services import invitations, password_reset
+from authapp.services import invitations, password_reset, webhooks
 from tests.support.accounts import HERE, PASSWORD, add_user
 from tests.support.browsing import post, sign_in
 from tests.support.messages import code_to, newest_to
@@ -29,6 +29,8 @@ from tests.support.second_factors import code_of, enroll
 ADDRESS, NEW_ADDRESS, INVITED = "owner@example.org", "changed@example.org", "invited@example.org"
 NUMBER = "+447400123456"
 NEW_PASSWORD = "five entirely different words here"
+
+URL_SAFE = str.maketrans("+/", "-_")
 
 _LONG = re.compile(r"[A-Za-z0-9_-]{20,}")
 _CODE = re.compile(r"^\d{3} ?\d{3}\b", re.MULTILINE)
@@ -93,6 +95,9 @@ def go_through_every_flow(app: Flask, secrets: Secrets) -> None:
     sign_in_by_email(app)
     secrets.note_messages()
     with app.test_request_context():
+        id, webhook_secret = webhooks.add("https://app.example.org/events")
+        for each in (webhook_secret, webhooks.rotate_secret(id)):
+            secrets.long.add(each.removeprefix("whsec_").translate(URL_SAFE).rstrip("="))
         invited = invitations.invite(INVITED)
         secret, codes = enroll(invited)
         secrets.long |= {secret, secret.lower(), *codes}

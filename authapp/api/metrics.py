@@ -28,6 +28,7 @@ from authapp.http.credentials import bearer
 from authapp.http.request_metrics import request_metrics
 from authapp.models import KeyState, db
 from authapp.models.outage import database_outage
+from authapp.services import webhooks
 from authapp.token_cache import token_cache
 
 blueprint = Blueprint("metrics", __name__)
@@ -109,7 +110,7 @@ def _of_signing_key() -> Iterator[Metric]:
 def _of_database() -> Iterator[Metric]:
     """Yield what is counted in the database, if it answers."""
     try:
-        found = [*_of_cache(), *_of_marks(), *_of_outbox()]
+        found = [*_of_cache(), *_of_marks(), *_of_outbox(), *_of_webhooks()]
     except _AWAY as error:
         database_outage.note(error)
         db.rollback()
@@ -158,4 +159,24 @@ def _of_outbox() -> Iterator[Metric]:
         "authapp_outbox_oldest_seconds", "How long the oldest waiting message has waited."
     )
     waits.add_metric([], outbox.longest_wait().total_seconds())
+    yield waits
+
+
+def _of_webhooks() -> Iterator[Metric]:
+    endpoints = GaugeMetricFamily(
+        "authapp_webhook_endpoints", "Endpoints of webhooks by state.", labels=["state"]
+    )
+    for health, number in webhooks.count_by_health().items():
+        endpoints.add_metric([health], number)
+    yield endpoints
+    events = GaugeMetricFamily(
+        "authapp_webhook_events", "Events that endpoints have not accepted.", labels=["state"]
+    )
+    for state, number in outbox.count_unsent(outbox.TO_PROGRAMS).items():
+        events.add_metric([state], number)
+    yield events
+    waits = GaugeMetricFamily(
+        "authapp_webhook_oldest_seconds", "How long the oldest waiting event has waited."
+    )
+    waits.add_metric([], outbox.longest_wait(outbox.TO_PROGRAMS).total_seconds())
     yield waits

@@ -12,6 +12,7 @@ from authapp.cli.outbox import outbox_group
 from authapp.cli.security import security_group
 from authapp.cli.tokens import tokens_group
 from authapp.cli.users import users_group
+from authapp.cli.webhooks import webhooks_group
 
 
 def init_app(app: Flask) -> None:
@@ -27,5 +28,6 @@ def init_app(app: Flask) -> None:
         outbox_group,
         security_group,
         audit_group,
+        webhooks_group,
     ):
         app.cli.add_command(group)

@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from authapp.cli.local_setup import HOST, run
-from authapp.cli.outbox import start_background_worker
+from authapp.cli.worker import start_background_worker
 
 
 class QuietHandler(WSGIRequestHandler):

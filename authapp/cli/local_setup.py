@@ -102,6 +102,7 @@ def _environ(instance: Path, port: int) -> dict[str, str]:
         "DATABASE_URL": URL.create("sqlite", database=str(instance / "authapp.db")),
         "PUBLIC_URL": f"http://{HOST}:{port}",
         "PHONE_REGIONS": "*",  # Texts are shown on the outbox page.
+        "WEBHOOK_NETWORKS": "127.0.0.0/8,::1/128",
         **_load_secrets(instance / "secrets.env"),
     }
     environ = {

@@ -13,7 +13,7 @@ from flask import Flask
 from authapp import ROOT
 from authapp.cli.embedded_valkey import die_with_parent
 from authapp.cli.local_setup import HOST, run
-from authapp.cli.outbox import start_background_worker
+from authapp.cli.worker import start_background_worker
 
 _POLL_SECONDS: Final = 0.1
 

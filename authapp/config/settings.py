@@ -93,7 +93,7 @@ class Secrets:
 
     secret_key: str = setting("SECRET_KEY", secret, None, "Signs cookies and derives the keys for refresh tokens and codes.")
     secret_key_fallbacks: list[str] = setting("SECRET_KEY_FALLBACKS", secrets, "", "Previous values of SECRET_KEY that are still accepted, comma-separated.")
-    key_encryption_keys: list[bytes] = setting("KEY_ENCRYPTION_KEYS", sealing_keys, None, "Encrypt the private signing keys, the secrets of authenticator apps and the messages in the outbox. Comma-separated; the first one encrypts, all of them decrypt.")
+    key_encryption_keys: list[bytes] = setting("KEY_ENCRYPTION_KEYS", sealing_keys, None, "Encrypt the private signing keys, the secrets of authenticator apps and of webhooks, and the messages in the outbox. Comma-separated; the first one encrypts, all of them decrypt.")
     cache_sealing_keys: list[bytes] = setting("CACHE_SEALING_KEYS", sealing_keys, None, "Seal every value in Redis. Comma-separated; the first one seals, all of them unseal.")
 
     @property
@@ -239,7 +239,7 @@ class Mail:
     password: str = setting("MAIL_PASSWORD", text, "", "SMTP password.")
     default_sender: str = setting("MAIL_DEFAULT_SENDER", pattern(r"[^\x00-\x1f\x7f]+@[^\x00-\x1f\x7f]+", "an email address"), SENDER_PLACEHOLDER, "Sender address of emails. Required in production.")
     ca_file: str = setting("MAIL_CA_FILE", pattern(r"[^\x00-\x1f]*", "a path"), "", "PEM file of a private certificate authority for the SMTP server. Leave empty to use the system's authorities.")
-    delivery_timeout: timedelta = setting("DELIVERY_TIMEOUT", duration(1, 60, SECOND), "15", "How long to wait for each step of handing a message to a mail server or text message service.", unit="seconds")
+    delivery_timeout: timedelta = setting("DELIVERY_TIMEOUT", duration(1, 60, SECOND), "15", "How long to wait for each step of handing a message to a mail server or text message service, and for a webhook's whole response.", unit="seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +258,14 @@ class Sms:
     daily_budget_per_client: int = setting("SMS_DAILY_BUDGET_PER_CLIENT", whole(1, 100_000_000), "10", "Maximum number of codes that one client may request per day, for all numbers. Its /24 or /48 network may request twice as many.", unit="messages")
     default_region: str = setting("PHONE_DEFAULT_REGION", region, "GB", "Country preselected on the phone page, such as `GB`.")
     regions: list[str] = setting("PHONE_REGIONS", regions, "", "Countries whose numbers can be verified, comma-separated. `*` allows every country. Leave empty to allow only PHONE_DEFAULT_REGION.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhooks:
+    """Where events may be sent."""
+
+    networks: list[Network] = setting("WEBHOOK_NETWORKS", networks, "", "Networks that are not on the internet, but have endpoints of webhooks, comma-separated, such as `10.1.0.0/16`. Plain HTTP is possible to this machine only, and needs `127.0.0.0/8`.")
+    ca_file: str = setting("WEBHOOK_CA_FILE", pattern(r"[^\x00-\x1f]*", "a path"), "", "PEM file of a private certificate authority for endpoints of webhooks, accepted in addition to the system's.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,5 +294,6 @@ class Settings:
     languages: Languages
     mail: Mail
     sms: Sms
+    webhooks: Webhooks
     imports: Imports
 # fmt: on

@@ -20,20 +20,30 @@ from authapp.config import current_settings
 from authapp.delivery import outbox
 from authapp.delivery.failures import DeliveryFailed, Refused, ServerUnavailable
 from authapp.delivery.sealing import OpenMessage, hide_secrets, open_message
-from authapp.models import OutboxMessage, db
+from authapp.models import Channel, OutboxMessage, db
 from authapp.models.transaction import transaction
 from authapp.security.sealing import SealBroken, SealingKeyMissing
 
 Send = Callable[[OpenMessage], bool]
 """Sends a message or raises DeliveryFailed; returns whether it has left this machine."""
 
+_FIRST_PAUSE: Final = timedelta(seconds=10)
+_LONGEST_PAUSE: Final = timedelta(hours=1)
+
 TRIES: Final = 16
 """About seven hours, including the pauses between them."""
 
+_PAUSES: Final = [min(_FIRST_PAUSE * 2**number, _LONGEST_PAUSE) for number in range(TRIES - 1)]
+
+WEBHOOK_PAUSES: Final = [
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    *(timedelta(hours=each) for each in (0.5, 2, 5, 10, 14, 20, 24)),
+]
+"""About 75 hours: a program may be down over a weekend. Standard Webhooks suggests these."""
+
 _STEPS: Final = 16
 """More waits than one delivery can have, from connecting to the last response."""
-_FIRST_PAUSE: Final = timedelta(seconds=10)
-_LONGEST_PAUSE: Final = timedelta(hours=1)
 _LONGEST_ERROR: Final = 255
 
 log = structlog.get_logger(__name__)
@@ -47,15 +57,15 @@ class Outcome(StrEnum):
     DEAD = "dead"
 
 
-def deliver_due(send: Send) -> Iterator[Outcome]:
-    """Try to send every message that is due, oldest first; yield the outcome of each.
+def deliver_due(send: Send, which: ColumnElement[bool] = outbox.TO_PEOPLE) -> Iterator[Outcome]:
+    """Try to send each of these messages that is due, oldest first; yield the outcome of each.
 
     If a channel's server is not available, the channel is skipped until the next call, so that the
     other channels do not wait for it.
     """
     outbox.bury_expired()
     skipped: set[str] = set()
-    while (message := _claim_next(skipped)) is not None:
+    while (message := _claim_next(which, skipped)) is not None:
         try:
             has_left = send(_open(message))
         except DeliveryFailed as failure:
@@ -76,11 +86,11 @@ def claim_time() -> timedelta:
     return _STEPS * step
 
 
-def _claim_next(skipped: Collection[str]) -> OutboxMessage | None:
+def _claim_next(which: ColumnElement[bool], skipped: Collection[str]) -> OutboxMessage | None:
     """Claim the oldest due message that does not have to wait for an earlier one."""
     while True:
         with transaction():
-            found = db.session.execute(_next_due(skipped)).one_or_none()
+            found = db.session.execute(_next_due(which, skipped)).one_or_none()
             message = _claim(found.id, found.claimed_until) if found is not None else None
             if message is not None:
                 # It outlives the transaction, which is not open during the exchange with a server.
@@ -89,9 +99,10 @@ def _claim_next(skipped: Collection[str]) -> OutboxMessage | None:
             return message
 
 
-def _next_due(skipped: Collection[str]) -> Any:
+def _next_due(which: ColumnElement[bool], skipped: Collection[str]) -> Any:
     now = clock.now()
     due = and_(
+        which,
         outbox.waits(),
         outbox.is_unclaimed(now),
         OutboxMessage.due_at <= now,
@@ -163,7 +174,8 @@ def _record_sent(message: OutboxMessage, *, has_left: bool) -> Outcome:
 
 def _handle_failure(message: OutboxMessage, failure: DeliveryFailed) -> Outcome:
     """Schedule another attempt after a longer pause, randomized to spread load, or give up."""
-    gives_up = isinstance(failure, Refused) or message.attempts >= TRIES
+    pauses = WEBHOOK_PAUSES if message.channel == Channel.WEBHOOK else _PAUSES
+    gives_up = isinstance(failure, Refused) or message.attempts > len(pauses)
     outcome = Outcome.DEAD if gives_up else Outcome.PUT_BACK
     log.warning(
         "message_not_sent",
@@ -178,13 +190,9 @@ def _handle_failure(message: OutboxMessage, failure: DeliveryFailed) -> Outcome:
     if gives_up:
         _settle(message, still_mine, dead_at=clock.now(), last_error=error)
     else:
-        _settle(message, still_mine, due_at=clock.now() + _pause(message), last_error=error)
+        pause = pauses[message.attempts - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+        _settle(message, still_mine, due_at=clock.now() + pause, last_error=error)
     return outcome
-
-
-def _pause(message: OutboxMessage) -> timedelta:
-    pause: timedelta = min(_FIRST_PAUSE * 2 ** (message.attempts - 1), _LONGEST_PAUSE)
-    return pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
 
 
 def _settle(message: OutboxMessage, *conditions: ColumnElement[bool], **values: Any) -> None:

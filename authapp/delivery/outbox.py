@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, upd
 from authapp import clock
 from authapp.delivery.sealing import Content, OpenMessage, open_message, seal, with_content
 from authapp.errors import Conflict, NotFound
-from authapp.models import OutboxMessage, db
+from authapp.models import Channel, OutboxMessage, db
 from authapp.models.transaction import transaction
 from authapp.security.sealing import SealBroken
 
@@ -23,6 +23,12 @@ WIPED: Final[dict[str, Any]] = {"content_sealed": None}
 
 TOO_OLD: Final = "expired before it was sent"
 
+TO_PEOPLE: Final[ColumnElement[bool]] = OutboxMessage.channel != Channel.WEBHOOK
+"""The condition of emails and text messages."""
+
+TO_PROGRAMS: Final[ColumnElement[bool]] = OutboxMessage.channel == Channel.WEBHOOK
+"""The condition of webhooks."""
+
 _RECENT: Final = 100
 
 
@@ -32,6 +38,11 @@ class State(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
     DEAD = "dead"
+
+
+def to_endpoint(endpoint_id: UUID) -> ColumnElement[bool]:
+    """Return the condition of the webhooks for one endpoint."""
+    return and_(TO_PROGRAMS, OutboxMessage.recipient == str(endpoint_id))
 
 
 def waits() -> ColumnElement[bool]:
@@ -52,13 +63,17 @@ def add(message: OutboxMessage, content: Content, lifetime: timedelta = LIFETIME
 
 
 def list_recent() -> list[OpenMessage]:
-    """Return the latest messages with their content, newest first; for development."""
+    """Return the latest messages to people with their content, newest first; for development."""
     newest = OutboxMessage.created_at.desc()
-    found = db.session.scalars(select(OutboxMessage).order_by(newest).limit(_RECENT))
+    found = db.session.scalars(
+        select(OutboxMessage).where(TO_PEOPLE).order_by(newest).limit(_RECENT)
+    )
     return [_open_or_explain(message) for message in found]
 
 
-def list_in(states: Sequence[State], *, limit: int) -> list[OutboxMessage]:
+def list_in(
+    states: Sequence[State], *, limit: int, which: ColumnElement[bool] = TO_PEOPLE
+) -> list[OutboxMessage]:
     """Return the latest messages in any of these states, newest first."""
     conditions = {
         State.WAITING: waits(),
@@ -67,22 +82,28 @@ def list_in(states: Sequence[State], *, limit: int) -> list[OutboxMessage]:
     }
     chosen = or_(*(conditions[state] for state in states))
     newest = OutboxMessage.created_at.desc()
-    return list(
-        db.session.scalars(select(OutboxMessage).where(chosen).order_by(newest).limit(limit))
-    )
+    found = select(OutboxMessage).where(chosen, which).order_by(newest).limit(limit)
+    return list(db.session.scalars(found))
 
 
-def count_unsent() -> dict[State, int]:
+def count_unsent(which: ColumnElement[bool] = TO_PEOPLE) -> dict[State, int]:
     """Return how many messages are waiting, and how many are dead."""
     is_dead = OutboxMessage.dead_at.is_not(None)
-    unsent = select(is_dead, func.count()).where(OutboxMessage.sent_at.is_(None)).group_by(is_dead)
-    counts = {bool(dead): number for dead, number in db.session.execute(unsent)}
+    unsent = select(is_dead, func.count()).where(OutboxMessage.sent_at.is_(None), which)
+    counts = {bool(dead): number for dead, number in db.session.execute(unsent.group_by(is_dead))}
     return {State.WAITING: counts.get(False, 0), State.DEAD: counts.get(True, 0)}
 
 
-def longest_wait() -> timedelta:
+def has_due(which: ColumnElement[bool]) -> bool:
+    """Return whether one of these messages can be tried now."""
+    now = clock.now()
+    due = and_(which, waits(), is_unclaimed(now), OutboxMessage.due_at <= now)
+    return db.session.scalar(select(OutboxMessage.id).where(due).limit(1)) is not None
+
+
+def longest_wait(which: ColumnElement[bool] = TO_PEOPLE) -> timedelta:
     """Return how long the oldest waiting message has waited; zero if none is waiting."""
-    oldest = db.session.scalar(select(func.min(OutboxMessage.created_at)).where(waits()))
+    oldest = db.session.scalar(select(func.min(OutboxMessage.created_at)).where(waits(), which))
     return clock.now() - oldest if oldest else timedelta()
 
 
@@ -103,10 +124,10 @@ def retry(id: UUID) -> None:
             raise Conflict("this message is being sent")
 
 
-def retry_dead() -> int:
+def retry_dead(which: ColumnElement[bool] = TO_PEOPLE) -> int:
     """Make every dead message that is still useful due now; return how many there are."""
     with transaction():
-        return _revive(OutboxMessage.dead_at.is_not(None))
+        return _revive(and_(OutboxMessage.dead_at.is_not(None), which))
 
 
 def bury_expired() -> None:

@@ -22,6 +22,7 @@ from authapp.models.token_use import TokenUse
 from authapp.models.user import User
 from authapp.models.verification_request import VerificationRequest
 from authapp.models.verification_token import PROTECTIVE_LINKS, VerificationToken, VerificationType
+from authapp.models.webhook_endpoint import WebhookEndpoint
 
 __all__ = [
     "OPERATORS_SCOPES",
@@ -57,6 +58,7 @@ __all__ = [
     "VerificationRequest",
     "VerificationToken",
     "VerificationType",
+    "WebhookEndpoint",
     "db",
     "delete_user",
 ]

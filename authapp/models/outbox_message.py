@@ -1,4 +1,4 @@
-"""Emails and text messages to deliver, written in the transaction that they report."""
+"""Emails, text messages and webhooks to deliver, written in the transaction that they report."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -18,14 +18,16 @@ class Channel(StrEnum):
 
     MAIL = "mail"
     SMS = "sms"
+    WEBHOOK = "webhook"
 
 
 class OutboxMessage(Base):
     """One message, ready to send.
 
-    The worker that sends it has claimed it until `claimed_until`. After `expires_at` it is no
-    longer useful. Its content is sealed (see `authapp.delivery.sealing`), because it has links and
-    codes, and is erased once it is sent or expired.
+    The recipient of a webhook is the id of its endpoint. The worker that sends a message has
+    claimed it until `claimed_until`. After `expires_at` it is no longer useful. Its content is
+    sealed (see `authapp.delivery.sealing`), because it has links and codes, and is erased once it
+    is sent or expired.
     """
 
     __tablename__ = "outbox_messages"

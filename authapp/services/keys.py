@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import sealing as message_sealing
+from authapp.delivery.webhooks import secrets as webhook_secrets
 from authapp.domain import key_encryption
 from authapp.domain.factors import authenticator_apps
 from authapp.errors import Conflict, NotFound
@@ -125,15 +126,16 @@ def prune() -> list[str]:
 def rewrap(*, force: bool = False) -> int:
     """Seal every private half under the first of KEY_ENCRYPTION_KEYS; return how many changed.
 
-    The secrets of authenticator apps and the messages in the outbox are sealed again, too, and the
-    codes of the audit log are replaced (`audit_chain.reseal`). Raises Conflict, and changes
-    nothing, if any private half or app's secret cannot be decrypted, or, unless forced, while a
-    process that is connected to PostgreSQL does not have the first key.
+    The secrets of authenticator apps and of webhooks and the messages in the outbox are sealed
+    again, too, and the codes of the audit log are replaced (`audit_chain.reseal`). Raises Conflict,
+    and changes nothing, if any private half or secret cannot be decrypted, or, unless forced, while
+    a process that is connected to PostgreSQL does not have the first key.
     """
     with transaction():
         changed = sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))
         authenticator_apps.reseal_all()
         message_sealing.reseal_all()
+        webhook_secrets.reseal_all()
         audit_chain.reseal()
         if not force:
             _require_first_key_everywhere()

@@ -18,6 +18,7 @@ WITHOUT_LIST = {
     "outbox": {"run", "retry"},
     "security": {"database-restored"},
     "tokens": {"purge"},
+    "webhooks": {"add", "test", "rotate-secret", "disable", "enable", "remove", "replay"},
 }
 """Commands that do something, and say in one line what they did; without those of accounts."""
 

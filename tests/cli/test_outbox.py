@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 
 from authapp import ROOT
-from authapp.cli.outbox import Worker
+from authapp.cli.worker import Worker
 from authapp.delivery.deliver import Outcome
 from authapp.models import OutboxMessage, db
 from tests.delivery.messages import add, deliver, stored

@@ -1,5 +1,6 @@
 """A real HTTP server in place of a service that authapp asks, such as one for text messages."""
 
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ class Request:
 
 
 class HTTPService:
-    """Records its requests; `answer` returns a status and a body, or None to hang up."""
+    """Records its requests; `answer` returns a status and a body, or None to hang up.
 
-    def __init__(self) -> None:
+    With a `context`, it speaks TLS.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.answer: Callable[[Request], tuple[int, bytes] | None] = lambda _request: (200, b"")
         self.connections = 0
@@ -54,7 +58,13 @@ class HTTPService:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
+        if context is not None:
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+            self.url = f"https://localhost:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from authapp.cli.outbox import start_background_worker
+from authapp.cli.worker import start_background_worker
 from authapp.models import CacheState, Scope, User, db
 from authapp.models.base import table_of
 from authapp.services import api_tokens

@@ -4,8 +4,6 @@ The signature follows Standard Webhooks. docs/operation.md says what the program
 it must respond.
 """
 
-import base64
-import hmac
 import json
 from typing import Final
 from uuid import UUID
@@ -14,6 +12,7 @@ from authapp import clock
 from authapp.config import Settings
 from authapp.delivery.failures import Refused
 from authapp.delivery.sms.post import make_pool, post
+from authapp.security import webhook_signatures
 
 _BAD_NUMBER: Final = 422
 
@@ -36,12 +35,5 @@ class Webhook:
             raise answer.failure()
 
     def _headers(self, id: UUID, body: bytes) -> dict[str, str]:
-        timestamp = int(clock.now().timestamp())
-        signed = f"{id}.{timestamp}.".encode() + body
-        signature = base64.b64encode(hmac.digest(self._key, signed, "sha256")).decode()
-        return {
-            "Content-Type": "application/json",
-            "webhook-id": str(id),
-            "webhook-timestamp": str(timestamp),
-            "webhook-signature": f"v1,{signature}",
-        }
+        signed = webhook_signatures.headers(str(id), body, secrets=[self._key], at=clock.now())
+        return {"Content-Type": "application/json", **signed}

@@ -1,0 +1,486 @@
+"""Events for other programs: none is lost, invented or held up, and each keeps its id."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from jsonschema import Draft202012Validator
+from sqlalchemy import select
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from authapp import ROOT, clock
+from authapp.cli.worker import Worker
+from authapp.delivery import outbox
+from authapp.delivery.deliver import WEBHOOK_PAUSES, Outcome
+from authapp.delivery.outbox import State
+from authapp.domain import audit, webhook_events
+from authapp.errors import Conflict, InputRefused, LimitReached, NotFound
+from authapp.models import EndReason, OutboxMessage, Scope, User, WebhookEndpoint, db
+from authapp.models.transaction import transaction
+from authapp.services import (
+    api_tokens,
+    audit_chain,
+    delete_account,
+    purge,
+    register,
+    roles,
+    sign_out,
+    users,
+    webhook_deliveries,
+    webhooks,
+)
+from tests.support.accounts import HERE, PASSWORD, start_session
+from tests.support.audit import extend_chain
+from tests.support.http_service import HTTPService, Request
+from tests.support.on_sqlite import on_sqlite
+from tests.support.waiting import wait_until
+
+LOCAL = {"WEBHOOK_NETWORKS": "127.0.0.0/8"}
+SCHEMA = json.loads((ROOT / "docs" / "webhook-events.schema.json").read_text())
+SLOW = timedelta(minutes=1)
+VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app(**LOCAL)
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def service() -> Iterator[HTTPService]:
+    service = HTTPService()
+    yield service
+    service.close()
+
+
+def work() -> Counter[Outcome]:
+    """Do what a worker does in one round."""
+    extend_chain()
+    webhook_deliveries.give_new_events()
+    ids = webhook_deliveries.active_endpoints()
+    return Counter(outcome for id in ids for outcome in webhook_deliveries.deliver(id))
+
+
+def received(service: HTTPService) -> list[dict[str, Any]]:
+    return [json.loads(request.body) for request in service.requests]
+
+
+def types(service: HTTPService) -> list[str]:
+    return [event["type"] for event in received(service)]
+
+
+def ids(requests: list[Request]) -> list[str]:
+    return [request.headers["webhook-id"] for request in requests]
+
+
+def happen(number: int = 1) -> None:
+    """Let events happen."""
+    for _ in range(number):
+        with transaction():
+            audit.record("account_disabled", account_id=UUID(int=5))
+
+
+def events_of(endpoint_id: UUID, state: State) -> list[OutboxMessage]:
+    return outbox.list_in([state], limit=1000, which=outbox.to_endpoint(endpoint_id))
+
+
+def failing(service: HTTPService, status: int = 503) -> None:
+    service.answer = lambda _request: (status, b"down")
+
+
+@pytest.mark.usefixtures("context")
+def test_what_happens_to_an_account_is_sent_in_the_documented_form(
+    service: HTTPService, user: User
+) -> None:
+    webhooks.add(service.url)
+    register.register("new@example.org", PASSWORD, client=HERE)
+    identity = start_session(user.id, remember=True, client=HERE).identity
+    scopes = [Scope.ACCOUNT_READ]
+    token = api_tokens.create(user.id, name="backup", scopes=scopes, expires_at=None, client=HERE)
+    api_tokens.revoke(user.id, token.id, client=HERE)
+    roles.grant(user.id, "editor")
+    sign_out.sign_out(identity, client=HERE)
+    start_session(user.id, remember=True, client=HERE)
+    with audit.acting_as(audit.operator("ada")):
+        users.disable(user.id)
+    delete_account.delete(user.id)
+
+    work()
+
+    for event in received(service):
+        VALIDATOR.validate(event)
+    about = [each for each in received(service) if each["data"]["account_id"] == str(user.id)]
+    assert types(service)[0] == "account.registered"
+    assert sorted(each["type"] for each in about) == sorted(
+        [
+            *("session.started", "api_token.created", "api_token.revoked", "account.role_granted"),
+            *("session.ended", "session.started", "session.ended", "account.disabled"),
+            "account.deleted",
+        ]
+    )
+    by_type = {each["type"]: each["data"] for each in reversed(about)}
+    assert by_type["session.started"]["session_id"] == str(identity.session_id)
+    assert by_type["session.ended"]["reason"] == "signed_out"
+    assert by_type["api_token.revoked"]["api_token_id"] == str(token.id)
+    assert by_type["account.role_granted"]["role"] == "editor"
+    assert by_type["account.disabled"]["actor"] == "operator"
+    everything = b"".join(request.body for request in service.requests)
+    for secret in (user.email, "example.org", "ada", HERE.address, "backup"):
+        assert secret.encode() not in everything
+
+
+def test_the_schema_lists_every_event_and_reason() -> None:
+    branches = [each["properties"] for each in SCHEMA["oneOf"]]
+    known = [type for each in branches for type in each["type"].get("enum", ())]
+    (ended,) = (each for each in branches if each["type"].get("enum") == ["session.ended"])
+
+    assert sorted(known) == sorted(webhook_events.TYPES.values())
+    assert set(ended["data"]["properties"]["reason"]["enum"]) == set(EndReason) - {
+        EndReason.IDLE,
+        EndReason.TOO_OLD,
+    }
+
+
+def test_every_event_is_listed_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+
+    assert [each for each in webhook_events.TYPES.values() if f"`{each}`" not in page] == []
+
+
+@pytest.mark.usefixtures("context")
+def test_a_change_that_is_rolled_back_sends_nothing(service: HTTPService, user: User) -> None:
+    webhooks.add(service.url)
+    audit.record("account_disabled", account_id=user.id)
+    db.session.flush()
+    db.session.rollback()
+
+    assert work() == {}
+    assert service.requests == []
+
+
+@pytest.mark.usefixtures("context")
+def test_an_endpoint_gets_what_happens_after_it_was_added(service: HTTPService) -> None:
+    happen()
+    extend_chain()
+    webhooks.add(service.url)
+
+    assert work() == {}
+    happen()
+    assert work() == {Outcome.SENT: 1}
+
+
+@pytest.mark.usefixtures("context")
+def test_an_endpoint_gets_only_the_types_that_it_wants(service: HTTPService) -> None:
+    webhooks.add(service.url, ["account.deleted", "account.enabled"])
+    with transaction():
+        for action in ("account_disabled", "account_deleted", "command", "signed_in"):
+            audit.record(action, account_id=UUID(int=5))
+
+    work()
+
+    assert types(service) == ["account.deleted"]
+
+
+def test_workers_at_the_same_time_send_each_event_once(app: Flask, service: HTTPService) -> None:
+    with app.app_context():
+        webhooks.add(service.url)
+        happen(40)
+        extend_chain()
+
+    def give() -> None:
+        with app.app_context():
+            webhook_deliveries.give_new_events()
+            for id in webhook_deliveries.active_endpoints():
+                list(webhook_deliveries.deliver(id))
+
+    threads = [threading.Thread(target=give) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(ids(service.requests))) == len(service.requests) == 40
+
+
+@pytest.mark.usefixtures("context")
+def test_pauses_grow_until_the_event_is_dead(service: HTTPService, move_time: Callable) -> None:
+    with ExitStack() as moves:
+        check_pauses(service, lambda seconds: moves.enter_context(move_time(seconds=seconds)))
+
+
+def check_pauses(service: HTTPService, move_on: Callable[[float], object]) -> None:
+    id, _ = webhooks.add(service.url)
+    failing(service)
+    happen()
+    assert work() == {Outcome.PUT_BACK: 1}
+    for pause in WEBHOOK_PAUSES:
+        (waiting,) = events_of(id, State.WAITING)
+        since = waiting.due_at - clock.now()
+        assert 0.8 * pause - SLOW < since <= 1.2 * pause
+        move_on((waiting.due_at - clock.now()).total_seconds() + 0.01)
+        work()
+
+    (dead,) = events_of(id, State.DEAD)
+    assert "503 down" in (dead.last_error or "")
+    assert len(set(ids(service.requests))) == 1
+
+
+@pytest.mark.usefixtures("context")
+def test_dead_events_are_sent_again_with_the_same_id(service: HTTPService) -> None:
+    id, _ = webhooks.add(service.url)
+    failing(service, 410)
+    happen()
+    assert work() == {Outcome.DEAD: 1}
+    service.answer = lambda _request: (204, b"")
+    webhooks.enable(id)
+
+    assert webhook_deliveries.replay_dead(id) == 1
+
+    assert work() == {Outcome.SENT: 1}
+    assert len(set(ids(service.requests))) == 1
+    with pytest.raises(NotFound):
+        webhook_deliveries.replay_dead(UUID(int=0))
+
+
+@pytest.mark.usefixtures("context")
+def test_the_events_of_a_period_are_sent_again(service: HTTPService, move_time: Callable) -> None:
+    id, _ = webhooks.add(service.url)
+    happen(3)
+    work()
+    with move_time(days=2):
+        happen(250)
+        work()
+        sent = ids(service.requests[3:])
+        service.requests.clear()
+
+        assert webhook_deliveries.replay(id, timedelta(days=1)) == 250
+
+        work()
+        assert sorted(ids(service.requests)) == sorted(sent)
+        assert webhook_deliveries.replay(id, timedelta(days=9)) == 253
+
+
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize("skip", [False, True])
+def test_what_a_disabled_endpoint_missed_is_sent_or_skipped(
+    service: HTTPService, skip: bool
+) -> None:
+    id, _ = webhooks.add(service.url)
+    webhooks.disable(id)
+    happen(2)
+    assert work() == {}
+
+    webhooks.enable(id, skip=skip)
+
+    assert work() == ({} if skip else {Outcome.SENT: 2})
+    happen()
+    assert work() == {Outcome.SENT: 1}
+
+
+@pytest.mark.usefixtures("context")
+def test_an_endpoint_that_fails_for_days_is_stopped(
+    service: HTTPService, move_time: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    id, _ = webhooks.add(service.url)
+    failing(service, 422)
+    happen(webhook_deliveries.STOP_FAILURES)
+    work()
+    assert webhooks.health(webhooks.require(id)) == "failing"
+    with move_time(days=4):
+        happen()
+        work()
+        assert webhooks.health(webhooks.require(id)) == "failing"
+    with move_time(days=5, seconds=60):
+        happen()
+        work()
+        requests = len(service.requests)
+        happen()
+        work()
+
+    assert webhooks.health(webhooks.require(id)) == "stopped"
+    assert len(service.requests) == requests
+    assert caplog.text.count("webhook_endpoint_stopped") == 1
+    assert webhooks.count_by_health()[webhooks.Health.STOPPED] == 1
+    extend_chain()
+    assert "webhook_endpoint_stopped" in [each.action for each in entries()]
+
+
+def entries() -> list[Any]:
+    return list(db.session.scalars(select(audit_chain.AuditEntry)))
+
+
+@pytest.mark.usefixtures("context")
+def test_one_success_shows_that_an_endpoint_works(
+    service: HTTPService, move_time: Callable
+) -> None:
+    id, _ = webhooks.add(service.url)
+    failing(service, 422)
+    happen(webhook_deliveries.STOP_FAILURES)
+    work()
+    service.answer = lambda _request: (200, b"")
+    with move_time(days=1):
+        happen()
+        work()
+        db.session.expire_all()
+        assert webhooks.health(webhooks.require(id)) == "active"
+    failing(service, 422)
+    with move_time(days=6):
+        happen()
+        work()
+
+    db.session.expire_all()
+    assert webhooks.health(webhooks.require(id)) == "failing"
+
+
+def test_a_frozen_endpoint_holds_up_nothing_else(app: Flask, service: HTTPService) -> None:
+    frozen, goes_on = HTTPService(), threading.Event()
+    frozen.answer = lambda _request: goes_on.wait(60) and (200, b"")
+    with app.app_context():
+        webhooks.add(frozen.url)
+        webhooks.add(service.url)
+        happen(3)
+    worker = Worker(app)
+    worker.start()
+    try:
+        wait_until(lambda: len(service.requests) == 3 and frozen.requests)
+        with app.app_context():
+            register.register("new@example.org", PASSWORD, client=HERE)
+        # Its email is sent, too; in development, it is not erased.
+        wait_until(lambda: sent_to_people(app) == 1)
+        wait_until(lambda: len(service.requests) == 4)
+    finally:
+        goes_on.set()
+        worker.stop()
+        frozen.close()
+
+
+def sent_to_people(app: Flask) -> int:
+    with app.app_context():
+        return len(outbox.list_in([State.SENT], limit=10))
+
+
+@pytest.mark.usefixtures("context")
+def test_an_endpoint_that_is_down_is_asked_once_in_a_round(service: HTTPService) -> None:
+    webhooks.add(service.url)
+    failing(service)
+    happen(5)
+
+    assert work() == {Outcome.PUT_BACK: 1}
+    assert work() == {Outcome.PUT_BACK: 1}
+
+
+@pytest.mark.usefixtures("context")
+def test_a_replaced_secret_signs_until_the_overlap_has_passed(
+    service: HTTPService, move_time: Callable
+) -> None:
+    id, former = webhooks.add(service.url)
+    new = webhooks.rotate_secret(id, overlap=timedelta(hours=2))
+    happen()
+    work()
+    with move_time(hours=3):
+        happen()
+        work()
+        first, second = service.requests
+
+        Webhook(new).verify(second.body, second.headers)
+        with pytest.raises(WebhookVerificationError, match="No matching signature"):
+            Webhook(former).verify(second.body, second.headers)
+    for secret in (former, new):
+        Webhook(secret).verify(first.body, first.headers)
+    assert webhooks.rotate_secret(id, overlap=timedelta()) not in (former, new)
+    assert webhooks.require(id).former_secret_sealed is None
+
+
+@pytest.mark.usefixtures("context")
+def test_secrets_are_sealed_and_bound_to_their_endpoint(service: HTTPService) -> None:
+    id, secret = webhooks.add(service.url)
+    other, _ = webhooks.add(f"{service.url}/other")
+    stored = db.session.execute(db.text("SELECT * FROM webhook_endpoints")).all()
+    assert secret.removeprefix("whsec_")[:20] not in str(stored)
+    with transaction():
+        webhooks.require(id).secret_sealed = webhooks.require(other).secret_sealed
+    happen()
+
+    assert work() == {Outcome.PUT_BACK: 1, Outcome.SENT: 1}
+
+    (waiting,) = events_of(id, State.WAITING)
+    assert "cannot open the endpoint's secret" in (waiting.last_error or "")
+
+
+@pytest.mark.usefixtures("context")
+def test_a_removed_endpoint_gets_nothing_more(service: HTTPService) -> None:
+    id, _ = webhooks.add(service.url)
+    failing(service)
+    happen()
+    work()
+
+    webhooks.remove(id)
+
+    happen()
+    assert work() == {}
+    assert db.session.scalars(select(WebhookEndpoint)).all() == []
+    assert events_of(id, State.WAITING) == []
+
+
+@pytest.mark.usefixtures("context")
+def test_old_events_are_purged(service: HTTPService, move_time: Callable) -> None:
+    id, _ = webhooks.add(service.url)
+    happen(2)
+    work()
+
+    with move_time(days=40):
+        list(purge.purge())
+
+    assert events_of(id, State.SENT) == []
+
+
+@on_sqlite
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://", "malformed"),
+        ("https://example.org:99999/", "malformed"),
+        ("https://example.org/a b", "malformed"),
+        ("https://exämple.org/", "malformed"),
+        ("https://example.org/#top", "malformed"),
+        ("https://[::1/", "malformed"),
+        ("https://user:secret@example.org/", "has_password"),
+        ("http://example.org/", "not_https"),
+        ("http://10.0.0.1/", "not_https"),
+        ("ftp://example.org/", "not_https"),
+        ("example.org", "malformed"),
+    ],
+)
+def test_a_url_that_nothing_is_sent_to_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(InputRefused) as refused:
+        webhooks.add(url)
+
+    assert refused.value.reason == reason
+
+
+@pytest.mark.usefixtures("context")
+def test_an_endpoint_is_added_once_and_there_are_not_too_many() -> None:
+    webhooks.add("https://example.org/0")
+    with pytest.raises(Conflict):
+        webhooks.add("https://example.org/0")
+    with pytest.raises(InputRefused):
+        webhooks.add("https://example.org/1", ["account.exploded"])
+    for number in range(1, webhooks.MOST):
+        webhooks.add(f"https://example.org/{number}")
+
+    with pytest.raises(LimitReached):
+        webhooks.add("https://example.org/more")
