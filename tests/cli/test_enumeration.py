@@ -15,8 +15,11 @@ from flask import Flask
 
 from authapp.domain.email_addresses import find_owner
 from authapp.models import EmailSignInRequest, OutboxMessage, PasswordResetRequest, User, db
+from authapp.services import login
+from authapp.services.enumeration import samples
 from authapp.services.enumeration.requests import EXPECTED
 from authapp.services.enumeration.samples import STATES
+from tests.support.accounts import DEVICE
 from tests.support.servers import free_port, serving
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -31,8 +34,11 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
 
 @contextmanager
-def revealing(app: Flask, spoil: Spoil) -> Iterator[None]:
-    """Make the registration of an address that has an account differ."""
+def revealing(app: Flask, spoil: Spoil, *, of: str = "") -> Iterator[None]:
+    """Make the registration of an address that has an account differ.
+
+    `of` is how the hashes of these accounts begin.
+    """
     serve = app.wsgi_app
 
     def spoiled(environ: dict[str, Any], start_response: Any) -> Any:
@@ -40,7 +46,8 @@ def revealing(app: Flask, spoil: Spoil) -> Iterator[None]:
         environ["wsgi.input"] = BytesIO(body)
         email = parse_qs(body.decode()).get("email", [""])[0]
         with app.app_context():
-            is_known = environ["PATH_INFO"] == "/register" and find_owner(email) is not None
+            owner = find_owner(email) if environ["PATH_INFO"] == "/register" else None
+            is_known = owner is not None and owner.password_hash.startswith(of)
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             return start_response(status, spoil(headers) if is_known else headers, *rest)
@@ -97,6 +104,36 @@ def test_a_different_answer_is_found(app: Flask, added: tuple[str, str], part: s
     assert code == 1
     assert re.search(rf"^register +existing .* {part}$", output, re.MULTILINE), output
     assert re.search(r"^register +unverified .* none$", output, re.MULTILINE), output
+
+
+def test_what_differs_for_imported_accounts_alone_is_found(app: Flask) -> None:
+    added = ("X-Account", "yes")
+
+    with (
+        serving(app) as port,
+        revealing(app, lambda headers: [*headers, added], of="imported:"),
+    ):
+        code, output = measure(
+            app,
+            f"http://127.0.0.1:{port}",
+            *("--rounds", "1", "--state", "existing", "--state", "imported", "--ignore-time"),
+        )
+
+    assert code == 1
+    assert re.search(r"^register +imported .* headers$", output, re.MULTILINE), output
+    assert re.search(r"^register +existing .* none$", output, re.MULTILINE), output
+
+
+def test_an_imported_sample_is_an_account_that_its_password_opens(app: Flask) -> None:
+    with app.app_context():
+        created = samples.create(["imported"], 1, "example.com")
+        email = created.addresses["imported"][0]
+        stored = find_owner(email).password_hash
+
+        login.sign_in(email, created.password, remember=False, device=DEVICE)
+
+        assert stored.startswith("imported:")
+        assert not find_owner(email).password_hash.startswith("imported:")
 
 
 def test_too_few_rounds_are_refused(app: Flask) -> None:
