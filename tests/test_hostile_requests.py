@@ -11,7 +11,9 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
+from authapp.domain.roles import ADMIN
 from authapp.models import Scope, User
+from authapp.services import roles
 from tests.api.calling import PROGRAM, new_token
 from tests.support.accounts import start_session
 from tests.support.applications import introduce_redis
@@ -72,6 +74,12 @@ MALFORMED: list[dict[str, Any]] = [
 """Bodies, and headers that describe them, that cannot be parsed."""
 
 HOSTS = ("..", "a b\0", "\xff")
+
+PARAMETERS_OF_ADMINISTRATORS = {
+    "admin.show": ("refresh",),
+    "admin.list_users": ("search", "after"),
+    "admin.list_audit": ("account", "action", "before"),
+}
 
 
 def everywhere(value: bytes, body: dict[str, Any]) -> dict[str, Any]:
@@ -175,3 +183,25 @@ def test_no_signed_in_request_causes_a_server_error(app: Flask, user: User) -> N
         sender.send(rule, method, request)
 
     assert set(sender.answers) >= {200, 204, 303, 400, 404, 413, 415, 422}, sender.answers
+
+
+def test_no_request_of_an_administrator_causes_a_server_error(app: Flask, user: User) -> None:
+    client = app.test_client()
+    csrf = csrf_token(client)
+    with app.app_context():
+        roles.grant(user.id, ADMIN)
+        session = start_session(user.id, remember=True, client=PROGRAM)
+    cookies = f"session={cookie(client, 'session')}; access_token={session.access_token}"
+    sender = Sender(app, lambda _: {"HTTP_COOKIE": cookies, "HTTP_AUTHORIZATION": ""})
+
+    for rule, method in routes(app):
+        if not rule.endpoint.startswith("admin.") or method not in ("GET", "POST"):
+            continue
+        for value in (*HOSTILE, str(user.id).encode()):
+            request = everywhere(value, form_of(value, csrf))
+            # One at a time: the first that is refused hides the others.
+            for name in PARAMETERS_OF_ADMINISTRATORS.get(rule.endpoint, ("any",)):
+                query = f"{name}={quote_from_bytes(value)}"
+                sender.send(rule, method, {**request, "QUERY_STRING": query})
+
+    assert set(sender.answers) >= {200, 404}, sender.answers
