@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from tests.bench.ours import Ours, deployed
-from tests.drill import report, rotation
-from tests.drill.faults import CHECK, FAULTS, Fault, Stage
+from tests.drill import report, rotation, sign_ins
+from tests.drill.faults import CHECK, FAULTS, SIGN_IN, Fault, Stage
 from tests.drill.kinds import kinds
 from tests.drill.traffic import Answers, Traffic
 from tests.support.proxies import NGINX
@@ -36,7 +36,9 @@ def main() -> int:
     postgres = PostgresServer()
     try:
         faults = [each for each in FAULTS if given.only in each.name or each is FAULTS[0]]
-        broken = run(postgres, faults, scale=0.1 if given.quick else 1.0)
+        scale = 0.1 if given.quick else 1.0
+        compares = given.only in sign_ins.NAME
+        broken = run(postgres, faults, scale=scale, compares=compares)
         if given.only in rotation.ROTATION.name:
             broken += rotate(postgres)
     finally:
@@ -46,13 +48,20 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def run(postgres: PostgresServer, faults: Sequence[Fault], *, scale: float) -> list[str]:
-    """Cause each fault, print what was answered, and return which promises were broken."""
+def run(
+    postgres: PostgresServer, faults: Sequence[Fault], *, scale: float, compares: bool
+) -> list[str]:
+    """Cause each fault, print what was answered, and return which promises were broken.
+
+    `compares` also compares sign-ins with what the hashing pool allows.
+    """
     broken: list[str] = []
     idle_ms = 0.0
     say(report.header())
     with staged(postgres) as (ours, stage):
         cause(FAULTS[0], ours, stage, WARM_UP_SECONDS)
+        if compares:
+            broken += compare_sign_ins(ours, stage, scale)
         for fault in faults:
             found = cause(fault, ours, stage, fault.seconds * scale)
             for row in report.rows(fault, found):
@@ -61,6 +70,13 @@ def run(postgres: PostgresServer, faults: Sequence[Fault], *, scale: float) -> l
             broken += report.wrong_answers(fault, found)
             broken += report.slow_answers(fault, found, idle_ms)
     return broken
+
+
+def compare_sign_ins(ours: Ours, stage: Stage, scale: float) -> list[str]:
+    """Measure how many sign-ins succeed; return a line if the hashing pool allows more."""
+    found = sign_ins.measure(ours, stage, seconds=sign_ins.SECONDS * scale)
+    say(report.row(sign_ins.NAME, SIGN_IN, answers=found.row()))
+    return sign_ins.broken(found)
 
 
 def rotate(postgres: PostgresServer) -> list[str]:

@@ -40,12 +40,16 @@ def header() -> str:
     return _ROW.format("fault", "request", "p99 ms", "slowest", "answers by status")
 
 
+def row(fault: str, request: str, *, p99: str = "", slowest: str = "", answers: str) -> str:
+    """Return a row of the table."""
+    return _ROW.format(fault, request, p99, slowest, answers).rstrip()
+
+
 def rows(fault: Fault, found: dict[str, Answers]) -> Iterator[str]:
     """Yield the table's rows for one fault."""
     name = fault.name
     for kind, answers in found.items():
         statuses = ", ".join(f"{status}: {n}" for status, n in sorted(answers.statuses.items()))
-        yield _ROW.format(
-            name, kind, f"{answers.p99_ms:.0f}", f"{answers.slowest_ms:.0f}", statuses
-        ).rstrip()
+        p99, slowest = f"{answers.p99_ms:.0f}", f"{answers.slowest_ms:.0f}"
+        yield row(name, kind, p99=p99, slowest=slowest, answers=statuses)
         name = ""
