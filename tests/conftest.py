@@ -322,3 +322,11 @@ def move_time() -> Callable[..., time_machine.travel]:
         return time_machine.travel(clock.now() + timedelta(**duration), tick=True)
 
     return move
+
+
+@pytest.fixture
+def new_hour() -> Iterator[None]:
+    """Begin at the start of an hour, for tests of what is counted by the hour or by the day."""
+    start = clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    with time_machine.travel(start, tick=True):
+        yield

@@ -22,7 +22,10 @@ from authapp.services.enumeration.samples import STATES
 from tests.support.accounts import DEVICE
 from tests.support.servers import free_port, serving
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+    pytest.mark.usefixtures("new_hour"),
+]
 
 Spoil = Callable[[list[tuple[str, str]]], list[tuple[str, str]]]
 """Does something while a request about an account is answered, and returns the headers."""

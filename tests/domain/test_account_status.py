@@ -39,6 +39,7 @@ def close(user: User, **columns: object) -> None:
     db.session.commit()
 
 
+@pytest.mark.usefixtures("new_hour")
 def test_only_the_right_password_reveals_that_an_account_is_frozen(
     context: None, user: User
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -10,6 +11,8 @@ from authapp.models import Activity, ActivityEvent, User, db
 from authapp.services.activity import list_recent
 from tests.support.accounts import HERE, PASSWORD
 from tests.support.browsing import post, sign_in
+
+pytestmark = pytest.mark.usefixtures("new_hour")
 
 
 def test_a_rolled_back_event_is_not_recorded(context: None, user: User) -> None:

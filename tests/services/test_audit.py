@@ -25,6 +25,8 @@ from tests.support.accounts import HERE, PASSWORD, start_session
 from tests.support.audit import audited, extend_chain, record_act, run_sql
 from tests.support.browsing import post, sign_in
 
+pytestmark = pytest.mark.usefixtures("new_hour")
+
 NEW_KEY = "bmV3IGtleSBlbmNyeXB0aW9uIGtleSBvZiAzMiBieXQ="
 
 

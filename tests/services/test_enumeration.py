@@ -4,6 +4,8 @@ import pytest
 
 from authapp.services.enumeration.rank_test import compare, smallest_p
 
+pytestmark = pytest.mark.usefixtures("new_hour")
+
 
 def test_it_agrees_with_scipy() -> None:
     """Values of scipy.stats.mannwhitneyu(..., method="asymptotic")."""

@@ -18,6 +18,8 @@ from tests.support.accounts import HERE, add_user
 from tests.support.browsing import post, sign_in
 from tests.support.markup import faults
 
+pytestmark = pytest.mark.usefixtures("new_hour")
+
 
 def noted_details() -> Iterator[str]:
     """Return the name of every detail that the domain or a service records."""

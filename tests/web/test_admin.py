@@ -18,6 +18,8 @@ from tests.support.audit import audited, extend_chain
 from tests.support.browsing import is_signed_in, post, sign_in
 from tests.support.second_factors import code_of
 
+pytestmark = pytest.mark.usefixtures("new_hour")
+
 PAGES = ["", "/users", "/users/{id}", "/users/{id}/disable", "/keys", "/outbox", "/audit"]
 
 

@@ -72,6 +72,7 @@ def test_after_ten_wrong_passwords_the_session_ends(
     assert is_signed_in(owner)
 
 
+@pytest.mark.usefixtures("new_hour")
 def test_the_owner_is_told_and_can_act(app: Flask, thief: FlaskClient, user: User) -> None:
     guess_out(thief, cycle(PAGES))
 

@@ -191,6 +191,7 @@ def test_a_user_turns_it_off_and_is_told(
         assert db.session.query(RecoveryCode).count() == 0
 
 
+@pytest.mark.usefixtures("new_hour")
 def test_guesses_run_out_for_every_browser_and_the_owner_is_told_once(
     app: Flask, user: User, secret: str
 ) -> None:

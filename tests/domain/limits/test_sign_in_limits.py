@@ -17,7 +17,10 @@ from tests.support.browsing import is_signed_in, post, sign_in
 from tests.support.costs import measured
 
 # What depends on the kind of database is tested in test_rate_limits.py.
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+    pytest.mark.usefixtures("new_hour"),
+]
 
 NEW_PASSWORD = "another four words entirely unrelated"
 KNOWN, UNKNOWN = "somebody@example.org", "nobody@example.org"
