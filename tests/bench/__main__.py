@@ -11,7 +11,7 @@ from typing import Any
 
 from authapp import ROOT
 from tests.bench import breakdown, memory, outages, report, rows, servers, throughput
-from tests.bench.ours import Ours, deployed, same
+from tests.bench.ours import Ours, deployed
 from tests.bench.report import Measured
 from tests.bench.serving import Served
 from tests.support.servers import AppServer, RedisServer
@@ -153,24 +153,16 @@ def _rows(plan: Plan, ours: Ours, redis_server: RedisServer, folder: Path) -> di
         stack.callback(many_redis.close)
         url = f"sqlite:///{folder}/many.db"
         many = stack.enter_context(deployed(url, many_redis.url))
-        rows.add(many, many_redis, plan.many)
-        subjects: list[throughput.Subject] = []
-        for size, deployment in (("few", ours), ("many", many)):
-            server = AppServer(deployment.environ, workers=2, threads=8)
+        rows.add(many_redis, plan.many)
+        pair = [AppServer(each.environ, workers=2, threads=8) for each in (ours, many)]
+        for server in pair:
             stack.callback(server.close)
             server.wait_until_ready()
-            sent = deployment.requests()
-            scripts = {
-                path: same(sent[path], 16) for path in sent if "API" in path or "JWT" in path
-            }
-            scripts["/api/v1/refresh, each renews"] = deployment.refreshing(16)
-            for path, script in scripts.items():
-                baseline = "" if size == "few" else f"few rows: {path}"
-                subjects.append(
-                    throughput.Subject(f"{size} rows: {path}", server.port, script, baseline)
-                )
-        found: dict[str, Measured] = throughput.measure(
-            subjects, rounds=plan.rounds, seconds=plan.seconds
+        few_port, many_port = (server.port for server in pair)
+        found = throughput.measure(
+            rows.subjects((ours, few_port), (many, many_port)),
+            rounds=plan.rounds,
+            seconds=plan.seconds,
         )
     return {"rows": found}
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import flask_migrate
 from flask import Flask
@@ -86,11 +86,13 @@ class Ours:
 
 
 @contextmanager
-def deployed(database_url: str, redis_url: str, *, accounts: int = 0) -> Iterator[Ours]:
+def deployed(
+    database_url: str, redis_url: str, *, accounts: int = 0, **limits_of_its_own: str
+) -> Iterator[Ours]:
     """Create the tables, the keys and the accounts of one deployment."""
     # Sign-ins wait instead of being turned away, as they do in the other libraries.
     limits = {"TRUSTED_PROXIES": "1", "REQUEST_BUDGET": "0", "PASSWORD_HASHERS": "16"}
-    environ = {**settings(database_url, redis_url), **limits}
+    environ = {**settings(database_url, redis_url), **limits, **limits_of_its_own}
     environ["ACCESS_TOKEN_LIFETIME"] = "3600"
     app = create_app(environ)
     with app.app_context():
@@ -101,7 +103,7 @@ def deployed(database_url: str, redis_url: str, *, accounts: int = 0) -> Iterato
         token = _api_token(user, Scope.ACCOUNT_READ)
         users.grant(user.id, Scope.INTROSPECT)
         gateway = _api_token(user, Scope.INTROSPECT)
-        emails = _add_accounts(accounts)
+        emails = list(add_accounts(accounts))
         yield Ours(environ, app, user, session, token, gateway, emails)
     dispose(app)
 
@@ -111,17 +113,18 @@ def _api_token(user: User, scope: Scope) -> str:
     return made.value
 
 
-def _add_accounts(number: int) -> list[str]:
-    """Create accounts that all have the same password, hashed once."""
+def add_accounts(number: int) -> dict[str, UUID]:
+    """Create accounts with the same password, hashed once; return their ids by email address."""
     if not number:
-        return []
-    emails = [f"{uuid4()}@example.org" for _ in range(number)]
+        return {}
+    ids = {f"{uuid4()}@example.org": uuid4() for _ in range(number)}
     same = {"email_verified_at": clock.now(), "password_hash": hash_password(PASSWORD)}
     db.session.execute(
-        insert(User), [{"email": each, "email_key": each, **same} for each in emails]
+        insert(User),
+        [{"id": id, "email": each, "email_key": each, **same} for each, id in ids.items()],
     )
     db.session.commit()
-    return emails
+    return ids
 
 
 def _renewing(first: str) -> Script:

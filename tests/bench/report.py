@@ -108,15 +108,17 @@ def revocation_table(found: list[Any]) -> str:
     rows = []
     for each in found:
         delays = sorted(each.delays_ms)
-        delay = (
-            f"{delays[0]:.1f} **{statistics.median(delays):.1f}** {delays[-1]:.1f} ms"
-            if delays
-            else "no refusal"
-        )
+        delay = _delays(delays) if delays else "no refusal"
         row = [each.name, each.state, _counts(each.endings), _counts(each.first_answers), delay]
         rows.append([*row, _counts(each.after_restart)])
     head = ["library", "Redis", "revoking was answered", "the other process, asked at once"]
     return table([*head, "refused after", "asked after Redis came back empty"], rows)
+
+
+def _delays(delays: list[float]) -> str:
+    """Return the median, the 99th percentile where there are a hundred or more, and the longest."""
+    p99 = f", p99 **{statistics.quantiles(delays, n=100)[-1]:.1f}**" if len(delays) >= 100 else ""
+    return f"median {statistics.median(delays):.1f}{p99}, longest {delays[-1]:.1f} ms"
 
 
 def _counts(statuses: Counter[int]) -> str:

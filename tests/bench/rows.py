@@ -1,6 +1,7 @@
-"""Few rows against many: two deployments that differ in nothing else."""
+"""Few rows against many: the rows of other accounts, which one of two deployments has."""
 
 from datetime import timedelta
+from itertools import cycle, islice
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert
@@ -11,17 +12,23 @@ from authapp.security.opaque_tokens import digest, new_secret
 from authapp.token_cache import token_cache
 from authapp.token_cache.entries import RowEntry
 from authapp.token_cache.records import TOKEN, TokenRecord
-from tests.bench.ours import Ours
+from tests.bench.load import Script
+from tests.bench.ours import Ours, add_accounts, same
+from tests.bench.throughput import CONNECTIONS, Subject
 from tests.support.servers import RedisServer
 
 BATCH = 2_000
+ROWS_OF_AN_ACCOUNT = 10
+"""API tokens, and as many sessions: MAX_SESSIONS would end those of an account with many."""
+
 FIELDS = ("id", "user_id", "name", "scopes", "digest", "last_four", "created_at", "expires_at")
 
 
-def add(deployment: Ours, redis_server: RedisServer, number: int) -> None:
-    """Add so many API tokens and sessions to the database, and the tokens to Redis."""
+def add(redis_server: RedisServer, number: int) -> None:
+    """Add so many API tokens and sessions of other accounts, and the tokens to Redis."""
+    owners = cycle(add_accounts(-(-number // ROWS_OF_AN_ACCOUNT)).values())
     for start in range(0, number, BATCH):
-        batch = [_token(deployment.user.id) for _ in range(min(BATCH, number - start))]
+        batch = [_token(owner) for owner in islice(owners, min(BATCH, number - start))]
         values = [{name: getattr(each, name) for name in FIELDS} for each in batch]
         sessions = [_session(each.user_id) for each in batch]
         # Past the session's watch over cached rows: no one has read these.
@@ -30,6 +37,30 @@ def add(deployment: Ours, redis_server: RedisServer, number: int) -> None:
         connection.execute(insert(RefreshToken.__table__), sessions)
         db.session.commit()
         fill(redis_server, batch)
+
+
+def subjects(few: tuple[Ours, int], many: tuple[Ours, int]) -> list[Subject]:
+    """Return what is measured on two deployments, each served at a port: one right after the other.
+
+    What the machine does at the time then affects both.
+    """
+    paired = zip(_scripts(few[0]).items(), _scripts(many[0]).values(), strict=True)
+    return [
+        subject
+        for (path, script_of_few), script_of_many in paired
+        for subject in (
+            Subject(f"few rows: {path}", few[1], script_of_few),
+            Subject(f"many rows: {path}", many[1], script_of_many, f"few rows: {path}"),
+        )
+    ]
+
+
+def _scripts(deployment: Ours) -> dict[str, list[Script]]:
+    sent = deployment.requests()
+    checks = {
+        path: same(sent[path], CONNECTIONS) for path in sent if "API" in path or "JWT" in path
+    }
+    return {**checks, "/api/v1/refresh, each renews": deployment.refreshing(CONNECTIONS)}
 
 
 def fill(redis_server: RedisServer, tokens: list[TokenRecord]) -> None:

@@ -15,6 +15,7 @@ from tests.support.accounts import PASSWORD
 from tests.support.servers import AppServer, RedisServer
 
 CONNECTIONS = 16
+SUCCESS = {"200", "204"}
 
 
 @dataclass
@@ -28,7 +29,10 @@ class Subject:
 
 
 def measure(subjects: list[Subject], *, rounds: int, seconds: float) -> dict[str, Measured]:
-    """Measure each in turn, in every round; each round begins with another one."""
+    """Measure each in turn, in every round; each round begins with another one.
+
+    Raises RuntimeError if a subject was refused: that takes another time than what it measures.
+    """
     results = {each.name: Measured(each.name, each.baseline) for each in subjects}
     for each in subjects:
         run(each.port, each.scripts, min(seconds, 0.3))
@@ -36,6 +40,9 @@ def measure(subjects: list[Subject], *, rounds: int, seconds: float) -> dict[str
         turn = number * 5 % len(subjects)
         for each in subjects[turn:] + subjects[:turn]:
             results[each.name].add(run(each.port, each.scripts, seconds))
+    for name, found in results.items():
+        if not found.statuses.keys() <= SUCCESS:
+            raise RuntimeError(f"{name} was answered {dict(found.statuses)}")
     return results
 
 
