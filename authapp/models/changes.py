@@ -5,18 +5,24 @@ Objects are recorded when the session flushes them. Conditional UPDATEs and DELE
 The token cache reads the recorded changes just before COMMIT.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, delete, event, update
-from sqlalchemy.orm import InstrumentedAttribute, ORMExecuteState, Session
+from sqlalchemy.orm import (
+    InstrumentedAttribute,
+    ORMExecuteState,
+    Session,
+    SessionTransaction,
+)
 from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 
 from authapp.models.base import db
 
 _CHANGED_ROWS = "changed_rows"
+_WRITTEN_ROWS = "written_rows"
 NOTED = "changes_are_noted"
 """Execution option of a statement whose changes the caller records."""
 
@@ -52,6 +58,17 @@ def changed_rows(session: Session) -> set[ChangedRow]:
     return cast(set[ChangedRow], session.info.setdefault(_CHANGED_ROWS, set()))
 
 
+def written_rows(session: Session) -> dict[tuple[str, UUID], Row[Any]]:
+    """Return rows as `run_update` wrote them, by table and id, if nothing changed them since."""
+    return cast(dict[tuple[str, UUID], Row[Any]], session.info.setdefault(_WRITTEN_ROWS, {}))
+
+
+def forget_changes(session: Session) -> None:
+    """Forget what a transaction changed, after its end."""
+    changed_rows(session).clear()
+    written_rows(session).clear()
+
+
 def update_where(
     model: type[CachedRow], *conditions: ColumnElement[bool], **values: Any
 ) -> list[UUID]:
@@ -79,17 +96,20 @@ def run_update(
     """Run an UPDATE of cached rows that was built once, and return the rows that it returns.
 
     Use it instead of `update_where` where the time to build a statement matters. It must return
-    the id and the owner columns.
+    the columns of the cached record, in their order: the commit does not read the row again.
     """
     db.session.flush()
     rows = db.session.connection().execute(statement, parameters).all()
     db.session.expire_all()
-    changed_rows(db.session()).update(
-        ChangedRow(
-            model.__tablename__, row.id, tuple(getattr(row, each) for each in model.owner_columns)
-        )
-        for row in rows
+    table = model.__tablename__
+    _record(
+        db.session(),
+        (
+            ChangedRow(table, row.id, tuple(getattr(row, each) for each in model.owner_columns))
+            for row in rows
+        ),
     )
+    written_rows(db.session()).update({(table, row.id): row for row in rows})
     return rows
 
 
@@ -106,7 +126,7 @@ def delete_where(
 
 def note_owner(model: type[CachedRow], *owner: Any) -> None:
     """Record that an owner's list changes, even if none of their rows does."""
-    changed_rows(db.session()).add(ChangedRow(model.__tablename__, None, owner))
+    _record(db.session(), [ChangedRow(model.__tablename__, None, owner)])
 
 
 def _update(
@@ -128,9 +148,12 @@ def _run(
     # Objects loaded earlier must not hide what the statement wrote.
     db.session.expire_all()
     end = len(_key(model))
-    changed_rows(db.session()).update(
-        ChangedRow(model.__tablename__, row[0], tuple(row[1:end]), has_expired=have_expired)
-        for row in rows
+    _record(
+        db.session(),
+        (
+            ChangedRow(model.__tablename__, row[0], tuple(row[1:end]), has_expired=have_expired)
+            for row in rows
+        ),
     )
     return rows
 
@@ -139,11 +162,23 @@ def _key(model: type[CachedRow]) -> list[InstrumentedAttribute[Any]]:
     return [getattr(model, name) for name in ("id", *model.owner_columns)]
 
 
+def _record(session: Session, changes: Iterable[ChangedRow]) -> None:
+    for change in changes:
+        changed_rows(session).add(change)
+        if change.id is not None:
+            written_rows(session).pop((change.table, change.id), None)
+
+
 @event.listens_for(db.session, "after_flush")
 def _record_objects(session: Session, _context: object) -> None:
-    for row in (*session.new, *session.dirty, *session.deleted):
-        if isinstance(row, CachedRow):
-            changed_rows(session).add(row.as_change())
+    rows = (*session.new, *session.dirty, *session.deleted)
+    _record(session, (row.as_change() for row in rows if isinstance(row, CachedRow)))
+
+
+@event.listens_for(db.session, "after_soft_rollback")
+def _forget_written_rows(session: Session, _transaction: SessionTransaction) -> None:
+    """After the rollback of a savepoint, rows are as they were before it."""
+    written_rows(session).clear()
 
 
 @event.listens_for(db.session, "do_orm_execute")

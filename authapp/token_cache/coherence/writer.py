@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from authapp import metrics
 from authapp.models import db
-from authapp.models.changes import ChangedRow, changed_rows
+from authapp.models.changes import ChangedRow, changed_rows, forget_changes, written_rows
 from authapp.token_cache import keys
 from authapp.token_cache.coherence.database import CacheDatabase, write_journal, write_tombstones
 from authapp.token_cache.coherence.steps import CoherentRedisCache, new_id
@@ -125,16 +125,22 @@ class Writer:
 def _committed_values(session: Session, changes: set[ChangedRow]) -> Values:
     """Return the keys that changes affect, with the rows as they are about to be committed.
 
-    The transaction reads the rows itself after its last flush, whose row locks keep other
-    transactions from changing them before the commit. Objects loaded earlier may be out of date.
+    The transaction reads the rows itself after its last flush, unless they were written last by an
+    UPDATE that returned them. Its row locks keep other transactions from changing them before the
+    commit. Objects loaded earlier may be out of date.
     """
+    written = written_rows(session)
     values: Values = {}
     for table in sorted({change.table for change in changes}):
         kind = KINDS[table]
         of_kind = [change for change in changes if change.table == table]
         ids = {change.id for change in of_kind if change.id is not None}
         values.update(dict.fromkeys(kind.key(id) for id in ids))
-        for row in session.connection().execute(*kind.selecting(ids)):
+        rows = [written[table, id] for id in ids if (table, id) in written]
+        unread = [id for id in ids if (table, id) not in written]
+        if unread:
+            rows += session.connection().execute(*kind.selecting(unread))
+        for row in rows:
             entry = RowEntry(kind, row.id)
             values[entry.key] = (entry, kind.from_row(row))
         values.update(dict.fromkeys(ListEntry(kind, change.owner).key for change in of_kind))
@@ -172,7 +178,7 @@ def _fence(session: Session) -> None:
 def _settle(session: Session) -> None:
     if session.in_nested_transaction():
         return
-    changed_rows(session).clear()
+    forget_changes(session)
     unit = session.info.get(_UNIT)
     if unit is not None:
         _writer().after_commit(unit)
@@ -183,7 +189,7 @@ def _abandon(session: Session) -> None:
     if session.in_nested_transaction():
         # Only a savepoint was rolled back; earlier changes may still be committed.
         return
-    changed_rows(session).clear()
+    forget_changes(session)
     unit = session.info.pop(_UNIT, None)
     if unit is not None:
         _writer().after_rollback(unit, sys.exception())
