@@ -9,12 +9,13 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder
 
 from authapp.models import Scope, User
 from tests.api.calling import bearing, begin, new_token, without_cookies
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import cookie, sign_in
-from tests.support.costs import cheapest, measured, traced
+from tests.support.costs import cheapest, entered, measured, traced
 
 Call = Callable[[], object]
 
@@ -148,6 +149,17 @@ def test_hot_path_runs_little_code_and_raises_nothing(
     assert len(fewest.functions) <= functions, sorted(fewest.functions)
     assert len(fewest.files) <= files, sorted(fewest.files)
     assert fewest.exceptions == []
+
+
+# The driver of PostgreSQL enters others.
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_reading_the_account_enters_few_functions(app: Flask, user: User) -> None:
+    headers = bearing(begin(app, user).access_token)
+    environ = EnvironBuilder("/api/v1/me", headers=headers).get_environ()
+    environ["REMOTE_ADDR"] = "192.0.2.1"
+    call = warm(lambda: b"".join(app(dict(environ), lambda *_: None)))
+
+    assert min(entered(call) for _ in range(5)) <= 410
 
 
 def test_counters_notice_a_cold_process(app: Flask, user: User) -> None:

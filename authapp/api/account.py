@@ -1,6 +1,5 @@
 """The caller's account."""
 
-from dataclasses import asdict
 from http import HTTPStatus
 from uuid import UUID
 
@@ -39,4 +38,12 @@ class Account(msgspec.Struct):
 def show(caller: Principal) -> Account:
     """Return the caller's account."""
     found = service.get_account(caller.user_id)
-    return msgspec.convert({**asdict(found), "roles": found.roles.split()}, Account)
+    return Account(
+        id=found.id,
+        email=found.email,
+        email_verified_at=found.email_verified_at,
+        phone=found.phone,
+        phone_verified_at=found.phone_verified_at,
+        created_at=found.created_at,
+        roles=found.roles.split(),
+    )

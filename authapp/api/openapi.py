@@ -1,22 +1,21 @@
 """Declares the operations for other programs: their input, output and errors.
 
-`operation` enforces what it declares, and `described` only documents it. spectree collects both,
-and `document` completes them. `authn` and `bodies` check tokens and bodies, so that all errors are
-problem documents of the same form.
+`operation` enforces what it declares, and `described` only documents it. spectree collects both
+when the views are imported, `document` completes them, and no request runs spectree's code. `authn`
+and `bodies` check tokens and bodies, so that all errors are problem documents of the same form.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_type_hints
 
 import msgspec
-from flask import Request, current_app
+from flask import Response, current_app
 from spectree import Response as Answers
 from spectree import SpecTree, Tag
 from spectree.model_adapter.msgspec_adapter import MsgspecModelAdapter
-from spectree.plugins.base import Context
 from spectree.plugins.flask_plugin import FlaskPlugin
 from werkzeug.routing import Rule
 
@@ -60,7 +59,7 @@ _described: Final[dict[View, View]] = {}
 
 
 class _Backend(FlaskPlugin):
-    """Documents the routes for programs, and reads bodies strictly."""
+    """Documents the routes for programs."""
 
     def find_routes(self) -> Iterator[Rule]:
         yield from current_app.url_map.iter_rules()
@@ -68,11 +67,6 @@ class _Backend(FlaskPlugin):
     def parse_func(self, route: Any) -> Iterator[tuple[str, View]]:
         for method, view in super().parse_func(route):
             yield method, _described.get(view, view)
-
-    def request_validation(self, request: Request, *models: Any) -> None:
-        json = models[1]
-        body = bodies.read(json) if json is not None else None
-        request.context = Context(None, body, None, None, None)  # type: ignore[attr-defined]
 
 
 class _Answers(Answers):
@@ -149,19 +143,22 @@ def operation(
             refusals.append(HTTPStatus.UNAUTHORIZED)
         if scope is not None:
             refusals.append(HTTPStatus.FORBIDDEN)
-        if "json" in view.__annotations__:
+        body_model = get_type_hints(view).get("json")
+        if body_model is not None:
             refusals.extend(bodies.REFUSALS)
-        validated: View = tree.validate(
+        documented: View = tree.validate(
             resp=_Answers(dict([returns]), refusals),
             security=[] if is_open else [{BEARER: [scope] if scope else []}],
             **_named(view),
         )(view)
 
-        @wraps(validated)
-        def guarded(**arguments: Any) -> Any:
-            if is_open:
-                return validated(**arguments)
-            return validated(caller=require_caller(scope, fresh=fresh), **arguments)
+        @wraps(documented)
+        def guarded(**arguments: Any) -> Response:
+            if not is_open:
+                arguments["caller"] = require_caller(scope, fresh=fresh)
+            if body_model is not None:
+                arguments["json"] = bodies.read(body_model)
+            return _answer(view(**arguments))
 
         return guarded
 
@@ -196,3 +193,11 @@ def described(
 def _named(view: View) -> dict[str, Any]:
     module = view.__module__.rpartition(".")[2]
     return {"operation_id": f"{module}.{view.__name__}", "tags": [TAGS[module]]}
+
+
+def _answer(returned: Any) -> Response:
+    """Return the response for what a view returned: a model, with or without a status, or one."""
+    model, status = returned if isinstance(returned, tuple) else (returned, HTTPStatus.OK)
+    if isinstance(model, Response):
+        return model
+    return Response(msgspec.json.encode(model), status, content_type="application/json")

@@ -100,5 +100,21 @@ def traced(call: Callable[[], object]) -> Trace:
     return trace
 
 
+def entered(call: Callable[[], object]) -> int:
+    """Run a call and return how often it entered a Python function, ours or a library's."""
+    number, former = 0, sys.getprofile()
+
+    def count(_frame: FrameType, event: str, _value: Any) -> None:
+        nonlocal number
+        number += event == "call"
+
+    sys.setprofile(count)
+    try:
+        call()
+    finally:
+        sys.setprofile(former)
+    return number
+
+
 def _name(code: CodeType) -> str:
     return f"{code.co_filename.removeprefix(_OURS)}:{code.co_qualname}"
