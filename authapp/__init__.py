@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from flask import Flask
-from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from authapp import api, cli, token_cache, web
+from authapp import api, token_cache, web
 from authapp.config import Settings, load
 from authapp.delivery import sms
 from authapp.delivery.mail import mailer
@@ -27,8 +26,11 @@ FILES: Final = _PACKAGE if (_PACKAGE / "templates").is_dir() else ROOT
 """Where templates, static files and migrations are: a wheel has them inside the package."""
 
 
-def create_app(environ: Mapping[str, str] | None = None) -> Flask:
-    """Return the application for an environment; raises ConfigError for invalid settings."""
+def create_app(environ: Mapping[str, str] | None = None, *, has_commands: bool = True) -> Flask:
+    """Return the application for an environment; raises ConfigError for invalid settings.
+
+    A process that only serves requests does without commands.
+    """
     settings = load(os.environ if environ is None else environ)
     logs.configure(settings)
     app = Application(
@@ -44,7 +46,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine, settings)
-    Migrate(app, db, directory=str(FILES / "migrations"), compare_type=True)
     token_cache.token_cache.init_app(app)
     with app.app_context():
         database_outage.watch(db.engine)
@@ -53,9 +54,22 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     sms.init_app(app)
     if settings.webhooks.ca_file:
         tls(settings.webhooks.ca_file)
-    for skin in (web, api, cli):
+    for skin in (web, api):
         skin.init_app(app)
+    if has_commands:
+        _add_commands(app)
     return app
+
+
+def _add_commands(app: Flask) -> None:
+    """Add the commands and the migrations."""
+    # What they import takes more than 10 MiB, which each worker of a server would hold.
+    from flask_migrate import Migrate  # noqa: PLC0415
+
+    from authapp import cli  # noqa: PLC0415
+
+    Migrate(app, db, directory=str(FILES / "migrations"), compare_type=True)
+    cli.init_app(app)
 
 
 def _flask_config(settings: Settings, slots: DatabaseSlots) -> dict[str, Any]:

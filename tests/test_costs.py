@@ -4,6 +4,9 @@ Processes trust Redis and their memory for longer here than in production, so th
 and checks that many requests share do not add to the one that is counted.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -11,11 +14,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
+from authapp import ROOT
 from authapp.models import Scope, User
 from tests.api.calling import bearing, begin, new_token, without_cookies
 from tests.support.accounts import PASSWORD
+from tests.support.applications import settings
 from tests.support.browsing import cookie, sign_in
 from tests.support.costs import cheapest, entered, measured, traced
+from tests.support.servers import RedisServer
 
 Call = Callable[[], object]
 
@@ -160,6 +166,17 @@ def test_reading_the_account_enters_few_functions(app: Flask, user: User) -> Non
     call = warm(lambda: b"".join(app(dict(environ), lambda *_: None)))
 
     assert min(entered(call) for _ in range(5)) <= 410
+
+
+def test_worker_imports_no_commands(database_url: str, redis_server: RedisServer) -> None:
+    source = "import sys, deploy.serve, wsgi; print(*sys.modules)"
+    environ = {"PATH": os.environ["PATH"], **settings(database_url, redis_server.url)}
+
+    imported = subprocess.check_output([sys.executable, "-c", source], cwd=ROOT, env=environ)
+
+    names = set(imported.decode().split())
+    assert "authapp.web" in names
+    assert not names & {"authapp.cli", "flask_migrate", "alembic", "mako"}
 
 
 def test_counters_notice_a_cold_process(app: Flask, user: User) -> None:
