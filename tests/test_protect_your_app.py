@@ -23,9 +23,10 @@ from werkzeug import Request, Response
 from authapp import ROOT
 from authapp.domain import signing_keys
 from authapp.models import Scope, User
-from authapp.services import keys
+from authapp.services import keys, roles
 from tests.api.calling import bearing, begin, new_token
-from tests.support.accounts import PASSWORD
+from tests.support.accounts import PASSWORD, add_user
+from tests.support.proxies import NGINX, PROXIES, Site, browsing
 from tests.support.servers import free_port, serving
 from tests.support.signing_keys import run_keys
 from tests.support.waiting import wait_until
@@ -62,7 +63,7 @@ def app(make_app: Callable[..., Flask], port: int) -> Flask:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with every program of the page."""
-    assert len(FILES) == 5
+    assert len(FILES) == 6
     for name, code in FILES.items():
         (tmp_path / name).write_text(code)
     return tmp_path
@@ -151,14 +152,39 @@ def altered(app: Flask, token: str, **changes: Any) -> str:
     return jwt.encode(claims, private, algorithm="RS256", headers=headers)
 
 
-@pytest.fixture
-def client(folder: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setenv("AUTHAPP_URL", f"http://127.0.0.1:{port}")
-    spec = importlib.util.spec_from_file_location("client", folder / "staying_signed_in.py")
+@pytest.mark.skipif(NGINX is None, reason="there is no nginx to run docs/nginx.conf")
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_a_program_behind_a_proxy_learns_who_sent_a_request(
+    proxy: str, make_app: Callable[..., Flask], port: int, folder: Path
+) -> None:
+    app = make_app(PUBLIC_URL=f"https://127.0.0.1:{port}", TRUSTED_PROXIES="1")
+    with app.app_context():
+        user = add_user("editor@example.org")
+        roles.grant(user.id, "editor")
+    with serving(app) as ours, serving(loaded(folder / "behind_a_proxy.py").app) as program:
+        site = Site(folder, port, authapp=ours, program=program)
+        with PROXIES[proxy](site), browsing(site) as browser:
+            url = f"{site.url}/app/hello"
+            visitor = browser.get(url, allow_redirects=False)
+            known = browser.get(url, headers=bearing(begin(app, user).access_token))
+
+    assert visitor.status_code == (401 if proxy == "traefik" else 303)
+    assert known.json() == {"user": str(user.id), "is_editor": True}
+
+
+def loaded(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def client(folder: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setenv("AUTHAPP_URL", f"http://127.0.0.1:{port}")
+    module = loaded(folder / "staying_signed_in.py")
     module.PAUSES = (0, 0, 0)
     return module
 
