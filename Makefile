@@ -12,10 +12,10 @@ NODE := $(VENV)/.node-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill torture translations check openapi format docs wheel browser proxy node clean
+.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill upgrade-drill soak torture translations check openapi format docs wheel browser proxy node clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 run: $(RUNTIME) ## Set everything up and serve at http://127.0.0.1:5000 (PORT changes it)
 	@exec $(BIN)/python -m authapp.cli.dev
@@ -50,6 +50,12 @@ bench-cache: $(DEVELOPMENT) ## Measure what the token cache costs and saves
 
 drill: $(DEVELOPMENT) ## Freeze, kill and restart servers under traffic (ARGS="--quick", "--only Redis")
 	$(BIN)/python -m tests.drill $(ARGS)
+
+upgrade-drill: $(DEVELOPMENT) $(PROXY) ## Upgrade from an earlier release under traffic (FROM=a tag or commit)
+	$(BIN)/python -m tests.drill.upgrade $(if $(FROM),--from $(FROM)) $(ARGS)
+
+soak: $(DEVELOPMENT) $(PROXY) ## Send REQUESTS=2000000 of mixed traffic through restarts, and watch the memory
+	$(BIN)/python -m tests.drill.soak $(if $(REQUESTS),--requests $(REQUESTS)) $(ARGS)
 
 torture: $(DEVELOPMENT) ## Race processes for SECONDS on a Redis that is frozen and killed
 	SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -q tests/token_cache/torture.py $(ARGS)

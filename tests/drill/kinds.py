@@ -15,14 +15,14 @@ def kinds(ours: Ours, *, sign_ins: int) -> list[Kind]:
     return [
         Kind(CHECK, checks * 2, 0.02),
         Kind(HEALTH, [always(sent["/healthz"])], 0.02),
-        Kind(ENDED, [always(_with_ended_session(ours))], 0.05),
+        Kind(ENDED, [always(with_ended_session(ours))], 0.05),
         Kind(PAGE, same(sent["/account"], 24), 0.25),
         Kind(RENEWAL, ours.refreshing(2), 0.25),
         Kind(SIGN_IN, ours.signing_in(sign_ins), 0.5, is_patient=True),
     ]
 
 
-def _with_ended_session(ours: Ours) -> bytes:
+def with_ended_session(ours: Ours) -> bytes:
     """Return a request with the token of a session that has ended."""
     ended = ours.begin()
     with ours.app.app_context():

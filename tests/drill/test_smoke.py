@@ -4,13 +4,11 @@ import pytest
 
 from tests.drill import sign_ins
 from tests.drill.__main__ import cause, staged
-from tests.drill.faults import FAULTS
+from tests.drill.faults import FAULTS, UNHURRIED
 from tests.drill.report import rows, wrong_answers
 from tests.support.servers import PostgresServer
 
 SECONDS = 1.0
-UNHURRIED = {"CACHE_TIMEOUT": "1000", "CACHE_CONNECT_TIMEOUT": "1000"}
-"""On a busy machine, Redis may answer late; without the database too, nothing can be checked."""
 
 
 @pytest.mark.postgresql

@@ -57,7 +57,7 @@ class Answers:
     def p99_ms(self) -> float:
         if len(self.took_ms) < 2:
             return self.slowest_ms
-        return statistics.quantiles(self.took_ms, n=100)[98]
+        return statistics.quantiles(self.took_ms, n=100, method="inclusive")[98]
 
     def add(self, answer: Answer, seconds: float) -> None:
         self.statuses[answer.status] += 1
@@ -70,7 +70,8 @@ class Traffic:
     """Sends requests of several kinds until it is stopped."""
 
     def __init__(self, port: int, kinds: list[Kind]) -> None:
-        self.answers = {kind.name: Answers() for kind in kinds}
+        self._names = [kind.name for kind in kinds]
+        self.answers = self._none()
         self._port = port
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -79,6 +80,21 @@ class Traffic:
             for kind in kinds
             for script in kind.scripts
         ]
+
+    def _none(self) -> dict[str, Answers]:
+        return {name: Answers() for name in self._names}
+
+    @property
+    def answered(self) -> int:
+        """How many requests were answered since the start, or since answers were last taken."""
+        with self._lock:
+            return sum(len(each.took_ms) for each in self.answers.values())
+
+    def take(self) -> dict[str, Answers]:
+        """Return the answers since the start, or since they were last taken."""
+        with self._lock:
+            taken, self.answers = self.answers, self._none()
+        return taken
 
     def start(self) -> None:
         for thread in self._threads:

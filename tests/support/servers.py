@@ -230,14 +230,16 @@ class AppServer:
         threads: int = 16,
         port: int = 0,
         log: IO[bytes] | None = None,
+        root: Path = ROOT,
+        python: str | Path = sys.executable,
         **serving: str,
     ) -> None:
         self.port = port or free_port()
         numbers = {"PORT": self.port, "WORKERS": workers, "THREADS": threads}
         serving |= {f"SERVE_{name}": str(number) for name, number in numbers.items()}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.serve"],
-            cwd=ROOT,
+            [python, "-m", "deploy.serve"],
+            cwd=root,
             env={"PATH": os.environ["PATH"], **environ, **serving},
             stderr=log,
             preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
