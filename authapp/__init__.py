@@ -63,7 +63,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, has_commands: bool =
 
 def _add_commands(app: Flask) -> None:
     """Add the commands and the migrations."""
-    # What they import takes more than 10 MiB, which each worker of a server would hold.
+    # What they import takes 9 MiB, which each worker of a server would hold.
     from flask_migrate import Migrate  # noqa: PLC0415
 
     from authapp import cli  # noqa: PLC0415
