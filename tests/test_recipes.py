@@ -65,8 +65,8 @@ def test_every_file_of_a_recipe_exists(recipe: str) -> None:
     [
         ("_ELSEWHERE", "authapp/web/account.py"),
         ("EXPECTED", "tests/journeys/test_pages.py"),
-        ("WALKS", "tests/services/test_settling.py"),
-        ("Person", "tests/services/test_settling.py"),
+        ("WALKS", "tests/support/walks.py"),
+        ("Person", "tests/support/walks.py"),
         ("open_to_all", "tests/api/test_openapi.py"),
         ("faults", "authapp/config/safety.py"),
         ("_flask_config", "authapp/__init__.py"),
