@@ -78,7 +78,8 @@ def list_in(
     conditions = {
         State.WAITING: waits(),
         State.SENT: OutboxMessage.sent_at.is_not(None),
-        State.DEAD: OutboxMessage.dead_at.is_not(None),
+        # What was sent is not dead, and an index finds the few that were not sent.
+        State.DEAD: and_(OutboxMessage.sent_at.is_(None), OutboxMessage.dead_at.is_not(None)),
     }
     chosen = or_(*(conditions[state] for state in states))
     newest = OutboxMessage.created_at.desc()
@@ -142,8 +143,10 @@ def bury_expired() -> None:
     too_old = case((OutboxMessage.dead_at.is_(None), TOO_OLD), else_=OutboxMessage.last_error)
     dead_at = func.coalesce(OutboxMessage.dead_at, now)
     with transaction():
-        # Usually there are none, and an UPDATE would make SQLite's other writers wait.
-        if db.session.scalar(select(OutboxMessage.id).where(expired).limit(1)) is not None:
+        # Usually there are none, and an UPDATE would make SQLite's other writers wait. In order,
+        # because PostgreSQL would otherwise expect to meet one soon, wherever it begins to read.
+        first = select(OutboxMessage.id).where(expired).order_by(OutboxMessage.expires_at).limit(1)
+        if db.session.scalar(first) is not None:
             _change(expired, dead_at=dead_at, last_error=too_old, **WIPED)
 
 

@@ -23,6 +23,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_entries"
     __table_args__ = (
         Index(None, "account_id", "sequence"),
+        Index(None, "action", "sequence"),
         Index(
             "ix_audit_entries_waiting",
             "at",

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from authapp import clock
 from authapp.models.base import Base, Id
 
+_IS_UNSENT = text("sent_at IS NULL")
 _WAITS = text("sent_at IS NULL AND dead_at IS NULL")
 
 
@@ -32,7 +33,12 @@ class OutboxMessage(Base):
 
     __tablename__ = "outbox_messages"
     __table_args__ = (
-        Index(None, "sent_at", "dead_at", "due_at"),
+        Index(
+            "ix_outbox_messages_unsent",
+            "expires_at",
+            sqlite_where=_IS_UNSENT,
+            postgresql_where=_IS_UNSENT,
+        ),
         Index("ix_outbox_messages_due", "due_at", sqlite_where=_WAITS, postgresql_where=_WAITS),
         Index(
             "ix_outbox_messages_waiting",

@@ -50,7 +50,7 @@ class RefreshToken(CachedRow, Base):
     id: Mapped[Id]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     generation: Mapped[int] = mapped_column(default=0)
-    rotated_at: Mapped[datetime] = mapped_column(default=clock.now)
+    rotated_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
     remember: Mapped[bool] = mapped_column(default=False)
     auth_time: Mapped[datetime] = mapped_column(default=clock.now)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

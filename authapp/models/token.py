@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar, Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from authapp import clock
@@ -55,6 +55,14 @@ class Token(CachedRow, Base):
     """
 
     __tablename__ = "tokens"
+    __table_args__ = (
+        Index(
+            "ix_tokens_revoked_at",
+            "revoked_at",
+            sqlite_where=text("revoked_at IS NOT NULL"),
+            postgresql_where=text("revoked_at IS NOT NULL"),
+        ),
+    )
     owner_columns: ClassVar[tuple[str, ...]] = ("user_id",)
 
     id: Mapped[Id]

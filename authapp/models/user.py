@@ -63,6 +63,14 @@ class User(Base):
             postgresql_where=text("phone_verified_at IS NOT NULL"),
         ),
         Index(None, "created_at", "id"),
+        # Sorted by bytes, in PostgreSQL too: addresses that begin alike are neighbors.
+        Index("ix_users_email_key_bytes", "email_key", "id"),
+        Index(
+            "ix_users_unverified",
+            "created_at",
+            sqlite_where=text("email_verified_at IS NULL"),
+            postgresql_where=text("email_verified_at IS NULL"),
+        ),
         Index(
             "ix_users_with_roles",
             "id",

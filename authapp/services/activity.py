@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, select, tuple_
 
 from authapp.errors import NotFound
 from authapp.models import ActivityEvent, db
@@ -42,6 +42,4 @@ def _older(user_id: UUID, before: UUID | None) -> tuple[ColumnElement[bool], ...
     event = db.session.get(ActivityEvent, before)
     if event is None or event.user_id != user_id:
         raise NotFound("no such event")
-    at = ActivityEvent.created_at
-    earlier = at < event.created_at
-    return (or_(earlier, and_(at == event.created_at, ActivityEvent.id < event.id)),)
+    return (tuple_(ActivityEvent.created_at, ActivityEvent.id) < (event.created_at, event.id),)

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import or_, select
 
 from authapp.models import AuthenticatorApp, Passkey, User, db
+from authapp.models.lookups import has_row
 from authapp.models.transaction import release_connection
 
 _PAGE = 1_000
@@ -44,11 +45,10 @@ def export(*, with_password_hashes: bool) -> Iterator[Sequence[ExportedAccount]]
 
 
 def _page_after(after: UUID, *, with_password_hashes: bool) -> list[ExportedAccount]:
+    app = AuthenticatorApp.user_id == User.id, AuthenticatorApp.confirmed_at.is_not(None)
+    passkey = Passkey.user_id == User.id, Passkey.reported_at.is_(None)
     has_second_factor = or_(
-        exists().where(
-            AuthenticatorApp.user_id == User.id, AuthenticatorApp.confirmed_at.is_not(None)
-        ),
-        exists().where(Passkey.user_id == User.id, Passkey.reported_at.is_(None)),
+        has_row(AuthenticatorApp.user_id, *app), has_row(Passkey.user_id, *passkey)
     )
     columns = [
         getattr(User, name)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text, tuple_
 
 from authapp.config import current_settings
 from authapp.errors import InputRefused
@@ -104,7 +104,7 @@ def _older(position: str | None) -> tuple[ColumnElement[bool], ...]:
     except (TypeError, ValueError):
         raise InputRefused("after", "malformed") from None
     at = created_at.replace(tzinfo=UTC)
-    return (or_(User.created_at < at, and_(User.created_at == at, User.id < id)),)
+    return (tuple_(User.created_at, User.id) < (at, id),)
 
 
 def _position(user: User) -> str:

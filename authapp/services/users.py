@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import or_, select
 
 from authapp import clock
 from authapp.domain import account_status, activity, api_tokens, one_time_tokens, sessions
@@ -28,6 +28,7 @@ from authapp.models import (
     User,
     db,
 )
+from authapp.models.lookups import has_row
 from authapp.models.transaction import transaction
 from authapp.services.activity import list_recent
 from authapp.services.second_factors import Overview, overview
@@ -168,8 +169,9 @@ def _batch_to_sign_out(after: UUID, *, tokens: bool) -> list[UUID]:
 
     They are sorted, so that two commands lock accounts in the same order.
     """
-    has_session = exists().where(RefreshToken.user_id == User.id, RefreshToken.ended_at.is_(None))
-    has_token = exists().where(Token.user_id == User.id, Token.revoked_at.is_(None))
+    session = RefreshToken.user_id == User.id, RefreshToken.ended_at.is_(None)
+    has_session = has_row(RefreshToken.id, *session)
+    has_token = has_row(Token.id, Token.user_id == User.id, Token.revoked_at.is_(None))
     has_access = or_(has_session, remembered_devices.belongs_to(User.id))
     if tokens:
         has_access = or_(has_access, has_token)

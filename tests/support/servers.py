@@ -337,6 +337,16 @@ class PostgresServer:
         self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
+    def create_localized(self) -> str:
+        """Create an empty database that takes the order of texts from the operating system.
+
+        PostgreSQL does not know that this is the order of their bytes, as in most installations.
+        """
+        name = self._new_name()
+        locale = "LOCALE_PROVIDER libc LOCALE 'C.UTF-8'"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE template0 {locale}")
+        return name
+
     def rename(self, name: str) -> str:
         """Rename a database that has no connections, and return its new name."""
         renamed = self._new_name()

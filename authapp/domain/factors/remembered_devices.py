@@ -8,7 +8,7 @@ transaction; rows are never cached, and deleting one is enough to forget the dev
 from typing import Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from authapp import clock
@@ -16,6 +16,7 @@ from authapp.config import current_settings
 from authapp.domain import activity
 from authapp.domain.client import Client
 from authapp.models import Activity, RememberedDevice, db
+from authapp.models.lookups import has_row
 from authapp.security.opaque_tokens import (
     IdAndSecret,
     digest,
@@ -88,7 +89,7 @@ def list_of(user_id: UUID) -> list[RememberedDevice]:
 
 def belongs_to(user_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
     """Return the condition that an account has a device, for a query of accounts."""
-    return exists().where(RememberedDevice.user_id == user_id)
+    return has_row(RememberedDevice.id, RememberedDevice.user_id == user_id)
 
 
 def forget(user_id: UUID, *which: ColumnElement[bool]) -> int:
