@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import flask_migrate
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -15,7 +16,9 @@ from authapp.domain import activity
 from authapp.domain.email_addresses import find_owner
 from authapp.models import Activity, User, db
 from authapp.services.activity import list_recent as activity_of
+from tests.support import crowd
 from tests.support.accounts import add_user
+from tests.support.servers import PostgresServer
 
 
 def test_the_migrated_schema_matches_the_models(app: Flask) -> None:
@@ -105,6 +108,25 @@ def test_each_account_gets_a_position_of_its_own_from_the_migration_and_the_last
 
         positions = db.session.scalars(db.select(User.lender_position)).all()
         assert len(set(positions)) == 5
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_positions_are_added_to_more_accounts_than_a_batch(
+    app: Flask, postgres: PostgresServer
+) -> None:
+    with app.app_context():
+        flask_migrate.downgrade(revision="0035")
+        with psycopg.connect(postgres.url(db.engine.url.database)) as connection:
+            crowd.fill(connection, 1_200, only={"users"})
+
+        flask_migrate.upgrade()
+
+        positions = db.session.scalars(db.select(User.lender_position)).all()
+        assert len(set(positions)) == 1_200
+        columns = {each["name"]: each for each in inspect(db.engine).get_columns("users")}
+        assert not columns["lender_position"]["nullable"]
+        assert inspect(db.engine).get_check_constraints("users") == []
 
 
 def test_times_are_aware_and_in_utc(app: Flask) -> None:
