@@ -78,6 +78,14 @@ def test_ten_files_are_listed_to_read_first() -> None:
     assert all((ROOT / file).is_file() for file in files)
 
 
+def test_decisions_are_numbered_without_gaps() -> None:
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for number, page in enumerate(pages, 1):
+        assert page.read_text().startswith(f"# {number}. "), page.name
+
+
 def test_each_page_spells_email_in_one_way() -> None:
     assert [page.name for page in PAGES if re.search(r"e-mail", page.read_text(), re.I)] == []
 
