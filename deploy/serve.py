@@ -34,7 +34,7 @@ _OPEN_FILES: Final = 2 * _BACKLOG
 """Open files of a worker: connections from clients, to the database and to Redis, and others."""
 
 _ALLOCATION_ARENAS: Final = "2"
-"""Of glibc, in each worker: one for each of its threads would hold megabytes that no one uses."""
+"""Limits glibc's arenas: one for each thread of a worker would hold megabytes of unused memory."""
 
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - each server creates its own folder there
 

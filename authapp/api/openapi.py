@@ -55,7 +55,7 @@ TAGS: Final = {
 """The tag of all operations of a module."""
 
 _described: Final[dict[View, View]] = {}
-"""The views that spectree only documents, and what it made of them."""
+"""The views that spectree only documents, and the wrapped view that it returned for each."""
 
 
 class _Backend(FlaskPlugin):
@@ -196,7 +196,7 @@ def _named(view: View) -> dict[str, Any]:
 
 
 def _answer(returned: Any) -> Response:
-    """Return the response for what a view returned: a model, with or without a status, or one."""
+    """Return the response for a view's result: a response, or a model with or without a status."""
     model, status = returned if isinstance(returned, tuple) else (returned, HTTPStatus.OK)
     if isinstance(model, Response):
         return model

@@ -77,7 +77,7 @@ def test_command(id: UUID) -> None:
     type=DURATION,
     metavar="DURATION",
     default=webhooks.OVERLAP,
-    help="How long the former secret signs too, such as 2d.  [default: 1d]",
+    help="How long the former secret also signs, such as 2d.  [default: 1d]",
 )
 @click.option("--at-once", is_flag=True, help="Stop using the former secret at once.")
 def rotate_secret_command(id: UUID, overlap: timedelta, at_once: bool) -> None:

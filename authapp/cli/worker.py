@@ -59,7 +59,7 @@ class Rounds(threading.Thread):
 
 
 class Worker(Rounds):
-    """Delivers messages and answers requests; a thread of its own handles events."""
+    """Delivers messages and answers queued requests; `EventWorker` handles events in parallel."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__(app, "outbox-worker")
@@ -129,7 +129,7 @@ class EventWorker(Rounds):
 
 
 def answering() -> Sequence[Callable[[], object]]:
-    """Return what comes before messages are delivered, because it adds some."""
+    """Return the tasks that run before messages are delivered, because they add messages."""
     return (
         token_cache.replay_journal,
         token_cache.mark_database,

@@ -98,7 +98,7 @@ class Secrets:
 
     @property
     def accepted_secret_keys(self) -> list[str]:
-        """SECRET_KEY, which makes everything new, and the previous values that are still accepted."""
+        """SECRET_KEY, which signs everything new, and the previous values still accepted."""
         return [self.secret_key, *self.secret_key_fallbacks]
 
 
@@ -264,7 +264,7 @@ class Sms:
 class Webhooks:
     """Where events may be sent."""
 
-    networks: list[Network] = setting("WEBHOOK_NETWORKS", networks, "", "Networks that are not on the internet, but have endpoints of webhooks, comma-separated, such as `10.1.0.0/16`. Plain HTTP is possible to this machine only, and needs `127.0.0.0/8`.")
+    networks: list[Network] = setting("WEBHOOK_NETWORKS", networks, "", "Internal networks that webhooks may be sent to, comma-separated, such as `10.1.0.0/16`. Plain HTTP is allowed to this machine only, and needs `127.0.0.0/8`, and `::1/128` for `localhost`.")
     ca_file: str = setting("WEBHOOK_CA_FILE", pattern(r"[^\x00-\x1f]*", "a path"), "", "PEM file of a private certificate authority for endpoints of webhooks, accepted in addition to the system's.")
 
 

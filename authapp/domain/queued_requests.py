@@ -26,7 +26,7 @@ Queue = (
 def find_oldest(queue: Queue) -> UUID | None:
     """Return the id of the request that has waited for longest; None if none waits.
 
-    Ask this before `claim_oldest`: a DELETE that finds no row would make SQLite's writers wait.
+    Call this before `claim_oldest`: a DELETE that finds no row would make SQLite's writers wait.
     """
     id: UUID | None = db.session.scalar(select(queue.id).order_by(queue.created_at).limit(1))
     release_connection()

@@ -1,4 +1,4 @@
-"""Which entries of the audit log are events for other programs, and what these are told."""
+"""Which entries of the audit log become events for other programs, and what they contain."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -43,7 +43,7 @@ TYPES: Final[dict[str, str]] = {
     session_events.STARTED: "session.started",
     session_events.ENDED: "session.ended",
 }
-"""The type of the event for each action; the other actions are events for no one."""
+"""The type of the event for each action; other actions have no event."""
 
 _DETAILS: Final = {
     "session": "session_id",
@@ -57,8 +57,7 @@ _DETAILS: Final = {
 def of_entry(entry: AuditEntry) -> Event | None:
     """Return the event of an entry of the audit log, if it is one.
 
-    It says which account, and who did it: what they are called stays here, and programs that may
-    know it ask for it.
+    It has ids only, never names or addresses: programs that may know those ask the API.
     """
     type = TYPES.get(entry.action)
     if type is None:

@@ -62,7 +62,7 @@ def purge(last: Head) -> Iterator[int]:
 
 
 def purge_due() -> Iterator[int]:
-    """Do both."""
+    """Delete the entries that are due, if there are any, in batches; yields the size of each."""
     last = last_due()
     if last is not None:
         yield from purge(last)

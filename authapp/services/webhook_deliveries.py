@@ -1,4 +1,4 @@
-"""Giving endpoints the events of the audit log, and delivering them; the worker does both."""
+"""Queues events from the audit log for each endpoint, and delivers them, for the worker."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -96,7 +96,6 @@ def _give_all(endpoint_id: UUID) -> int:
     given = 0
     while True:
         with transaction():
-            # Usually there are none, and an UPDATE would make SQLite's other writers wait.
             number = _give(endpoint_id)
         if number is None:
             return given
@@ -104,14 +103,18 @@ def _give_all(endpoint_id: UUID) -> int:
 
 
 def _give(endpoint_id: UUID) -> int | None:
-    """Give an endpoint the next entries, in the caller's transaction; None if there are none."""
+    """Queue the next entries for an endpoint, in the caller's transaction.
+
+    Returns how many events were queued, or None if this worker has nothing more to queue.
+    """
     endpoint = db.session.get(WebhookEndpoint, endpoint_id, populate_existing=True)
     if endpoint is None or endpoint.disabled_at is not None:
         return None
     seen, entries = endpoint.sequence, _entries_after(endpoint.sequence)
+    # Usually there are none, and an UPDATE would make SQLite's other writers wait.
     if not entries:
         return None
-    # Another worker may have given it the same entries.
+    # Another worker may have queued the same entries.
     claimed = _update(endpoint_id, WebhookEndpoint.sequence == seen, sequence=entries[-1].sequence)
     return _enqueue(endpoint, entries) if claimed else None
 

@@ -26,7 +26,7 @@ MOST: Final = 20
 """Maximum number of endpoints: each has a thread in each worker."""
 
 OVERLAP: Final = timedelta(days=1)
-"""How long a replaced secret signs requests too, unless an operator says otherwise."""
+"""How long a replaced secret also signs requests, unless an operator says otherwise."""
 
 _MAX_EVENTS_CHARACTERS: Final = 2000
 
@@ -95,7 +95,7 @@ def count_by_health() -> dict[Health, int]:
 
 
 def rotate_secret(id: UUID, *, overlap: timedelta = OVERLAP) -> str:
-    """Replace the secret, and return the new one; the former one signs too for `overlap`.
+    """Replace the secret, and return the new one; the former one also signs for `overlap`.
 
     Raises NotFound.
     """
@@ -116,9 +116,9 @@ def disable(id: UUID) -> None:
 
 
 def enable(id: UUID, *, skip: bool = False) -> None:
-    """Send events to the endpoint again, also those that it missed, unless `skip`.
+    """Send events to the endpoint again, from where it was disabled unless `skip`.
 
-    Raises NotFound.
+    Dead events stay dead until they are replayed. Raises NotFound.
     """
     with transaction():
         endpoint = require(id)

@@ -79,7 +79,7 @@ def describe(name: str) -> Description:
 
 
 def offered(user: User) -> list[tuple[Action, Description]]:
-    """Return the actions that make sense for an account, the one that ends most at the end."""
+    """Return the actions that make sense for an account, the most drastic one last."""
     if user.disabled_at is not None:
         chosen = [Action.ENABLE]
     elif invitations.is_pending(user):

@@ -62,7 +62,7 @@ def submit() -> ResponseReturnValue:
 
 
 def _invite(email: str, tag: str) -> UUID:
-    """Invite a person; like a command, it is on record even if it fails."""
+    """Invite a person; like a command, this is recorded even if it fails."""
     with audit.acting_as(audit.administrator(g.identity.user_id)):
         audit_log.record_command(_COMMAND, None, {})
         try:

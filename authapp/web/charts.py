@@ -21,7 +21,7 @@ class Bar(NamedTuple):
 
 
 def tallest(hours: Sequence[Hour]) -> int:
-    """Return how many sign-ins the full height stands for."""
+    """Return how many sign-ins the full height of the chart represents."""
     return max(hour.succeeded + hour.refused for hour in hours) or 1
 
 

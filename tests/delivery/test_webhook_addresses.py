@@ -1,4 +1,4 @@
-"""Which addresses are on the internet, also if an IPv6 address stands in for them."""
+"""Which addresses are on the internet, including those that an IPv6 address embeds."""
 
 from ipaddress import ip_address
 

@@ -1,7 +1,7 @@
 """Mixed traffic for a long time, while Redis and the servers are restarted: `make soak`.
 
 Two servers behind nginx, one process each. Redis is restarted, empty, every minute, and both
-servers are replaced one after another half-way. Prints what was answered and how much memory the
+servers are replaced one after another halfway. Prints what was answered and how much memory the
 processes held, and exits with 1 if there was an error, if a revoked token was accepted, or if
 memory grew.
 """

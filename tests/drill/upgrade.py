@@ -1,8 +1,8 @@
 """Upgrade from an earlier release under traffic, as docs/upgrade.md says: `make upgrade-drill`.
 
-Both releases use one database and one Redis, behind nginx. Prints the answers to each kind of
-request in each step, and exits with 1 if any was an error, or if a session was lost. Then it goes
-back to the earlier release on the migrated tables.
+Both releases use one database and one Redis, behind nginx. After the upgrade, it goes back to the
+earlier release on the migrated tables. Prints the answers to each kind of request in each step, and
+exits with 1 if any was an error, or if a session was lost.
 """
 
 import argparse
@@ -47,7 +47,7 @@ REQUIRED: Final = (
 """Settings of every release; the values of others have changed."""
 
 HELD: Final = 10
-"""Sessions that begin before the upgrade, and have to be renewed after it."""
+"""Sessions that begin before the upgrade, and have to be renewed after going back."""
 
 ALLOWED: Final = {**NORMAL, SIGN_IN: {"200"}}
 

@@ -87,7 +87,7 @@ def ids(requests: list[Request]) -> list[str]:
 
 
 def happen(number: int = 1) -> None:
-    """Let events happen."""
+    """Record events."""
     for _ in range(number):
         with transaction():
             audit.record("account_disabled", account_id=UUID(int=5))

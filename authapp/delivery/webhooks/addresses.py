@@ -1,4 +1,4 @@
-"""To which addresses webhooks may be sent, so that no name leads into the operator's network."""
+"""Which addresses webhooks may be sent to, so that no name leads into the operator's network."""
 
 import socket
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def is_allowed(address: Address) -> bool:
 
 
 def is_public(address: Address) -> bool:
-    """Return whether an address, and the one that it stands in for, is on the internet."""
+    """Return whether an address, or the IPv4 address that it embeds, is on the internet."""
     reached = _reached(address)
     return reached.is_global and not (
         reached.is_multicast or reached.is_reserved or getattr(reached, "is_site_local", False)

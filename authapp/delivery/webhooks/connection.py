@@ -31,8 +31,9 @@ class Response(NamedTuple):
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> Response:
     """Send the body without following redirects; raises ServerUnavailable without a response.
 
-    DELIVERY_TIMEOUT limits the whole exchange, so that an endpoint that responds one byte at a time
-    cannot prolong it. No proxy from the environment is used: it would choose the address.
+    DELIVERY_TIMEOUT limits everything after the name is resolved, so that an endpoint that responds
+    one byte at a time cannot prolong it. No proxy from the environment is used: it would choose the
+    address.
     """
     parts = urlsplit(url)
     is_secure, host = parts.scheme == "https", parts.hostname or ""
@@ -133,7 +134,7 @@ def _limited(connection: http.client.HTTPConnection, ends_at: float) -> Iterator
 # Reading the system's authorities takes 40 ms.
 @lru_cache(maxsize=8)
 def tls(file: str) -> ssl.SSLContext:
-    """Return how to verify endpoints; raises ConfigError if WEBHOOK_CA_FILE cannot be used."""
+    """Return what verifies certificates; raises ConfigError if `file` cannot be used."""
     context = ssl.create_default_context()
     if file:
         try:

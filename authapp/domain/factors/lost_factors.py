@@ -158,7 +158,7 @@ def tell(user: User, message: str, *, client: Client | None) -> None:
 
 
 def warn_by_text(user: User, row: LostFactor) -> None:
-    """Text a confirmed phone number when the waiting time ends, if text messages can be sent."""
+    """Send the end of the waiting time to a confirmed phone number, if texts can be sent."""
     if user.phone is not None and user.phone_verified_at is not None and sms.can_send():
         sms.enqueue(
             "lost_factor_started",
