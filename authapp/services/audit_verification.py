@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from authapp.domain.audit import authenticator, content_of
 from authapp.models import AuditEntry, db
@@ -61,6 +61,7 @@ class _Check:
         self._signer = authenticator()
         self._expected = expected
         self._has_compared = False
+        self._has_archives = False
         self._is_vouched_for = False
         self.entries = 0
         self.first: int | None = None
@@ -86,6 +87,7 @@ class _Check:
             # A purge that was interrupted leaves entries that the next archive has again.
             if (entry.sequence or 0) >= self._next:
                 yield self._fault_of(entry)
+                self._has_archives = True
         for entry in every_entry(after=self.last.sequence if self.last else None):
             # Archives have no codes: the entries that are left vouch for them.
             yield self._fault_of(entry) or self._fault_in_code(entry)
@@ -94,29 +96,33 @@ class _Check:
             yield Fault(str(self._next - 1), reason)
 
     def _fault_of(self, entry: AuditEntry) -> Fault | None:
-        self._pass_purged(entry)
-        sequence, reason = self._next, self._fault_in_chain(entry)
+        gap = self._pass_purged(entry)
+        sequence, reason = self._next, gap or self._fault_in_chain(entry)
         self.entries += 1
         self.first = self.first or sequence
         self.last = Head(sequence, entry.hash or b"")
         return Fault(str(sequence), reason) if reason else None
 
-    def _pass_purged(self, entry: AuditEntry) -> None:
+    def _pass_purged(self, entry: AuditEntry) -> str | None:
         """Continue at this entry if only purged ones are missing before it.
 
-        A purge may also run at the same time as this check.
+        A purge may also run at the same time as this check. Returns a fault if the missing ones
+        follow an archive: nothing else would vouch for it.
         """
         sequence = entry.sequence or 0
-        if sequence <= self._next:
-            return
-        purged = audit_checkpoints.latest()
-        if purged is None or sequence > purged.sequence + 1:
-            return
+        purged = audit_checkpoints.latest() if sequence > self._next else None
+        if purged is None or sequence > purged.sequence + 1 or _is_left_before(sequence):
+            return None
+        if self._has_archives:
+            return (
+                f"the archives are incomplete: entries {self._next} to {sequence - 1} are missing"
+            )
         is_next = sequence == purged.sequence + 1
         hash = purged.hash if is_next else entry.previous_hash or b""
         self.last = Head(sequence - 1, hash)
         if is_next:
             self._compare(self.last)
+        return None
 
     def _fault_in_chain(self, entry: AuditEntry) -> str | None:
         previous = self.last.hash if self.last else START
@@ -160,3 +166,8 @@ class _Check:
             found = self._signer.check(Stage.WRITTEN, content_of(entry), entry.mac)
             if found is not Authenticity.GENUINE:
                 yield Fault(str(entry.id), f"this new entry is not authentic: {found}")
+
+
+def _is_left_before(sequence: int) -> bool:
+    """Return whether there are entries before this one; a purge deletes from the beginning."""
+    return db.session.scalar(select(exists().where(AuditEntry.sequence < sequence))) or False

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from threading import Thread
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, update
+from sqlalchemy import delete, event, update
 
+from authapp.domain.audit import content_of
 from authapp.errors import Conflict
 from authapp.models import AuditEntry, db
 from authapp.models.transaction import transaction
+from authapp.security.audit_chain import START, link
 from authapp.services import audit as service
 from authapp.services import audit_checkpoints, audit_purge, purge
 from authapp.services.audit_chain import Head
@@ -199,15 +202,74 @@ def test_what_an_interrupted_purge_left_is_still_checked(chain: list[AuditEntry]
     assert fault() == ("3", "it was changed")
 
 
-def test_entries_are_purged_while_they_are_verified(
-    chain: list[AuditEntry], move_time: MoveTime
+def test_a_gap_in_what_an_interrupted_purge_left_shows(chain: list[AuditEntry]) -> None:
+    with transaction():
+        audit_checkpoints.record(head_of(chain[3]))
+    extend_chain()
+
+    run_sql(delete(AuditEntry).where(AuditEntry.sequence == 2))
+
+    assert fault() == ("2", "this entry is missing")
+
+
+@pytest.fixture
+def archived(chain: list[AuditEntry], move_time: MoveTime) -> list[AuditEntry]:
+    """The four entries that were purged."""
+    with move_time(days=401):
+        list(audit_purge.purge_due())
+    return chain[:4]
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        ([1, 2], None),
+        ([2, 3], ("2", "the archives are incomplete: entries 2 to 3 are missing")),
+        ([4], ("4", "the archives are incomplete: entries 4 to 4 are missing")),
+    ],
+)
+def test_entries_can_be_missing_only_before_the_archives(
+    archived: list[AuditEntry], missing: list[int], expected: tuple[str, str] | None
 ) -> None:
-    def beginning_of_the_check() -> object:
-        yield from chain[:2]
-        with move_time(days=401):
+    found = verify(archived=[each for each in archived if each.sequence not in missing]).fault
+
+    assert ((found.where, found.reason) if found else None) == expected
+
+
+@pytest.mark.parametrize("length", [1, 3, 4])
+def test_an_archive_that_was_invented_is_noticed(archived: list[AuditEntry], length: int) -> None:
+    invented, previous = [], START
+    for entry in archived[:length]:
+        document = {**service.as_document(entry), "actor": "owner"}
+        copy = service.from_document({**document, "previous_hash": previous.hex()})
+        previous = copy.hash = link(previous, copy.sequence or 0, content_of(copy))
+        invented.append(copy)
+
+    assert verify(archived=invented).fault is not None
+
+
+def test_entries_are_purged_while_they_are_verified(
+    app: Flask, chain: list[AuditEntry], move_time: MoveTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_BATCH", 2)
+    pages: list[str] = []
+
+    def work() -> None:
+        with app.app_context():
             list(audit_purge.purge_due())
 
-    found = verify(archived=beginning_of_the_check())  # type: ignore[arg-type]
+    def purge_before_the_second_page(*arguments: Any) -> None:
+        pages.append(arguments[2])
+        if len(pages) == 2:
+            db.session.rollback()
+            with move_time(days=401):
+                other = Thread(target=work)
+                other.start()
+                other.join()
+
+    event.listen(db.engine, "before_cursor_execute", purge_before_the_second_page)
+    found = verify()
+    event.remove(db.engine, "before_cursor_execute", purge_before_the_second_page)
 
     assert found.fault is None
     assert found.entries == 5
