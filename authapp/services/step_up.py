@@ -5,7 +5,7 @@ codes do not count: they are for a lost phone, and a user who is signed in has t
 """
 
 from enum import StrEnum
-from uuid import UUID
+from typing import Final
 
 from authapp import clock
 from authapp.config import current_settings
@@ -18,9 +18,10 @@ from authapp.domain.factors import (
     second_factors,
 )
 from authapp.domain.factors.passkeys import claim, list_usable
+from authapp.domain.roles import ADMIN
 from authapp.domain.sessions import Identity, SignedIn
 from authapp.errors import CredentialsRefused, InputRefused
-from authapp.models import Activity
+from authapp.models import Activity, EndReason
 from authapp.models.transaction import transaction
 from authapp.services import passkeys, session_guesses
 from authapp.services.current_password import require_password, require_unchanged
@@ -34,6 +35,13 @@ class Way(StrEnum):
     PASSKEY = "passkey"
 
 
+_METHODS: Final = {
+    Way.PASSWORD: authentication_methods.PASSWORD,
+    Way.CODE: authentication_methods.ONE_TIME_PASSWORD,
+    Way.PASSKEY: authentication_methods.PASSKEY,
+}
+
+
 def is_fresh(identity: Identity) -> bool:
     """Return whether the user confirmed or signed in within PASSWORD_FRESHNESS (ASVS 7.5.1).
 
@@ -44,14 +52,52 @@ def is_fresh(identity: Identity) -> bool:
     return clock.now() - identity.auth_time < current_settings().accounts.password_freshness
 
 
-def ways(user_id: UUID) -> list[Way]:
-    """Return the ways in which the user of an account can confirm."""
+def lacks_factor(identity: Identity) -> bool:
+    """Return whether an administrator needs a second factor and this session has used none.
+
+    It may have begun before the role needed one, or on a remembered device.
+    """
+    if ADMIN not in identity.roles or not second_factors.is_required(identity.roles):
+        return False
+    return authentication_methods.SEVERAL_FACTORS not in identity.amr
+
+
+def ways(identity: Identity) -> list[Way]:
+    """Return the ways in which the user of a session can confirm.
+
+    If the session lacks a factor, they are those that add it, unless the account has none.
+    """
+    found = _open_ways(identity)
+    if not lacks_factor(identity):
+        return found
+    return [way for way in found if _adds_factor(identity, way)] or found
+
+
+def end_without_factor(identity: Identity) -> bool:
+    """End a session that lacks a factor which it cannot add, and return whether it was one.
+
+    Its user sets one up, or uses a recovery code, when signing in again.
+    """
+    if any(_adds_factor(identity, way) for way in _open_ways(identity)):
+        return False
+    with transaction():
+        account_status.lock(identity.user_id)
+        sessions.end(identity.session_id, identity.user_id, EndReason.SIGNED_OUT_BY_OPERATOR)
+    return True
+
+
+def _open_ways(identity: Identity) -> list[Way]:
     open_ways = {
         Way.PASSWORD: True,
-        Way.CODE: authenticator_apps.is_in_use(user_id),
-        Way.PASSKEY: bool(list_usable(user_id)),
+        Way.CODE: authenticator_apps.is_in_use(identity.user_id),
+        Way.PASSKEY: bool(list_usable(identity.user_id)),
     }
     return [way for way, is_open in open_ways.items() if is_open]
+
+
+def _adds_factor(identity: Identity, way: Way) -> bool:
+    after = authentication_methods.add(" ".join(identity.amr), _METHODS[way])
+    return authentication_methods.SEVERAL_FACTORS in after.split()
 
 
 def confirm_password(identity: Identity, password: str, *, client: Client) -> SignedIn:

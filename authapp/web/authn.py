@@ -35,7 +35,7 @@ from authapp.http.credentials import (
 )
 from authapp.http.request import SAFE_METHODS
 from authapp.services import refresh
-from authapp.services.step_up import is_fresh
+from authapp.services.step_up import end_without_factor, is_fresh, lacks_factor
 from authapp.web import drafts
 from authapp.web.access import Access, rule
 from authapp.web.navigation import current_page
@@ -95,7 +95,11 @@ def login_required() -> BaseResponse | None:
         return redirect(url_for("login.show", next=current_page()), 303)
     if Access.ADMIN in needed and ADMIN not in g.identity.roles:
         raise NotFound("only administrators may see this page")
-    if Access.FRESH in needed and not is_fresh(g.identity):
+    needs_factor = Access.ADMIN in needed and lacks_factor(g.identity)
+    if needs_factor and end_without_factor(g.identity):
+        drafts.keep()
+        return redirect(url_for("login.show", next=current_page()), 303)
+    if needs_factor or (Access.FRESH in needed and not is_fresh(g.identity)):
         drafts.keep()
         return redirect(url_for("step_up.show", next=current_page()), 303)
     return None

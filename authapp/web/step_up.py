@@ -43,16 +43,17 @@ _FORMS: Final[dict[Way, type[Form]]] = {
 @blueprint.get("")
 def show() -> ResponseReturnValue:
     """Show a form for each way that the account can use."""
-    if service.is_fresh(g.identity):
+    if service.is_fresh(g.identity) and not service.lacks_factor(g.identity):
         return redirect(page_after_sign_in())
-    return _render(_forms())
+    forms = _forms()
+    return _render(forms, next(iter(forms)))
 
 
 @blueprint.post("")
 def submit() -> ResponseReturnValue:
     """Check what the user entered, and continue to the requested page."""
     forms = _forms()
-    way = next((each for each in forms if each in request.form), Way.PASSWORD)
+    way = next((each for each in forms if each in request.form), next(iter(forms)))
     form = forms[way]
     if not form.validate():
         return _render(forms, way), 422
@@ -85,10 +86,10 @@ def _confirm(way: Way, entered: str) -> SignedIn:
 
 
 def _forms() -> dict[Way, Any]:
-    return {way: _FORMS[way]() for way in service.ways(g.identity.user_id)}
+    return {way: _FORMS[way]() for way in service.ways(g.identity)}
 
 
-def _render(forms: dict[Way, Any], refused: Way = Way.PASSWORD) -> str:
+def _render(forms: dict[Way, Any], refused: Way) -> str:
     return render_template(
         "step_up/show.html",
         forms=forms,

@@ -9,14 +9,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authapp.delivery.sealing import open_message
+from authapp.domain import account_status
+from authapp.domain import roles as held_roles
 from authapp.domain.roles import ADMIN
 from authapp.models import AuditEntry, OutboxMessage, User, db
+from authapp.models.transaction import transaction
 from authapp.services import audit_chain, roles
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.admins import sign_in_administrator
 from tests.support.audit import audited, extend_chain
 from tests.support.browsing import is_signed_in, post, sign_in
-from tests.support.second_factors import code_of
+from tests.support.second_factors import code_of, enroll
 
 pytestmark = pytest.mark.usefixtures("new_hour")
 
@@ -91,6 +94,45 @@ def test_an_administrator_sets_up_a_second_factor_first(
     page = client.get(post(client, enroll).headers["Location"])
     secret = re.search(r"secret=([A-Z2-7]+)", page.get_data(as_text=True))
     post(client, page.request.full_path, code=code_of(secret[1], steps=0))
+    assert client.get("/admin").status_code == 200
+
+
+def hold_role(user: User) -> None:
+    """Give an account the role as an earlier release did: its sessions go on."""
+    with transaction():
+        held_roles.add(account_status.lock(user.id), ADMIN)
+
+
+def test_a_session_from_before_the_rule_ends_without_a_second_factor(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    with app.app_context():
+        hold_role(user)
+
+    answer = client.get("/admin")
+
+    assert answer.headers["Location"] == "/login?next=/admin"
+    assert not is_signed_in(client)
+    asked = post(client, "/login?next=/admin", email=user.email, password=PASSWORD)
+    assert asked.headers["Location"].startswith("/login/enroll?")
+
+
+def test_a_session_from_before_the_rule_adds_the_second_factor(
+    app: Flask, client: FlaskClient, user: User
+) -> None:
+    sign_in(client)
+    with app.app_context():
+        hold_role(user)
+        secret, _ = enroll(user.id)
+
+    asked = client.get("/admin").headers["Location"]
+
+    assert asked == "/account/confirm?next=/admin"
+    assert 'name="password"' not in text_of(client, asked)
+    assert post(client, asked, password=PASSWORD).status_code == 422
+    assert client.get("/admin").status_code == 303
+    assert post(client, asked, code=code_of(secret)).headers["Location"] == "/admin"
     assert client.get("/admin").status_code == 200
 
 
