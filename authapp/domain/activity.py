@@ -34,7 +34,10 @@ _OF_VISITORS: Final = frozenset(
 _OF_AUTHAPP: Final = frozenset({Activity.SIGN_IN_BLOCKED, Activity.SIGNED_OUT_OVER_LIMIT})
 """Activities that a request causes, but no one decides."""
 
-_AUDITED: Final = frozenset({"scope", "purpose", "role", "token"})
+_RECORDED_BEFORE: Final = frozenset({Activity.API_TOKEN_REVOKED})
+"""Activities of which the audit log has an entry from `api_tokens.revoke_where`."""
+
+_AUDITED: Final = frozenset({"scope", "purpose", "role", "token", "replaced_by"})
 """The details that the audit log has too; the others are names, addresses and devices."""
 
 
@@ -52,8 +55,9 @@ def note(user_id: UUID | None, activity: Activity, client: Client | None, **deta
             details=details,
         )
     )
-    audited = {name: text for name, text in details.items() if name in _AUDITED}
-    audit.record(activity, account_id=user_id, by=_actor(activity, client), details=audited)
+    if activity not in _RECORDED_BEFORE:
+        audited = {name: text for name, text in details.items() if name in _AUDITED}
+        audit.record(activity, account_id=user_id, by=_actor(activity, client), details=audited)
     log.info(str(activity), user_id=user_id)
 
 

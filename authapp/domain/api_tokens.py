@@ -7,10 +7,11 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from authapp import clock
 from authapp.config import current_settings
+from authapp.domain import audit
 from authapp.domain.api_token_rules import end_reason, granted_by
 from authapp.domain.principal import Principal, TokenKind
 from authapp.errors import TokenExpired, TokenInvalid, TokenRevoked
-from authapp.models import RevokeReason, Scope, Token, db
+from authapp.models import Activity, RevokeReason, Scope, Token, db
 from authapp.models.changes import update_where
 from authapp.security.opaque_tokens import matches, parse_api_token
 from authapp.token_cache import token_cache
@@ -58,23 +59,33 @@ def find(value: str) -> Token | None:
     return row if claimed and row and matches(claimed.secret, row.digest) else None
 
 
-def revoke_where(reason: RevokeReason, *conditions: ColumnElement[bool]) -> list[UUID]:
-    """Revoke the tokens that meet the conditions, and return their ids.
+def revoke_where(
+    user_id: UUID, reason: RevokeReason, *conditions: ColumnElement[bool]
+) -> list[UUID]:
+    """Revoke the tokens of a user that meet the conditions, and return their ids.
 
-    Tokens that are already revoked do not change.
+    The audit log has each of them, for programs that keep what they know about a token. Tokens that
+    are already revoked do not change.
     """
-    return update_where(
+    is_theirs, is_unrevoked = Token.user_id == user_id, Token.revoked_at.is_(None)
+    revoked = update_where(
         Token,
+        is_theirs,
+        is_unrevoked,
         *conditions,
-        Token.revoked_at.is_(None),
         revoked_at=clock.now(),
         revoke_reason=reason,
     )
+    by = audit.OWNER if reason is RevokeReason.REVOKED else audit.SYSTEM
+    for id in revoked:
+        details = {"token": str(id), "reason": str(reason)}
+        audit.record(Activity.API_TOKEN_REVOKED, account_id=user_id, by=by, details=details)
+    return revoked
 
 
 def revoke_all(user_id: UUID, reason: RevokeReason) -> int:
     """Revoke all of a user's tokens, and return how many were active."""
-    return len(revoke_where(reason, Token.user_id == user_id))
+    return len(revoke_where(user_id, reason))
 
 
 def has_active(user_id: UUID) -> bool:

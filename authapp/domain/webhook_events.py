@@ -48,6 +48,7 @@ TYPES: Final[dict[str, str]] = {
 _DETAILS: Final = {
     "session": "session_id",
     "token": "api_token_id",
+    "replaced_by": "replaced_by",
     "reason": "reason",
     "role": "role",
 }

@@ -155,7 +155,7 @@ def rotate(
             raise Conflict("the token was already replaced or revoked")
         token = Token(id=new_id, name=old.name, scopes=old.scopes, expires_at=expires_at)
         created = _issue(owner, token, client)
-        details = {"name": old.name, "token": str(id)}
+        details = {"name": old.name, "token": str(id), "replaced_by": str(new_id)}
         activity.note(user_id, Activity.API_TOKEN_ROTATED, client, **details)
     return created
 
@@ -164,7 +164,8 @@ def revoke(user_id: UUID, id: UUID, *, client: Client) -> None:
     """Revoke a token, effective from its next use; raises NotFound if it is not active."""
     token = get_token(user_id, id)
     with transaction():
-        if not revoke_where(RevokeReason.REVOKED, is_active_token(user_id), Token.id == id):
+        which = is_active_token(user_id), Token.id == id
+        if not revoke_where(user_id, RevokeReason.REVOKED, *which):
             raise NotFound("no such token")
         details = {"name": token.name, "token": str(id)}
         activity.note(user_id, Activity.API_TOKEN_REVOKED, client, **details)

@@ -50,7 +50,7 @@ def revoke(value: str, reason: RevokeReason) -> bool:
     if token is None or end_reason(token) is not None:
         return False
     with transaction():
-        if not api_tokens.revoke_where(reason, Token.id == token.id):
+        if not api_tokens.revoke_where(token.user_id, reason, Token.id == token.id):
             # Another report was faster, and has notified the owner.
             return False
         owner = db.session.get_one(User, token.user_id)

@@ -127,7 +127,8 @@ def withdraw(user_id: UUID, scope: Scope) -> int:
         user.granted_scopes = written(granted_by(user.granted_scopes) - {scope})
         tokens = db.session.scalars(select(Token).where(api_tokens.is_active_token(user_id)))
         ids = [token.id for token in tokens if scope in granted_by(token.scopes)]
-        revoked = api_tokens.revoke_where(RevokeReason.SCOPE_WITHDRAWN, Token.id.in_(ids))
+        reason = RevokeReason.SCOPE_WITHDRAWN
+        revoked = api_tokens.revoke_where(user_id, reason, Token.id.in_(ids))
         activity.note(user_id, Activity.SCOPE_WITHDRAWN, None, scope=scope)
     return len(revoked)
 

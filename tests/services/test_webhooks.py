@@ -22,12 +22,22 @@ from authapp.delivery.deliver import WEBHOOK_PAUSES, Outcome
 from authapp.delivery.outbox import State
 from authapp.domain import audit, webhook_events
 from authapp.errors import Conflict, InputRefused, LimitReached, NotFound
-from authapp.models import EndReason, OutboxMessage, Scope, User, WebhookEndpoint, db
+from authapp.models import (
+    EndReason,
+    OutboxMessage,
+    RevokeReason,
+    Scope,
+    User,
+    WebhookEndpoint,
+    db,
+)
 from authapp.models.transaction import transaction
 from authapp.services import (
     api_tokens,
     audit_chain,
+    change_password,
     delete_account,
+    leaked_tokens,
     purge,
     register,
     roles,
@@ -135,6 +145,7 @@ def test_what_happens_to_an_account_is_sent_in_the_documented_form(
     assert by_type["session.started"]["session_id"] == str(identity.session_id)
     assert by_type["session.ended"]["reason"] == "signed_out"
     assert by_type["api_token.revoked"]["api_token_id"] == str(token.id)
+    assert by_type["api_token.revoked"]["actor"] == "owner"
     assert by_type["account.role_granted"]["role"] == "editor"
     assert by_type["account.disabled"]["actor"] == "operator"
     everything = b"".join(request.body for request in service.requests)
@@ -145,12 +156,16 @@ def test_what_happens_to_an_account_is_sent_in_the_documented_form(
 def test_the_schema_lists_every_event_and_reason() -> None:
     branches = [each["properties"] for each in SCHEMA["oneOf"]]
     known = [type for each in branches for type in each["type"].get("enum", ())]
-    (ended,) = (each for each in branches if each["type"].get("enum") == ["session.ended"])
+    reasons = {
+        each["type"]["enum"][0]: set(each["data"]["properties"]["reason"]["enum"])
+        for each in branches
+        if "reason" in each["data"].get("properties", ())
+    }
 
     assert sorted(known) == sorted(webhook_events.TYPES.values())
-    assert set(ended["data"]["properties"]["reason"]["enum"]) == set(EndReason) - {
-        EndReason.IDLE,
-        EndReason.TOO_OLD,
+    assert reasons == {
+        "session.ended": set(EndReason) - {EndReason.IDLE, EndReason.TOO_OLD},
+        "api_token.revoked": set(RevokeReason) - {RevokeReason.REPLACED, RevokeReason.EXPIRED},
     }
 
 
@@ -158,6 +173,46 @@ def test_every_event_is_listed_in_the_documentation() -> None:
     page = (ROOT / "docs" / "webhooks.md").read_text()
 
     assert [each for each in webhook_events.TYPES.values() if f"`{each}`" not in page] == []
+
+
+@pytest.mark.usefixtures("context")
+def test_every_revoked_token_is_an_event_of_its_own(service: HTTPService, user: User) -> None:
+    webhooks.add(service.url)
+    users.grant(user.id, Scope.INTROSPECT)
+    ended: dict[str, RevokeReason] = {}
+
+    def token(reason: RevokeReason, scope: Scope = Scope.ACCOUNT_READ) -> api_tokens.NewToken:
+        made = api_tokens.create(
+            user.id, name="backup", scopes=[scope], expires_at=None, client=HERE
+        )
+        ended[str(made.id)] = reason
+        return made
+
+    token(RevokeReason.SCOPE_WITHDRAWN, Scope.INTROSPECT)
+    users.withdraw(user.id, Scope.INTROSPECT)
+    token(RevokeReason.SIGNED_OUT_BY_OPERATOR)
+    users.sign_out(user.id, tokens=True)
+    leaked_tokens.revoke(token(RevokeReason.LEAK_FOUND).value, RevokeReason.LEAK_FOUND)
+    token(RevokeReason.PASSWORD_CHANGED)
+    identity = start_session(user.id, remember=True, client=HERE).identity
+    new = "another four words"
+    change_password.change_password(
+        identity, PASSWORD, new, end_others=True, revoke_tokens=True, client=HERE
+    )
+    old = token(RevokeReason.DISABLED)
+    overlap = timedelta(days=1)
+    replacement = api_tokens.rotate(user.id, old.id, overlap=overlap, client=HERE)
+    ended[str(replacement.id)] = RevokeReason.DISABLED
+    users.disable(user.id)
+    work()
+
+    events = received(service)
+    for event in events:
+        VALIDATOR.validate(event)
+    told = [each["data"] for each in events if each["type"] == "api_token.revoked"]
+    assert sorted((each["api_token_id"], each["reason"]) for each in told) == sorted(ended.items())
+    (rotated,) = (each["data"] for each in events if each["type"] == "api_token.rotated")
+    assert (rotated["api_token_id"], rotated["replaced_by"]) == (str(old.id), str(replacement.id))
 
 
 @pytest.mark.usefixtures("context")
