@@ -103,13 +103,18 @@ def purge_command(archive: Path | None) -> None:
 
     The rest can still be verified. `flask tokens purge` does the same, without an archive.
     """
+    with audit_purge.only_one():
+        number = _purge(archive)
+    click.echo(f"entries deleted: {number}")
+
+
+def _purge(archive: Path | None) -> int:
     last = audit_purge.last_due()
     if last is None:
-        click.echo("entries deleted: 0")
-        return
+        return 0
     if archive is not None:
         _write(archive, audit.every_entry(through=last.sequence))
-    click.echo(f"entries deleted: {sum(with_progress(audit_purge.purge(last), 'batches'))}")
+    return sum(with_progress(audit_purge.purge(last), "batches"))
 
 
 def _write(path: Path, entries: Iterable[AuditEntry]) -> None:

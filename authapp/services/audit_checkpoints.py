@@ -27,14 +27,13 @@ def record(last: Head) -> None:
 def latest() -> Head | None:
     """Return the last entry that was purged; None if there is none.
 
-    An altered checkpoint counts as none, so that what it would excuse is missing.
+    Checkpoints may be in another order than the entries that they name. An altered one counts as
+    none, so that what it would excuse is missing.
     """
     chained = AuditEntry.sequence.is_not(None)
-    newest = select(AuditEntry).where(AuditEntry.action == PURGED, chained)
-    entry = db.session.scalar(newest.order_by(AuditEntry.sequence.desc()).limit(1))
-    if entry is None or not _is_genuine(entry):
-        return None
-    return Head.parse(entry.details[_LAST])
+    found = db.session.scalars(select(AuditEntry).where(AuditEntry.action == PURGED, chained))
+    named = [Head.parse(entry.details[_LAST]) for entry in found if _is_genuine(entry)]
+    return max(named, key=lambda head: head.sequence, default=None)
 
 
 def covers(head: Head) -> bool:

@@ -1,6 +1,7 @@
 """Deleting the entries of the audit log that are older than AUDIT_RETENTION."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from sqlalchemy import delete, exists, select
@@ -10,12 +11,23 @@ from authapp.config import current_settings
 from authapp.errors import Conflict
 from authapp.models import AuditEntry, db
 from authapp.models.transaction import transaction
+from authapp.models.turn import HasTurn, Work, turn
 from authapp.services import audit_chain, audit_checkpoints
 from authapp.services.audit_chain import Head, head_of, is_waiting
 from authapp.services.audit_verification import verify_beginning
 
 BATCH: Final = 500
 _TRIES: Final = 20
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Keep other purges from deleting what this one archives; raises Conflict during another."""
+    try:
+        with turn(Work.PURGE_AUDIT_LOG):
+            yield
+    except HasTurn as error:
+        raise Conflict("the audit log is being purged already") from error
 
 
 def last_due() -> Head | None:
@@ -62,10 +74,11 @@ def purge(last: Head) -> Iterator[int]:
 
 
 def purge_due() -> Iterator[int]:
-    """Delete the entries that are due, if there are any, in batches; yields the size of each."""
-    last = last_due()
-    if last is not None:
-        yield from purge(last)
+    """Do both, unless another purge does it now."""
+    with suppress(HasTurn), turn(Work.PURGE_AUDIT_LOG):
+        last = last_due()
+        if last is not None:
+            yield from purge(last)
 
 
 def _chain_checkpoint(last: Head) -> None:

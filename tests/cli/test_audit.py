@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, update
+from sqlalchemy import delete, event, update
 
 from authapp.models import AuditEntry, User, db
+from authapp.services import audit_purge
 from tests.support.audit import extend_chain, run_sql
 
 MoveTime = Callable[..., AbstractContextManager[object]]
@@ -167,6 +169,50 @@ def test_without_a_new_file_for_the_archive_nothing_is_deleted(
     with app.app_context():
         kept = db.session.scalars(db.select(AuditEntry.sequence)).all()
     assert 3 in kept
+
+
+def test_the_audit_log_is_not_purged_twice_at_once(
+    app: Flask, disabled: User, tmp_path: Path, move_time: MoveTime
+) -> None:
+    archive = tmp_path / "archive.jsonl"
+
+    with move_time(days=401), app.app_context(), audit_purge.only_one():
+        code, output = run(app, "audit", "purge", "--archive", str(archive))
+        deleted_by_cron = list(audit_purge.purge_due())
+
+    assert (code, output) == (1, "Error: the audit log is being purged already\n")
+    assert not archive.exists()
+    assert deleted_by_cron == []
+    with move_time(days=401):
+        code, output = run(app, "audit", "purge", "--archive", str(archive))
+    assert (code, output.splitlines()[0]) == (0, "entries deleted: 2")
+
+
+def test_what_is_being_archived_is_not_deleted_by_another_purge(
+    app: Flask, disabled: User, tmp_path: Path, move_time: MoveTime
+) -> None:
+    archive = tmp_path / "archive.jsonl"
+    others: list[Thread] = []
+
+    def cron() -> None:
+        with app.app_context():
+            list(audit_purge.purge_due())
+
+    def run_cron_before_the_archive_is_read(*_: object) -> None:
+        if archive.exists() and not others:
+            others.append(Thread(target=cron))
+            others[0].start()
+            others[0].join()
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", run_cron_before_the_archive_is_read)
+    with move_time(days=401):
+        assert run(app, "audit", "purge", "--archive", str(archive))[0] == 0
+    event.remove(engine, "before_cursor_execute", run_cron_before_the_archive_is_read)
+
+    assert others
+    assert len(archive.read_text().splitlines()) == 2
 
 
 def test_an_altered_entry_is_not_purged(app: Flask, disabled: User, move_time: MoveTime) -> None:

@@ -191,6 +191,22 @@ def test_an_interrupted_purge_is_verified_and_continued(
     assert fault() is None
 
 
+def test_checkpoints_may_be_in_another_order_than_what_they_name(
+    chain: list[AuditEntry], move_time: MoveTime
+) -> None:
+    for entry in (chain[3], chain[1]):
+        with transaction():
+            audit_checkpoints.record(head_of(entry))
+        extend_chain()
+
+    run_sql(delete(AuditEntry).where(AuditEntry.sequence <= 4))
+
+    assert fault() is None
+    with move_time(days=500):
+        assert list(audit_purge.purge_due()) == [4]
+    assert fault() is None
+
+
 def test_what_an_interrupted_purge_left_is_still_checked(chain: list[AuditEntry]) -> None:
     with transaction():
         audit_checkpoints.record(head_of(chain[3]))
