@@ -72,6 +72,8 @@ SHORT_KEY = base64.urlsafe_b64encode(b"short").decode()
         ("MAIL_PORT", "0"),
         ("MAIL_PORT", "٣"),
         ("ACCESS_TOKEN_LIFETIME", "-5"),
+        ("AUDIT_RETENTION", "400"),
+        ("AUDIT_RETENTION", "2591999"),
         ("SESSION_IDLE_LIFETIME", "7776000000"),
         ("JWT_ALGORITHM", "HS256"),
         ("API_TOKEN_PREFIX", "A_"),

@@ -82,6 +82,18 @@ def duration(least: int, most: int, unit: timedelta) -> Callable[[str], timedelt
     return read
 
 
+def zero_or(read: Callable[[str], timedelta]) -> Callable[[str], timedelta]:
+    """Also accept 0, which turns something off."""
+
+    def read_or_zero(raw: str) -> timedelta:
+        try:
+            return timedelta() if raw == "0" else read(raw)
+        except Refused as error:
+            raise Refused(f"{error}, or 0") from None
+
+    return read_or_zero
+
+
 SECOND: Final = timedelta(seconds=1)
 MILLISECOND: Final = timedelta(milliseconds=1)
 

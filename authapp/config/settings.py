@@ -29,6 +29,7 @@ from authapp.config.readers import (
     url,
     webhook_secret,
     whole,
+    zero_or,
 )
 from authapp.config.redis_url import RedisURL, redis
 
@@ -84,7 +85,7 @@ class Logs:
 
     format: str = setting("LOG_FORMAT", choice(TEXT, JSON), TEXT, "How log lines look: `text` for people, `json` for programs.")
     level: str = setting("LOG_LEVEL", choice("debug", "info", "warning", "error"), "info", "Least important events that are logged: `debug`, `info`, `warning` or `error`.")
-    audit_retention: timedelta = setting("AUDIT_RETENTION", duration(0, 315_360_000, SECOND), "34560000", "Entries of the audit log that are older than this are deleted by `flask tokens purge` or `flask audit purge`. 0 keeps all of them.", unit="seconds")
+    audit_retention: timedelta = setting("AUDIT_RETENTION", zero_or(duration(2_592_000, 315_360_000, SECOND)), "34560000", "Entries of the audit log that are older than this are deleted by `flask tokens purge` or `flask audit purge`. At least 30 days (2592000); 0 keeps all of them.", unit="seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
