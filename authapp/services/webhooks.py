@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from authapp import clock
 from authapp.delivery import outbox, webhooks
 from authapp.delivery.webhooks import secrets
-from authapp.domain import webhook_events
+from authapp.domain import audit, webhook_events
 from authapp.errors import Conflict, InputRefused, LimitReached, NotFound
 from authapp.models import AuditEntry, OutboxMessage, WebhookEndpoint, db
 from authapp.models.transaction import transaction
@@ -70,6 +70,9 @@ def add(url: str, events: Sequence[str] = ()) -> tuple[UUID, str]:
                     id=id, url=url, events=chosen, secret_sealed=sealed, sequence=_last_sequence()
                 )
             )
+            # The path and the query of a URL can be secret.
+            host = urlsplit(url).hostname or ""
+            audit.record("webhook_endpoint_added", details={"endpoint": str(id), "host": host})
     except IntegrityError as error:
         raise Conflict("there is an endpoint with this URL already") from error
     return id, webhook_signatures.as_text(secret)

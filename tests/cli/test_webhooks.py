@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -88,7 +89,21 @@ def test_the_secret_is_shown_once(app: Flask, service: HTTPService) -> None:
         assert secret not in run(app, *command)
     with app.app_context():
         found = db.session.scalars(db.select(AuditEntry)).all()
-    assert [each.details for each in found] == [{"command": "webhooks add"}]
+    assert secret not in str([each.details for each in found])
+
+
+def test_the_audit_log_says_which_endpoint_was_added_without_its_path(
+    app: Flask, service: HTTPService
+) -> None:
+    id, _ = add(app, f"{service.url}/path?key=value")
+
+    with app.app_context():
+        found = db.session.scalars(db.select(AuditEntry).order_by(AuditEntry.at)).all()
+    assert [each.details for each in found] == [
+        {"command": "webhooks add"},
+        {"endpoint": id, "host": urlsplit(service.url).hostname},
+    ]
+    assert found[1].actor.startswith("operator:")
 
 
 def test_endpoints_are_listed_with_their_state(app: Flask, service: HTTPService) -> None:
