@@ -5,7 +5,7 @@ from uuid import UUID
 from authapp import clock
 from authapp.config import current_settings
 from authapp.delivery import mail
-from authapp.domain import account_status, activity, one_time_tokens
+from authapp.domain import account_status, activity, audit, one_time_tokens
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key, key_of
 from authapp.domain.factors import passkeys
@@ -56,7 +56,10 @@ def _try_restore(user: User, record: VerificationTokenRecord, client: Client) ->
     try:
         restore_email(user, record.target, since=record.created_at, client=client)
     except Conflict:
-        user.disabled_at = user.disabled_at or clock.now()
+        if user.disabled_at is None:
+            user.disabled_at = clock.now()
+            # Not in the account's activity, where it would be an administrator's act.
+            audit.record(Activity.ACCOUNT_DISABLED, account_id=user.id)
         return False
     return True
 

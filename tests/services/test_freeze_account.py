@@ -28,6 +28,7 @@ from authapp.models import (
 from authapp.services import activity, api_tokens, freeze_account, introspection, refresh
 from authapp.services.login import sign_in
 from tests.support.accounts import DEVICE, HERE, PASSWORD, add_user
+from tests.support.audit import audited
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -183,6 +184,7 @@ def test_an_account_is_disabled_if_its_former_address_has_another_account(
 
     assert again(user).email == THIEF
     assert again(user).disabled_at is not None
+    assert ("system", Activity.ACCOUNT_DISABLED) in audited()
     assert again(another).frozen_at is None
     assert not [mail for mail in outbox.list_recent() if mail.message == "account_frozen"]
 
