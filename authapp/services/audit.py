@@ -1,6 +1,7 @@
 """The audit log as operators read it: entries, newest first, and an export of the chain."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, true
 
 from authapp.domain import audit
+from authapp.errors import DomainError
 from authapp.models import AuditEntry, db
 from authapp.models.transaction import transaction
 
@@ -36,6 +38,17 @@ def record_failed_command(command: str, account_id: UUID | None, reason: str) ->
     details = {"command": command, "reason": reason}
     with transaction():
         audit.record("command_failed", account_id=account_id, details=details)
+
+
+@contextmanager
+def recorded_command(command: str, account_id: UUID | None) -> Iterator[None]:
+    """Record that the current actor does what is in the block, and whether it was refused."""
+    record_command(command, account_id, {})
+    try:
+        yield
+    except DomainError as refusal:
+        record_failed_command(command, account_id, type(refusal).__name__)
+        raise
 
 
 def list_entries(

@@ -55,8 +55,7 @@ def invite(email: str, *, given: Collection[str] = (), language: str | None = No
     InputRefused for an invalid address or role, NotFound for a language that is not offered,
     Conflict if the address already has an account, and NotAllowed if REGISTRATION is closed.
     """
-    if not are_possible():
-        raise NotAllowed("REGISTRATION is closed")
+    _require_possible()
     tag = _require_offered(language) if language is not None else None
     address = parse_email(email)
     if find_owner(address) is not None:
@@ -83,8 +82,10 @@ def invite_again(user_id: UUID) -> None:
     """Email a new link, which replaces the earlier ones.
 
     Raises Conflict if the account is verified, cannot be used, or was never invited: its password
-    may be a stranger's, and the roles of the invitation belong to another account.
+    may be a stranger's, and the roles of the invitation belong to another account. Raises
+    NotAllowed if REGISTRATION is closed.
     """
+    _require_possible()
     with transaction():
         user = account_status.lock(user_id)
         if user.email_verified_at is not None:
@@ -125,6 +126,11 @@ def accept(link: VerificationTokenRecord, password: str, *, device: SignInDevice
         _set_password(user, hashed, device.client)
         begun = sign_ins.begin_if_complete(user, remember=False, device=device)
     return sign_ins.finish(begun, signer)
+
+
+def _require_possible() -> None:
+    if not are_possible():
+        raise NotAllowed("REGISTRATION is closed")
 
 
 def _was_invited(user: User) -> bool:

@@ -99,8 +99,8 @@ def act(id: UUID, action: str) -> ResponseReturnValue:
     """Do what was asked, as this administrator's act."""
     description = admin_actions.describe(action)
     users.find(str(id))
-    with audit.acting_as(audit.administrator(g.identity.user_id)):
-        audit_log.record_command(f"admin {action}", id, {})
+    actor, command = audit.administrator(g.identity.user_id), f"admin {action}"
+    with audit.acting_as(actor), audit_log.recorded_command(command, id):
         description.do(id)
     flash(str(description.done))
     return redirect(url_for("admin.show_user", id=id), 303)

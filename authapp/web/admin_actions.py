@@ -83,7 +83,8 @@ def offered(user: User) -> list[tuple[Action, Description]]:
     if user.disabled_at is not None:
         chosen = [Action.ENABLE]
     elif invitations.is_pending(user):
-        chosen = [Action.INVITE_AGAIN, Action.DISABLE]
+        may_invite = invitations.are_possible()
+        chosen = [Action.INVITE_AGAIN, Action.DISABLE] if may_invite else [Action.DISABLE]
     else:
         chosen = [Action.SEND_RESET, Action.SIGN_OUT, Action.DISABLE]
     return [(each, _DESCRIPTIONS[each]) for each in chosen]

@@ -14,7 +14,7 @@ from authapp.domain import roles as held_roles
 from authapp.domain.roles import ADMIN
 from authapp.models import AuditEntry, OutboxMessage, User, db
 from authapp.models.transaction import transaction
-from authapp.services import audit_chain, roles
+from authapp.services import audit_chain, invitations, roles
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.admins import sign_in_administrator
 from tests.support.audit import audited, extend_chain
@@ -168,6 +168,34 @@ def test_a_disabled_account_is_signed_out_and_the_act_is_the_administrators(
         ]
         (command,) = db.session.scalars(db.select(AuditEntry).filter_by(action="command"))
         assert (command.account_id, command.details) == (user.id, {"command": "admin disable"})
+
+
+def test_an_action_that_is_refused_is_on_record(
+    app: Flask, client: FlaskClient, user: User, admin_id: str
+) -> None:
+    assert post(client, f"/admin/users/{user.id}/re-invite").status_code == 409
+
+    with app.app_context():
+        assert audited()[-2:] == [
+            (f"admin:{admin_id}", "command"),
+            (f"admin:{admin_id}", "command_failed"),
+        ]
+
+
+@pytest.mark.parametrize("registration", ["invitation", "closed"])
+def test_an_invitation_is_offered_again_unless_registration_is_closed(
+    app: Flask, make_app: Callable[..., Flask], registration: str
+) -> None:
+    with app.app_context():
+        id = invitations.invite("new@example.org")
+    configured = make_app(REGISTRATION=registration)
+    client = configured.test_client()
+    sign_in_administrator(configured, client)
+
+    page = text_of(client, f"/admin/users/{id}")
+
+    assert "Disable account" in page
+    assert ("Send invitation again" in page) == (registration == "invitation")
 
 
 def test_a_disabled_account_can_be_enabled(

@@ -204,6 +204,20 @@ def test_a_verified_or_disabled_account_is_not_invited_again(user: User) -> None
             invitations.invite_again(user_id)
 
 
+def test_an_invitation_is_valid_but_not_sent_again_once_registration_is_closed(
+    app: Flask, make_app: Callable[..., Flask]
+) -> None:
+    link = invite(app)
+    closed = make_app(REGISTRATION="closed")
+    client = closed.test_client()
+
+    with closed.app_context(), pytest.raises(NotAllowed):
+        invitations.invite_again(user_of(app).id)
+    accept(client, link)
+
+    assert is_signed_in(client)
+
+
 def test_no_one_is_invited_where_registration_is_closed(make_app: Callable[..., Flask]) -> None:
     with make_app(REGISTRATION="closed").app_context(), pytest.raises(NotAllowed):
         invitations.invite(EMAIL)
