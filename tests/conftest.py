@@ -44,13 +44,14 @@ from tests.support.sharing import (
     share_routes,
     share_statements,
 )
+from tests.support.waiting import PATIENCE_SECONDS
 
 _CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _CHEAP_HASH = _CHEAP_HASHER.hash("the password of no account")
 
 _TEMPLATES = SharedTemplates()
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = PATIENCE_SECONDS * 1000
 """How long a page may take to show an element on an overloaded machine."""
 
 _IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

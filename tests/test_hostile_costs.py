@@ -25,8 +25,9 @@ from tests.support.accounts import start_session
 from tests.support.applications import introduce_redis
 from tests.support.browsing import cookie, csrf_token
 from tests.support.hostile import FIELDS, FORM, HEADERS, Sender, is_for_program, json_fields, routes
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 LENGTH = 12_000
 HEADER_LENGTH = 60_000

@@ -26,6 +26,7 @@ from authapp.models import Scope, User
 from authapp.services import keys, roles
 from tests.api.calling import bearing, begin, new_token
 from tests.support.accounts import PASSWORD, add_user
+from tests.support.on_sqlite import on_sqlite
 from tests.support.proxies import NGINX, PROXIES, Site, browsing
 from tests.support.servers import free_port, serving
 from tests.support.signing_keys import run_keys
@@ -47,7 +48,7 @@ PROGRAMS = {
 }
 """How each program is started, without its port."""
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @pytest.fixture

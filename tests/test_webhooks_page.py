@@ -22,6 +22,7 @@ from authapp.models import User
 from authapp.security import webhook_signatures
 from authapp.services import users, webhook_deliveries, webhooks
 from tests.support.audit import extend_chain
+from tests.support.on_sqlite import on_sqlite
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until
 
@@ -38,7 +39,7 @@ PROGRAMS = {
 }
 """How each program is started, before its port."""
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @pytest.fixture

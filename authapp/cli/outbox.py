@@ -46,7 +46,8 @@ def _run_once() -> None:
     with open_senders() as send:
         outcomes = list(deliver_due(send))
     delete_account.delete_due()
-    audit_chain.extend()
+    while audit_chain.extend():
+        pass
     audit_heads.HeadReporter().report()
     click.echo(f"messages tried: {len(outcomes)}, sent: {outcomes.count(Outcome.SENT)}")
     webhook_deliveries.give_new_events()

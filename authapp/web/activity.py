@@ -10,7 +10,7 @@ from authapp.domain.devices import Device
 from authapp.models import Activity, ActivityEvent, VerificationType
 from authapp.services import activity as service
 from authapp.web.catalogue import lazy_gettext as _l
-from authapp.web.ids import parse_id
+from authapp.web.ids import parse_optional_id
 from authapp.web.messages import for_device
 
 blueprint = Blueprint("activity", __name__, url_prefix="/account/activity")
@@ -114,7 +114,7 @@ def show() -> ResponseReturnValue:
     before = request.args.get("before")
     return render_template(
         "activity/show.html",
-        happened=service.list_page(g.identity.user_id, before=parse_id(before) if before else None),
+        happened=service.list_page(g.identity.user_id, before=parse_optional_id(before)),
         is_latest=not before,
         descriptions=DESCRIPTIONS,
         details_of=details_of,

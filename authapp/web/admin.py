@@ -20,6 +20,7 @@ from authapp.web.account import Entry
 from authapp.web.activity import DESCRIPTIONS
 from authapp.web.catalogue import lazy_gettext as _l
 from authapp.web.fragments import fragment
+from authapp.web.ids import parse_optional_id
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -67,7 +68,7 @@ def show() -> ResponseReturnValue:
 def list_users() -> ResponseReturnValue:
     """Find accounts by the beginning of their address, or by id."""
     search = request.args.get("search", "")
-    found = admin.list_accounts(search, after=_id(request.args.get("after")))
+    found = admin.list_accounts(search, after=parse_optional_id(request.args.get("after")))
     return render_template(
         "admin/users.html", found=found, search=search, may_invite=invitations.are_possible()
     )
@@ -128,7 +129,8 @@ def show_outbox() -> ResponseReturnValue:
 @blueprint.get("/audit")
 def list_audit() -> ResponseReturnValue:
     """List the audit log, newest first, one page at a time."""
-    account, action = _id(request.args.get("account")), request.args.get("action") or None
+    account = parse_optional_id(request.args.get("account"))
+    action = request.args.get("action") or None
     before = _sequence(request.args.get("before"))
     chosen = Filter(account_id=account, action=action if action and action.isprintable() else None)
     found = audit_log.list_entries(chosen, before=before, limit=audit_log.PAGE + 1)
@@ -158,10 +160,3 @@ def _sequence(value: str | None) -> int | None:
     if number is not None and not 0 < number < _SEQUENCES:
         raise NotFound("no such entry")
     return number
-
-
-def _id(value: str | None) -> UUID | None:
-    try:
-        return UUID(value) if value else None
-    except ValueError:
-        raise NotFound("no such account") from None

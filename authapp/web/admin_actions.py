@@ -33,14 +33,14 @@ class Description(NamedTuple):
 _DESCRIPTIONS: Final = {
     Action.INVITE_AGAIN: Description(
         _l("Send invitation again"),
-        _l("We email a new link to accept the invitation. Earlier links will stop working."),
+        _l("We'll email a new invitation link. Earlier links stop working."),
         _l("The invitation will be emailed within a few seconds."),
         invitations.invite_again,
     ),
     Action.SEND_RESET: Description(
         _l("Send password reset link"),
         _l(
-            "We email a link for choosing a new password to the owner. The current password keeps "
+            "We'll email the owner a link to choose a new password. The current password keeps "
             "working until then."
         ),
         _l("The link will be emailed within a few seconds."),

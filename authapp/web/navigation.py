@@ -23,6 +23,15 @@ def local_path(target: str | None, fallback: str) -> str:
     return fallback
 
 
+def check_query() -> None:
+    """Refuse a query that cannot be decoded, which an error page could not; raises BadRequest.
+
+    An address that a proxy passed on may have any bytes.
+    """
+    if not request.query_string.startswith(_VERBATIM):
+        _ = request.args
+
+
 def next_page(fallback: str) -> str:
     """Return the address that the query asks to continue to, byte for byte.
 

@@ -20,6 +20,7 @@ from authapp.models import Scope, User
 from deploy.openapi import as_file
 from tests.api.calling import bearing, begin, new_token, without_cookies
 from tests.support.accounts import PASSWORD, add_user
+from tests.support.on_sqlite import on_sqlite
 from tests.support.second_factors import code_of, enroll
 
 FILE = ROOT / "docs" / "openapi.json"
@@ -29,8 +30,6 @@ FOR_PEOPLE = {"get /.well-known/change-password", "get /.well-known/security.txt
 """For password managers and for researchers: neither belongs to an API."""
 
 METRICS_TOKEN = "Wq8kPz3vLm5nRt7yXc2bHj4fDs6gAe9u"
-
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -277,7 +276,7 @@ def test_a_process_that_is_not_ready_says_so_as_documented(
     assert talk.seen == {("health.readyz", 503)}
 
 
-def test_every_scope_that_is_required_exists() -> None:
+def test_every_scope_is_required_by_some_operation() -> None:
     required = {
         scope
         for _, operation in operations()

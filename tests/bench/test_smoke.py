@@ -1,5 +1,6 @@
 """The benchmark's own part still runs: tiny counts, authapp alone."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ def test_every_request_of_ours_is_answered(database_url: str, redis_server: Redi
 
 
 @pytest.mark.long
+@pytest.mark.skipif(not find_spec("flask_jwt_extended"), reason="only `make bench` installs them")
 def test_every_request_of_the_peers_is_answered(redis_server: RedisServer, tmp_path: Path) -> None:
     with throughput.peers_served(tmp_path, redis_server, workers=1) as (jwt, security):
         found = throughput.measure(throughput.of_peers(jwt, security), rounds=1, seconds=0.1)

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -13,8 +12,9 @@ from authapp.services import api_tokens, keys, password_reset
 from tests.api.calling import bearing, begin, new_token, without_cookies
 from tests.support.accounts import HERE
 from tests.support.messages import newest_to
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -9,10 +9,11 @@ from authapp.delivery import mail, outbox, sms
 from authapp.domain import security_notices
 from authapp.models import User, db
 from tests.support.accounts import HERE
+from tests.support.on_sqlite import on_sqlite
 
 AMERICAN = {"Accept-Language": "en-US"}
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @pytest.fixture

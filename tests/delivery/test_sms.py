@@ -19,6 +19,7 @@ from authapp.models import OutboxMessage
 from tests.delivery.messages import add, deliver, stored
 from tests.support.applications import PRODUCTION
 from tests.support.http_service import HTTPService
+from tests.support.on_sqlite import on_sqlite
 from tests.support.waiting import PATIENCE_SECONDS
 
 KEY = bytes(range(32))
@@ -26,7 +27,7 @@ SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
 NUMBER = "+447400123456"
 MADE = (201, b'{"sid": "SM0123456789", "status": "queued"}')
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from tests.support.mail import (
     hang_up_after_taking,
     mail_settings,
 )
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from authapp.domain.passwords import hash_new_password
 from authapp.errors import InputRefused
 from tests.support.accounts import PASSWORD
 from tests.support.http_service import HTTPService
+from tests.support.on_sqlite import on_sqlite
 
 DIGEST = sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ class Revocations(threading.Thread):
     def __init__(self, port: int, emails: list[str]) -> None:
         super().__init__(daemon=True)
         self.answers = Answers()
+        self.failure: Exception | None = None
         self._port, self._emails = port, itertools.cycle(emails)
         self._stopping = threading.Event()
 
@@ -35,7 +36,12 @@ class Revocations(threading.Thread):
         for rounds in itertools.count():
             if self._stopping.wait(_PAUSE_SECONDS) and (self.answers.took_ms or rounds > _ROUNDS):
                 break
-            self._revoke_and_try()
+            try:
+                self._revoke_and_try()
+            except Exception as error:
+                # The rounds before it prove nothing about the rest of the soak.
+                self.failure = error
+                return
 
     def stop(self) -> None:
         self._stopping.set()

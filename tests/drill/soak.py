@@ -139,6 +139,8 @@ def run(postgres: PostgresServer, limit: Limit, **changes: str) -> Soaked:
         finally:
             revocations.stop()
             traffic.stop()
+        if revocations.failure is not None:
+            raise revocations.failure
         found.seconds = time.monotonic() - began
         found.answers = {**traffic.answers, REVOKED: revocations.answers}
         return found

@@ -7,8 +7,7 @@ from flask import Flask
 
 from authapp.domain.client import UNKNOWN, Client, parse_address
 from authapp.http.client import client
-
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+from tests.support.on_sqlite import on_sqlite
 
 BUDGET = 3
 

@@ -22,12 +22,13 @@ from tests.support.applications import settings
 from tests.support.browsing import cookie, post, sign_in
 from tests.support.faults import add_faults
 from tests.support.messages import code_to, newest_verification_link
+from tests.support.on_sqlite import on_sqlite
 
 Lines = Callable[[], list[dict[str, Any]]]
 LOGIN = {"email": "somebody@example.org", "password": "not the password"}
 GIVEN = "3f0c4a3e-0000-4000-8000-1234567890ab"
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @pytest.fixture

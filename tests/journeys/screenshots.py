@@ -10,9 +10,10 @@ from playwright.sync_api import Page
 
 from authapp import ROOT
 from tests.journeys.states import STATES, Visit
+from tests.support.on_sqlite import on_sqlite
 from tests.support.screens import LOOKS, WIDTHS
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @pytest.mark.parametrize("name", STATES)

@@ -7,10 +7,11 @@ from flask import Flask
 
 from authapp.models import User
 from authapp.token_cache import token_cache
+from tests.support.on_sqlite import on_sqlite
 from tests.support.servers import RedisServer
 from tests.token_cache.rows import add_session
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 @pytest.fixture

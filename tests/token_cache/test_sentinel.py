@@ -14,12 +14,13 @@ from authapp.token_cache import token_cache
 from authapp.token_cache.counters import Event
 from tests.support.accounts import start_session
 from tests.support.applications import HURRIED
+from tests.support.on_sqlite import on_sqlite
 from tests.support.redis import SentinelGroup
 from tests.support.servers import RedisServer
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.token_cache.rows import add_session
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 ORIGIN = Client("192.0.2.1", "a browser")
 
 

@@ -9,8 +9,9 @@ from flask.testing import FlaskClient
 from authapp.models import User
 from authapp.web.account import SECTIONS
 from tests.support.browsing import sign_in
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 ENTRY = re.compile(r'<a href="([^"]+)"\s+(?:aria-current="(\w+)")?\s*>([^<]+)</a>\s*</li>')
 

@@ -6,8 +6,9 @@ from flask.testing import FlaskClient
 from authapp.models import User
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import post
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 OURS = "http://127.0.0.1:5000"
 

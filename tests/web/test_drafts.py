@@ -11,8 +11,9 @@ from authapp.models import User
 from authapp.web.drafts import LIFETIME
 from tests.support.accounts import PASSWORD, add_user
 from tests.support.browsing import cookie, hidden, post
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 Move = Callable[..., object]
 

@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 
 from authapp.models import User
 from tests.support.browsing import sign_in
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 PARTS = re.compile(r'<link rel="icon".*?</head>|<nav class="menu".*?</nav>|<dl.*?</dl>', re.DOTALL)
 PAGES = ("/account", "/account/tokens", "/account/tokens/new", "/account/unknown", "/login")

@@ -12,10 +12,11 @@ from authapp.errors import ConfigError
 from authapp.models import User, db
 from tests.support.accounts import PASSWORD
 from tests.support.browsing import cookie, post, sign_in
+from tests.support.on_sqlite import on_sqlite
 
 BRITISH = {"Accept-Language": "en-GB,en;q=0.9"}
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 def language_of(client: FlaskClient, path: str = "/login", **headers: str) -> str:

@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 
 from authapp import clock
 from tests.support.browsing import sign_in
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 def test_password_managers_find_the_page_that_changes_the_password(

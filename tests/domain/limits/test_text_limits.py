@@ -10,8 +10,9 @@ from flask import Flask
 from authapp.domain.client import Client
 from authapp.domain.limits import text_limits
 from authapp.errors import TooManyAttempts
+from tests.support.on_sqlite import on_sqlite
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 PER_COUNTRY, PER_CLIENT = 200, 10
 

@@ -45,7 +45,7 @@ def invite(visit: Visit) -> None:
 def open_invitation(visit: Visit) -> None:
     visit.is_administrator()
     visit.open("/admin/users")
-    visit.follow("Invite a person")
+    visit.follow("Invite someone")
 
 
 @state("admin-invite-refused")
