@@ -50,7 +50,8 @@ def _run_once() -> None:
         pass
     audit_heads.HeadReporter().report()
     click.echo(f"messages tried: {len(outcomes)}, sent: {outcomes.count(Outcome.SENT)}")
-    webhook_deliveries.give_new_events()
+    while webhook_deliveries.give_new_events():
+        pass
     endpoints = webhook_deliveries.active_endpoints()
     posted = [outcome for each in endpoints for outcome in webhook_deliveries.deliver(each)]
     if endpoints:

@@ -123,10 +123,15 @@ def _vouches(last: AuditEntry, signer: Authenticator) -> bool:
     """Return whether authapp wrote the last entry; if not, entries after it would vouch for it."""
     if signer.check(Stage.CHAINED, last.hash or b"", last.mac) is Authenticity.GENUINE:
         return True
-    if last.id not in _refused:
-        _refused.add(last.id)
-        log.critical("audit_log_altered", head=str(head_of(last)))
+    note_altered(last)
     return False
+
+
+def note_altered(entry: AuditEntry) -> None:
+    """Log that authapp did not write an entry of the chain, once in each process."""
+    if entry.id not in _refused:
+        _refused.add(entry.id)
+        log.critical("audit_log_altered", head=str(head_of(entry)))
 
 
 def _waiting(*, for_update: bool = False) -> list[AuditEntry]:

@@ -1,7 +1,7 @@
 """Queues events from the audit log for each endpoint, and delivers them, for the worker."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,10 +15,11 @@ from authapp.delivery.failures import DeliveryFailed, ServerUnavailable
 from authapp.delivery.sealing import OpenMessage
 from authapp.delivery.webhooks import EndpointGone, Target, secrets
 from authapp.domain import audit, webhook_events
-from authapp.errors import NotFound
+from authapp.errors import Conflict, NotFound
 from authapp.models import AuditEntry, WebhookEndpoint, db
 from authapp.models.transaction import transaction
 from authapp.security.sealing import SealBroken
+from authapp.services import audit_authenticity, audit_chain
 from authapp.services.webhooks import require
 
 STOP_AFTER: Final = timedelta(days=5)
@@ -40,25 +41,33 @@ def active_endpoints() -> list[UUID]:
 
 
 def give_new_events() -> int:
-    """Add the new events to the outbox, for each endpoint that wants them; return how many."""
-    return sum(_give_all(endpoint_id) for endpoint_id in active_endpoints())
+    """Add the next events to the outbox, for each endpoint that wants them.
+
+    Returns how many entries endpoints were given, so that there may be more until it is 0: one
+    call takes a batch for each, so that none waits for an endpoint that has missed a year.
+    """
+    return sum(_give_next(endpoint_id) for endpoint_id in active_endpoints())
 
 
 def replay(endpoint_id: UUID, since: timedelta) -> int:
     """Add the events of a recent period to the outbox once more, and return how many.
 
-    Raises NotFound.
+    Raises NotFound, or Conflict if an entry of the audit log is not genuine.
     """
-    begin, given = clock.now() - since, 0
+    begin, given, vouched = clock.now() - since, 0, None
     with transaction():
         before = require(endpoint_id).sequence + 1
     while True:
         with transaction():
-            entries = _entries_before(before, begin)
-            given += _enqueue(require(endpoint_id), entries)
-        if not entries:
+            page = _page_before(before)
+            entries, refused = audit_authenticity.genuine(page, vouched)
+            if refused is not None:
+                raise Conflict(f"entry {refused.sequence} of the audit log was altered")
+            recent = [each for each in entries if each.at >= begin]
+            given += _enqueue(require(endpoint_id), recent)
+        if not recent:
             return given
-        before = entries[0].sequence or 0
+        before, vouched = page[0].sequence or 0, page[0].previous_hash
 
 
 def replay_dead(endpoint_id: UUID) -> int:
@@ -92,31 +101,26 @@ def deliver(endpoint_id: UUID) -> Iterator[Outcome]:
         yield outcome
 
 
-def _give_all(endpoint_id: UUID) -> int:
-    given = 0
-    while True:
-        with transaction():
-            number = _give(endpoint_id)
-        if number is None:
-            return given
-        given += number
+def _give_next(endpoint_id: UUID) -> int:
+    with transaction():
+        # Usually there are none, and an UPDATE would make SQLite's other writers wait.
+        endpoint = db.session.get(WebhookEndpoint, endpoint_id, populate_existing=True)
+        if endpoint is None or endpoint.disabled_at is not None:
+            return 0
+        entries, refused = audit_authenticity.genuine(_entries_after(endpoint.sequence))
+        number = _give(endpoint, entries) if entries else 0
+        if refused is not None:
+            audit_chain.note_altered(refused)
+        return number
 
 
-def _give(endpoint_id: UUID) -> int | None:
-    """Queue the next entries for an endpoint, in the caller's transaction.
-
-    Returns how many events were queued, or None if this worker has nothing more to queue.
-    """
-    endpoint = db.session.get(WebhookEndpoint, endpoint_id, populate_existing=True)
-    if endpoint is None or endpoint.disabled_at is not None:
-        return None
-    seen, entries = endpoint.sequence, _entries_after(endpoint.sequence)
-    # Usually there are none, and an UPDATE would make SQLite's other writers wait.
-    if not entries:
-        return None
-    # Another worker may have queued the same entries.
-    claimed = _update(endpoint_id, WebhookEndpoint.sequence == seen, sequence=entries[-1].sequence)
-    return _enqueue(endpoint, entries) if claimed else None
+def _give(endpoint: WebhookEndpoint, entries: list[AuditEntry]) -> int:
+    """Give an endpoint these entries, unless another worker did; return how many there are."""
+    is_unchanged, last = WebhookEndpoint.sequence == endpoint.sequence, entries[-1].sequence
+    if not _update(endpoint.id, is_unchanged, sequence=last):
+        return 0
+    _enqueue(endpoint, entries)
+    return len(entries)
 
 
 def _entries_after(sequence: int) -> list[AuditEntry]:
@@ -124,11 +128,10 @@ def _entries_after(sequence: int) -> list[AuditEntry]:
     return list(db.session.scalars(found.order_by(AuditEntry.sequence).limit(_BATCH)))
 
 
-def _entries_before(sequence: int, begin: datetime) -> list[AuditEntry]:
-    """Return the entries before a place that are not older than a time, oldest first."""
+def _page_before(sequence: int) -> list[AuditEntry]:
     found = select(AuditEntry).where(AuditEntry.sequence < sequence)
-    page = db.session.scalars(found.order_by(AuditEntry.sequence.desc()).limit(_BATCH)).all()
-    return [each for each in reversed(page) if each.at >= begin]
+    page = db.session.scalars(found.order_by(AuditEntry.sequence.desc()).limit(_BATCH))
+    return list(reversed(page.all()))
 
 
 def _enqueue(endpoint: WebhookEndpoint, entries: list[AuditEntry]) -> int:

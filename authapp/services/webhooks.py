@@ -21,6 +21,7 @@ from authapp.errors import Conflict, InputRefused, LimitReached, NotFound
 from authapp.models import AuditEntry, OutboxMessage, WebhookEndpoint, db
 from authapp.models.transaction import transaction
 from authapp.security import webhook_signatures
+from authapp.services.audit_authenticity import genuine
 
 MOST: Final = 20
 """Maximum number of endpoints: each has a thread in each worker."""
@@ -52,7 +53,8 @@ class Listed:
 def add(url: str, events: Sequence[str] = ()) -> tuple[UUID, str]:
     """Add an endpoint for new events of these types, or all; return its id and its secret.
 
-    Raises InputRefused, LimitReached, or Conflict if the URL has been added before.
+    Raises InputRefused, LimitReached, or Conflict if the URL has been added before, or the audit
+    log was altered.
     """
     _require_acceptable(url)
     unknown = set(events) - set(webhook_events.TYPES.values())
@@ -164,7 +166,13 @@ def _listed(endpoint: WebhookEndpoint) -> Listed:
 
 
 def _last_sequence() -> int:
-    return db.session.scalar(select(func.max(AuditEntry.sequence))) or 0
+    """Return the place of the last event; raises Conflict if authapp did not write that entry."""
+    chained = select(AuditEntry).where(AuditEntry.sequence.is_not(None))
+    last = db.session.scalars(chained.order_by(AuditEntry.sequence.desc()).limit(1)).all()
+    _, refused = genuine(last)
+    if refused is not None:
+        raise Conflict("the last entry of the audit log is not authentic: run `flask audit verify`")
+    return (last[0].sequence or 0) if last else 0
 
 
 def _delete_unsent(id: UUID) -> Delete:

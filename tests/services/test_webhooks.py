@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select, update
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from authapp import ROOT, clock
@@ -23,6 +23,7 @@ from authapp.delivery.outbox import State
 from authapp.domain import audit, webhook_events
 from authapp.errors import Conflict, InputRefused, LimitReached, NotFound
 from authapp.models import (
+    AuditEntry,
     EndReason,
     OutboxMessage,
     RevokeReason,
@@ -32,11 +33,12 @@ from authapp.models import (
     db,
 )
 from authapp.models.transaction import transaction
+from authapp.security.audit_chain import link
 from authapp.services import (
     api_tokens,
-    audit_chain,
     change_password,
     delete_account,
+    keys,
     leaked_tokens,
     purge,
     register,
@@ -47,13 +49,14 @@ from authapp.services import (
     webhooks,
 )
 from tests.support.accounts import HERE, PASSWORD, start_session
-from tests.support.audit import extend_chain
+from tests.support.audit import extend_chain, run_sql
 from tests.support.http_service import HTTPService, Request
 from tests.support.on_sqlite import on_sqlite
 from tests.support.waiting import wait_until
 
 LOCAL = {"WEBHOOK_NETWORKS": "127.0.0.0/8"}
 SCHEMA = json.loads((ROOT / "docs" / "webhook-events.schema.json").read_text())
+NEW_KEY = "bmV3IGtleSBlbmNyeXB0aW9uIGtleSBvZiAzMiBieXQ="
 SLOW = timedelta(minutes=1)
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
@@ -79,7 +82,8 @@ def service() -> Iterator[HTTPService]:
 def work() -> Counter[Outcome]:
     """Do what a worker does in one round."""
     extend_chain()
-    webhook_deliveries.give_new_events()
+    while webhook_deliveries.give_new_events():
+        pass
     ids = webhook_deliveries.active_endpoints()
     return Counter(outcome for id in ids for outcome in webhook_deliveries.deliver(id))
 
@@ -249,6 +253,88 @@ def test_an_endpoint_gets_only_the_types_that_it_wants(service: HTTPService) -> 
     assert types(service) == ["account.deleted"]
 
 
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize("ahead", [1, 9 * 10**18], ids=["next", "far ahead"])
+def test_an_entry_that_authapp_did_not_write_is_no_event(
+    service: HTTPService, ahead: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    id, _ = webhooks.add(service.url)
+    happen()
+    extend_chain()
+    forge_after(last := entries()[-1], ahead)
+
+    assert [work(), work()] == [{Outcome.SENT: 1}, {}]
+    assert caplog.messages.count("audit_log_altered") == 1
+    with pytest.raises(Conflict, match="audit verify"):
+        webhooks.enable(id, skip=True)
+    run_sql(delete(AuditEntry).where(AuditEntry.sequence > last.sequence))
+    happen()
+    assert work() == {Outcome.SENT: 1}
+    assert "account.role_granted" not in types(service)
+
+
+def forge_after(last: AuditEntry, ahead: int) -> None:
+    """Add what someone can who writes to the database, but lacks KEY_ENCRYPTION_KEYS."""
+    forged = {each.name: getattr(last, each.name) for each in AuditEntry.__table__.columns}
+    forged |= {"id": uuid4(), "sequence": (last.sequence or 0) + ahead, "action": "role_granted"}
+    forged["previous_hash"] = last.hash
+    content = audit.content_of(AuditEntry(**forged))
+    forged["hash"] = link(last.hash or b"", forged["sequence"], content)
+    run_sql(insert(AuditEntry).values(**forged))
+
+
+@pytest.mark.usefixtures("context")
+def test_events_of_an_altered_log_are_not_sent_again(service: HTTPService) -> None:
+    id, _ = webhooks.add(service.url)
+    happen(3)
+    work()
+    run_sql(update(AuditEntry).where(AuditEntry.sequence == 2).values(account_id=UUID(int=6)))
+
+    with pytest.raises(Conflict, match="entry 2 "):
+        webhook_deliveries.replay(id, timedelta(days=1))
+
+    assert work() == {}
+
+
+def test_events_under_a_removed_key_are_sent_because_later_ones_vouch_for_them(
+    make_app: Callable[..., Flask], environ: dict[str, str], service: HTTPService
+) -> None:
+    with make_app(**LOCAL).app_context():
+        id, _ = webhooks.add(service.url)
+        happen(250)
+        extend_chain()
+    both = f"{NEW_KEY},{environ['KEY_ENCRYPTION_KEYS']}"
+    with make_app(**LOCAL, KEY_ENCRYPTION_KEYS=both).app_context():
+        happen()
+        extend_chain()
+        keys.rewrap(force=True)
+    with make_app(**LOCAL, KEY_ENCRYPTION_KEYS=NEW_KEY).app_context():
+        assert work() == {Outcome.SENT: 251}
+        assert webhook_deliveries.replay(id, timedelta(days=1)) == 251
+        run_sql(update(WebhookEndpoint).values(sequence=0))
+        run_sql(update(AuditEntry).where(AuditEntry.sequence == 100).values(action="role_granted"))
+        while webhook_deliveries.give_new_events():
+            pass
+        db.session.expire_all()
+        assert webhooks.require(id).sequence == 0
+
+
+@pytest.mark.usefixtures("context")
+def test_an_endpoint_that_missed_much_gets_it_in_batches(service: HTTPService) -> None:
+    """So the chain grows and other endpoints get theirs, and a worker can stop in between."""
+    id, _ = webhooks.add(service.url)
+    happen(450)
+    extend_chain()
+    other, _ = webhooks.add(f"{service.url}/other")
+    happen()
+    extend_chain()
+
+    assert [webhook_deliveries.give_new_events() for _ in range(4)] == [201, 200, 51, 0]
+
+    assert len(events_of(id, State.WAITING)) == 451
+    assert len(events_of(other, State.WAITING)) == 1
+
+
 def test_workers_at_the_same_time_send_each_event_once(app: Flask, service: HTTPService) -> None:
     with app.app_context():
         webhooks.add(service.url)
@@ -373,8 +459,8 @@ def test_an_endpoint_that_fails_for_days_is_stopped(
     assert "webhook_endpoint_stopped" in [each.action for each in entries()]
 
 
-def entries() -> list[Any]:
-    return list(db.session.scalars(select(audit_chain.AuditEntry)))
+def entries() -> list[AuditEntry]:
+    return list(db.session.scalars(select(AuditEntry).order_by(AuditEntry.sequence)))
 
 
 @pytest.mark.usefixtures("context")
