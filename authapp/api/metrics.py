@@ -28,7 +28,7 @@ from authapp.http.credentials import bearer
 from authapp.http.request_metrics import request_metrics
 from authapp.models import KeyState, db
 from authapp.models.outage import database_outage
-from authapp.services import webhooks
+from authapp.services import audit_chain, webhooks
 from authapp.token_cache import token_cache
 
 blueprint = Blueprint("metrics", __name__)
@@ -110,7 +110,7 @@ def _of_signing_key() -> Iterator[Metric]:
 def _of_database() -> Iterator[Metric]:
     """Yield what is counted in the database, if it answers."""
     try:
-        found = [*_of_cache(), *_of_marks(), *_of_outbox(), *_of_webhooks()]
+        found = [*_of_cache(), *_of_marks(), *_of_outbox(), *_of_webhooks(), *_of_audit()]
     except _AWAY as error:
         database_outage.note(error)
         db.rollback()
@@ -159,6 +159,15 @@ def _of_outbox() -> Iterator[Metric]:
         "authapp_outbox_oldest_seconds", "How long the oldest waiting message has waited."
     )
     waits.add_metric([], outbox.longest_wait().total_seconds())
+    yield waits
+
+
+def _of_audit() -> Iterator[Metric]:
+    waits = GaugeMetricFamily(
+        "authapp_audit_oldest_seconds",
+        "How long the oldest entry of the audit log that is not in its chain has waited.",
+    )
+    waits.add_metric([], audit_chain.longest_wait().total_seconds())
     yield waits
 
 

@@ -1,6 +1,7 @@
 """The chain of the audit log, which the worker extends."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Self
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import structlog
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from authapp import clock
 from authapp.domain.audit import authenticator, content_of
 from authapp.models import AuditEntry, db
 from authapp.models.transaction import transaction
@@ -65,6 +67,15 @@ def extend() -> int:
 def current_head() -> Head | None:
     """Return the head of the chain; None if it is empty."""
     return head_of(_head_entry())
+
+
+def longest_wait() -> timedelta:
+    """Return how long the oldest entry that is not in the chain has waited; zero if all are in it.
+
+    Refused entries count: webhooks get nothing that is not in the chain, and operators must act.
+    """
+    oldest = db.session.scalar(select(func.min(AuditEntry.at)).where(is_waiting()))
+    return max(clock.now() - oldest, timedelta()) if oldest else timedelta()
 
 
 def reseal() -> None:

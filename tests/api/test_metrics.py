@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
 from authapp import clock
 from authapp.domain import security_notices
-from authapp.models import OutboxMessage, User, db
+from authapp.models import AuditEntry, OutboxMessage, User, db
 from authapp.token_cache import token_cache
 from tests.support.accounts import PASSWORD
+from tests.support.audit import extend_chain, record_act, run_sql
 from tests.support.on_sqlite import on_sqlite
 from tests.support.second_factors import enroll
 from tests.support.servers import RedisServer
@@ -74,6 +77,25 @@ def test_outbox_messages_are_counted_by_state(app: Flask, user: User) -> None:
     assert told["authapp_outbox_messages/waiting"] == 1
     assert told["authapp_outbox_messages/dead"] == 1
     assert 120 <= told["authapp_outbox_oldest_seconds"] < 180
+
+
+def test_an_audit_log_that_is_not_extended_is_reported(
+    app: Flask, move_time: Callable[..., AbstractContextManager[object]]
+) -> None:
+    with app.app_context():
+        record_act()
+        extend_chain()
+    before = figures(app)["authapp_audit_oldest_seconds"]
+
+    with app.app_context():
+        run_sql(update(AuditEntry).values(mac=bytes(36)))
+        record_act()
+        extend_chain()
+    with move_time(minutes=20):
+        after = figures(app)["authapp_audit_oldest_seconds"]
+
+    assert before == 0
+    assert 1200 <= after < 1260
 
 
 def test_a_redis_outage_is_reported(app: Flask, redis_server: RedisServer) -> None:
