@@ -1,9 +1,11 @@
 """Run the migrations on the application's own database."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
+import click
 from alembic import context
 from alembic.util import CommandError
 from flask import current_app
@@ -11,9 +13,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from authapp.models.base import OUTAGES
-from authapp.models.postgresql import lift_limits
+from authapp.models.postgresql import is_lock_timeout, prepare_for_migrations
 
 db = current_app.extensions["migrate"].db
+
+_MOST_ATTEMPTS: Final = 60
+_PAUSE_SECONDS: Final = 3
+"""In which the requests that have waited behind a migration are answered."""
 
 
 def run_on(connection: Connection) -> None:
@@ -54,6 +60,44 @@ def connect() -> Connection:
         raise CommandError(f"the database is not available ({reason})") from error
 
 
+@contextmanager
+def with_limits(connection: Connection) -> Iterator[None]:
+    """Apply the limits of migrations; the connection does not return to the pool with them."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    prepare_for_migrations(connection)
+    try:
+        yield
+    finally:
+        connection.invalidate()
+
+
+def run_until_locked() -> bool:
+    """Run the pending migrations; return False if other transactions use a table that changes.
+
+    The migration that needed the table is rolled back, and can be run again.
+    """
+    with connect() as connection, without_foreign_keys(connection), with_limits(connection):
+        try:
+            run_on(connection)
+        except DBAPIError as error:
+            if not is_lock_timeout(error):
+                raise
+            return False
+    return True
+
+
+def run_patiently() -> None:
+    """Run the pending migrations, again and again while transactions use the tables."""
+    for _ in range(_MOST_ATTEMPTS):
+        if run_until_locked():
+            return
+        click.echo("waiting for transactions that use a table, such as a backup", err=True)
+        time.sleep(_PAUSE_SECONDS)
+    raise CommandError("a table was in use all the time: end long transactions, then try again")
+
+
 def run_as_sql() -> None:
     """Print the SQL instead of running it (`flask db upgrade --sql`)."""
     url = db.engine.url.render_as_string(hide_password=False)
@@ -65,7 +109,4 @@ def run_as_sql() -> None:
 if context.is_offline_mode():
     run_as_sql()
 else:
-    with connect() as engine_connection, without_foreign_keys(engine_connection):
-        if db.engine.dialect.name == "postgresql":
-            lift_limits(engine_connection)
-        run_on(engine_connection)
+    run_patiently()

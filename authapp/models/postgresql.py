@@ -11,7 +11,7 @@ import psycopg
 from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from authapp.config import Settings
 from authapp.security.sealing import key_name
@@ -21,6 +21,9 @@ IDLE_IN_TRANSACTION_SECONDS: Final = 10
 
 _GRACE_SECONDS: Final = 1.0
 """The server cancels a slow statement itself; this is how much longer the client waits for that."""
+
+_LOCK_SECONDS: Final = 2
+"""How long a migration may wait for a lock, and requests behind it."""
 
 _KEEPALIVES: Final = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}
 
@@ -103,10 +106,27 @@ def _has_hung_up(connection: ImpatientConnection) -> bool:
     return bool(waiting.poll(0))
 
 
-def lift_limits(connection: Connection) -> None:
-    """Allow a connection statements of any duration, for migrations."""
+def prepare_for_migrations(connection: Connection) -> None:
+    """Allow a connection statements of any duration, but no long wait for a lock.
+
+    A change of a table that waits for its lock, because of a backup for example, makes all requests
+    that use the table wait behind it.
+    """
     connection.execute(text("SET statement_timeout = 0"))
     connection.commit()
     raw = connection.connection.driver_connection
     if isinstance(raw, ImpatientConnection):
         raw.answer_seconds = None
+
+    @event.listens_for(connection, "before_cursor_execute")
+    def _limit(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        # No request waits for what builds an index beside them, and giving up loses its work.
+        seconds = 0 if "CONCURRENTLY" in statement else _LOCK_SECONDS
+        cursor.execute(f"SET lock_timeout = '{seconds}s'")
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Return whether a statement failed because it would have waited for a lock for too long."""
+    return isinstance(error, OperationalError) and isinstance(
+        error.orig, psycopg.errors.LockNotAvailable
+    )

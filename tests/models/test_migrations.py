@@ -1,5 +1,6 @@
 """The migrations, on SQLite and PostgreSQL."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from authapp.services.activity import list_recent as activity_of
 from tests.support import crowd
 from tests.support.accounts import add_user
 from tests.support.servers import PostgresServer
+from tests.support.waiting import wait_until
 
 
 def test_the_migrated_schema_matches_the_models(app: Flask) -> None:
@@ -127,6 +129,37 @@ def test_positions_are_added_to_more_accounts_than_a_batch(
         columns = {each["name"]: each for each in inspect(db.engine).get_columns("users")}
         assert not columns["lender_position"]["nullable"]
         assert inspect(db.engine).get_check_constraints("users") == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_requests_go_on_while_a_migration_waits_for_a_backup(
+    app: Flask, postgres: PostgresServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with app.app_context():
+        flask_migrate.downgrade(revision="0036")
+        url = postgres.url(db.engine.url.database)
+    told: list[str] = []
+
+    def migrate() -> None:
+        with app.app_context():
+            flask_migrate.upgrade(revision="0037")
+
+    def has_waited() -> bool:
+        told.append(capfd.readouterr().err)
+        return "waiting for transactions" in "".join(told)
+
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url, autocommit=True) as request:
+        request.execute("SET statement_timeout = '60s'")
+        with psycopg.connect(url) as backup:
+            backup.execute("LOCK TABLE refresh_tokens IN ACCESS SHARE MODE")
+            migrated = pool.submit(migrate)
+            wait_until(has_waited, "the migration does not wait")
+            request.execute("SELECT count(*) FROM refresh_tokens")
+        migrated.result(timeout=60)
+        request.execute("SELECT client_id FROM refresh_tokens")
+    with app.app_context():
+        assert db.session.scalar(text("SHOW lock_timeout")) == "0"
 
 
 def test_times_are_aware_and_in_utc(app: Flask) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from authapp.models import User, db
 from authapp.models.base import OUTAGES
-from authapp.models.postgresql import lift_limits
+from authapp.models.postgresql import prepare_for_migrations
 from tests.api.calling import bearing, begin
 from tests.support.accounts import PASSWORD
 from tests.support.applications import HURRIED
@@ -135,9 +135,21 @@ def test_a_read_only_database_gets_a_503(app: Flask, user: User, postgres: Postg
 
 def test_migrations_may_take_longer(app: Flask) -> None:
     with app.app_context(), db.engine.connect() as connection:
-        lift_limits(connection)
+        prepare_for_migrations(connection)
         limit = connection.scalar(text("SHOW statement_timeout"))
         raw = connection.connection.driver_connection
 
     assert limit == "0"
     assert raw.answer_seconds is None
+
+
+def test_migrations_wait_for_locks_only_if_no_request_waits_behind_them(app: Flask) -> None:
+    with app.app_context(), db.engine.connect() as connection:
+        prepare_for_migrations(connection)
+        limits = [
+            connection.scalar(text(f"SELECT current_setting('lock_timeout') /* {words} */"))
+            for words in ("ALTER TABLE", "CREATE INDEX CONCURRENTLY", "ALTER TABLE")
+        ]
+        connection.invalidate()
+
+    assert limits == ["2s", "0", "2s"]
