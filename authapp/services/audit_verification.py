@@ -62,6 +62,7 @@ class _Check:
         self._expected = expected
         self._has_compared = False
         self._has_archives = False
+        self._repeated: Head | None = None
         self._is_vouched_for = False
         self.entries = 0
         self.first: int | None = None
@@ -84,10 +85,9 @@ class _Check:
     def faults_of_chain(self, archived: Iterable[AuditEntry]) -> Iterator[Fault | None]:
         """Yield a fault or None for each entry of the chain, and one if no code vouches for it."""
         for entry in archived:
-            # A purge that was interrupted leaves entries that the next archive has again.
-            if (entry.sequence or 0) >= self._next:
-                yield self._fault_of(entry)
-                self._has_archives = True
+            self._go_back(entry)
+            yield self._fault_of(entry)
+            self._has_archives = True
         for entry in every_entry(after=self.last.sequence if self.last else None):
             # Archives have no codes: the entries that are left vouch for them.
             yield self._fault_of(entry) or self._fault_in_code(entry)
@@ -96,12 +96,24 @@ class _Check:
             yield Fault(str(self._next - 1), reason)
 
     def _fault_of(self, entry: AuditEntry) -> Fault | None:
+        is_new = self._repeated is None
         gap = self._pass_purged(entry)
         sequence, reason = self._next, gap or self._fault_in_chain(entry)
-        self.entries += 1
+        self.entries += is_new
         self.first = self.first or sequence
         self.last = Head(sequence, entry.hash or b"")
         return Fault(str(sequence), reason) if reason else None
+
+    def _go_back(self, entry: AuditEntry) -> None:
+        """Check an archived entry again that an archive before it has, and those that follow.
+
+        A purge that was interrupted leaves entries that the next archive has again. Nothing vouches
+        for them unless they lead to the same entry.
+        """
+        sequence = entry.sequence or 0
+        if self.last is None or sequence > self.last.sequence or self._repeated is not None:
+            return
+        self._repeated, self.last = self.last, Head(sequence - 1, entry.previous_hash or b"")
 
     def _pass_purged(self, entry: AuditEntry) -> str | None:
         """Continue at this entry if only purged ones are missing before it.
@@ -132,6 +144,10 @@ class _Check:
             return "it does not follow the entry before it"
         if entry.hash != link(previous, self._next, content_of(entry)):
             return "it was changed"
+        if self._repeated is not None and self._repeated.sequence == self._next:
+            if self._repeated.hash != entry.hash:
+                return "the archives differ here, or before"
+            self._repeated = None
         is_expected = self._compare(Head(self._next, entry.hash))
         return None if is_expected else "it differs from the given head"
 

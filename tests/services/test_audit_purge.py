@@ -252,16 +252,38 @@ def test_entries_can_be_missing_only_before_the_archives(
     assert ((found.where, found.reason) if found else None) == expected
 
 
-@pytest.mark.parametrize("length", [1, 3, 4])
-def test_an_archive_that_was_invented_is_noticed(archived: list[AuditEntry], length: int) -> None:
-    invented, previous = [], START
-    for entry in archived[:length]:
+def invent(archived: list[AuditEntry], previous: bytes = START) -> list[AuditEntry]:
+    """Return a chain of entries in the same places, with another actor."""
+    invented = []
+    for entry in archived:
         document = {**service.as_document(entry), "actor": "owner"}
         copy = service.from_document({**document, "previous_hash": previous.hex()})
         previous = copy.hash = link(previous, copy.sequence or 0, content_of(copy))
         invented.append(copy)
+    return invented
 
-    assert verify(archived=invented).fault is not None
+
+@pytest.mark.parametrize("length", [1, 3, 4])
+def test_an_archive_that_was_invented_is_noticed(archived: list[AuditEntry], length: int) -> None:
+    assert verify(archived=invent(archived[:length])).fault is not None
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_archives_may_overlap(archived: list[AuditEntry], first: int) -> None:
+    found = verify(archived=[*archived[:3], *archived[first:]])
+
+    assert (found.fault, found.entries, found.first) == (None, 7, 1)
+
+
+@pytest.mark.parametrize(("first", "end"), [(0, 4), (2, 4), (3, 4), (0, 1), (1, 3)])
+def test_what_archives_repeat_is_checked_too(
+    archived: list[AuditEntry], first: int, end: int
+) -> None:
+    previous = archived[first].previous_hash or b""
+    repeated = invent(archived[first:end], previous)
+
+    assert verify(archived=[*archived, *repeated]).fault is not None
+    assert verify(archived=[*archived, *repeated, *archived]).fault is not None
 
 
 def test_entries_are_purged_while_they_are_verified(
