@@ -27,8 +27,10 @@ def make_room(user_id: UUID, *, client: Client) -> None:
         .offset(current_settings().sessions.limit - 1)
     )
     for id, user_agent in db.session.execute(surplus).all():
-        reason = EndReason.OVER_LIMIT
-        update_where(RefreshToken, *active, RefreshToken.id == id, ended_at=now, end_reason=reason)
+        reason, which = EndReason.OVER_LIMIT, (*active, RefreshToken.id == id)
+        if not update_where(RefreshToken, *which, ended_at=now, end_reason=reason):
+            # Its user has signed out since; that needs no lock.
+            continue
         session_events.note_ended(user_id, id, reason)
         program, system = device(user_agent)
         details = {"program": program, "system": system}

@@ -1,15 +1,19 @@
 """An account has at most MAX_SESSIONS active sessions."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
 
 from authapp.domain import sessions
 from authapp.domain.sessions import SignedIn
 from authapp.errors import TokenRevoked
-from authapp.models import Activity, EndReason, User
+from authapp.models import Activity, AuditEntry, EndReason, User, db
+from authapp.models.transaction import transaction
 from authapp.services import activity, refresh
 from tests.support.accounts import HERE, add_user, start_session
 
@@ -59,6 +63,33 @@ def test_sessions_that_ended_do_not_count(user: User, move_time: Move) -> None:
         assert {end_reason(each) for each in later} == {None}
         assert activity.list_recent(user.id) == []
     assert len(started) == LIMIT
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_session_that_ends_at_the_same_time_ends_once(app: Flask, user: User) -> None:
+    with app.app_context():
+        oldest, *_ = (start(user.id) for _ in range(LIMIT))
+        left = [oldest.identity.session_id]
+
+        def end() -> None:
+            with app.app_context(), transaction():
+                sessions.end(left.pop(), user.id, EndReason.SIGNED_OUT)
+
+        @event.listens_for(db.engine, "after_cursor_execute")
+        def end_after_selection(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if "OFFSET" in statement and left:
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(end).result()
+
+        start(user.id)
+
+        found = db.session.scalars(db.select(AuditEntry).filter_by(action="session_ended")).all()
+        assert left == []
+        assert [each.details["reason"] for each in found] == ["signed_out"]
+        assert Activity.SIGNED_OUT_OVER_LIMIT not in {
+            each.activity for each in activity.list_recent(user.id)
+        }
 
 
 @pytest.mark.usefixtures("context")
