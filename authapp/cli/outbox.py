@@ -52,9 +52,9 @@ def _run_once() -> None:
     click.echo(f"messages tried: {len(outcomes)}, sent: {outcomes.count(Outcome.SENT)}")
     while webhook_deliveries.give_new_events():
         pass
-    endpoints = webhook_deliveries.active_endpoints()
-    posted = [outcome for each in endpoints for outcome in webhook_deliveries.deliver(each)]
-    if endpoints:
+    ready = webhook_deliveries.ready_endpoints()
+    posted = [outcome for each in ready for outcome in webhook_deliveries.deliver(each)]
+    if webhook_deliveries.active_endpoints():
         click.echo(f"webhooks tried: {len(posted)}, sent: {posted.count(Outcome.SENT)}")
 
 

@@ -8,7 +8,6 @@ from uuid import UUID
 import structlog
 from flask import Flask
 
-from authapp.delivery import outbox
 from authapp.delivery.deliver import deliver_due
 from authapp.delivery.sender import open_senders
 from authapp.models import db
@@ -112,8 +111,8 @@ class EventWorker(Rounds):
 
     def _start_senders(self) -> None:
         self._senders = {id: each for id, each in self._senders.items() if each.is_alive()}
-        for id in webhook_deliveries.active_endpoints():
-            if id not in self._senders and outbox.has_due(outbox.to_endpoint(id)):
+        for id in webhook_deliveries.ready_endpoints():
+            if id not in self._senders:
                 sender = threading.Thread(target=self._send, args=(id,), daemon=True)
                 self._senders[id] = sender
                 sender.start()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, update
 
 from authapp import clock
 from authapp.delivery.sealing import Content, OpenMessage, open_message, seal, with_content
@@ -23,10 +23,13 @@ WIPED: Final[dict[str, Any]] = {"content_sealed": None}
 
 TOO_OLD: Final = "expired before it was sent"
 
-TO_PEOPLE: Final[ColumnElement[bool]] = OutboxMessage.channel != Channel.WEBHOOK
+# A partial index is used only if the statement has the value itself, not a parameter.
+_WEBHOOK: Final = literal(Channel.WEBHOOK.value, literal_execute=True)
+
+TO_PEOPLE: Final[ColumnElement[bool]] = OutboxMessage.channel != _WEBHOOK
 """The condition of emails and text messages."""
 
-TO_PROGRAMS: Final[ColumnElement[bool]] = OutboxMessage.channel == Channel.WEBHOOK
+TO_PROGRAMS: Final[ColumnElement[bool]] = OutboxMessage.channel == _WEBHOOK
 """The condition of webhooks."""
 
 _RECENT: Final = 100

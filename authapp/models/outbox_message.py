@@ -12,6 +12,8 @@ from authapp.models.base import Base, Id
 
 _IS_UNSENT = text("sent_at IS NULL")
 _WAITS = text("sent_at IS NULL AND dead_at IS NULL")
+_WAITS_FOR_PEOPLE = text(f"{_WAITS} AND channel != 'webhook'")
+_WAITS_FOR_PROGRAMS = text(f"{_WAITS} AND channel = 'webhook'")
 
 
 class Channel(StrEnum):
@@ -39,7 +41,20 @@ class OutboxMessage(Base):
             sqlite_where=_IS_UNSENT,
             postgresql_where=_IS_UNSENT,
         ),
-        Index("ix_outbox_messages_due", "due_at", sqlite_where=_WAITS, postgresql_where=_WAITS),
+        # An endpoint that is down has a backlog, which emails must not be sought in.
+        Index(
+            "ix_outbox_messages_people_due",
+            "due_at",
+            sqlite_where=_WAITS_FOR_PEOPLE,
+            postgresql_where=_WAITS_FOR_PEOPLE,
+        ),
+        Index(
+            "ix_outbox_messages_webhooks_due",
+            "recipient",
+            "due_at",
+            sqlite_where=_WAITS_FOR_PROGRAMS,
+            postgresql_where=_WAITS_FOR_PROGRAMS,
+        ),
         Index(
             "ix_outbox_messages_waiting",
             "user_id",

@@ -14,8 +14,9 @@ class WebhookEndpoint(Base):
 
     `sequence` is the last entry of the audit log that it was given. The secrets that sign its
     requests are sealed (see `authapp.delivery.webhooks.secrets`); the former one also signs them
-    until `former_until`. `failures` counts failed requests since the last one that succeeded, of
-    which the first was at `failing_since`. `stopped_because` is set if authapp disabled it.
+    until `former_until`. Nothing is sent before `paused_until`. `failures` counts failed requests
+    since the last one that succeeded, of which the first was at `failing_since`. `stopped_because`
+    is set if authapp disabled it.
     """
 
     __tablename__ = "webhook_endpoints"
@@ -32,3 +33,4 @@ class WebhookEndpoint(Base):
     stopped_because: Mapped[str | None] = mapped_column(String(20))
     failing_since: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)
+    paused_until: Mapped[datetime | None]

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from authapp import clock
 from authapp.delivery import outbox, webhooks
@@ -28,6 +28,9 @@ STOP_AFTER: Final = timedelta(days=5)
 STOP_FAILURES: Final = 20
 """... and at least this many have failed."""
 
+_FIRST_PAUSE: Final = timedelta(seconds=2)
+_LONGEST_PAUSE: Final = timedelta(minutes=5)
+
 _BATCH: Final = 200
 
 log = structlog.get_logger(__name__)
@@ -38,6 +41,17 @@ def active_endpoints() -> list[UUID]:
     is_enabled = WebhookEndpoint.disabled_at.is_(None)
     with transaction():
         return list(db.session.scalars(select(WebhookEndpoint.id).where(is_enabled)))
+
+
+def ready_endpoints() -> list[UUID]:
+    """Return the ids of the endpoints to which something is due, unless they have a pause."""
+    goes_on = or_(
+        WebhookEndpoint.paused_until.is_(None), WebhookEndpoint.paused_until <= clock.now()
+    )
+    active = select(WebhookEndpoint.id).where(WebhookEndpoint.disabled_at.is_(None), goes_on)
+    with transaction():
+        found = db.session.scalars(active).all()
+        return [id for id in found if outbox.has_due(outbox.to_endpoint(id))]
 
 
 def give_new_events() -> int:
@@ -80,7 +94,7 @@ def replay_dead(endpoint_id: UUID) -> int:
 def deliver(endpoint_id: UUID) -> Iterator[Outcome]:
     """Post the events that are due to an endpoint; yield the outcome of each.
 
-    After a failure that is not about one event, the rest waits for the next call.
+    After a failure that is not about one event, the endpoint has a pause, which grows each time.
     """
     failures: list[DeliveryFailed] = []
 
@@ -96,8 +110,7 @@ def deliver(endpoint_id: UUID) -> Iterator[Outcome]:
         if outcome is Outcome.SENT:
             _note_success(endpoint_id)
         while failures:
-            is_gone = isinstance(failures.pop(), EndpointGone)
-            _note_failure(endpoint_id, is_gone=is_gone)
+            _note_failure(endpoint_id, failures.pop())
         yield outcome
 
 
@@ -168,10 +181,10 @@ def _note_success(endpoint_id: UUID) -> None:
     )
     with transaction():
         if db.session.scalar(failed) is not None:
-            _update(endpoint_id, failing_since=None, failures=0)
+            _update(endpoint_id, failing_since=None, failures=0, paused_until=None)
 
 
-def _note_failure(endpoint_id: UUID, *, is_gone: bool) -> None:
+def _note_failure(endpoint_id: UUID, failure: DeliveryFailed) -> None:
     """Count a failure, and stop an endpoint that has failed for long, or wants no more events."""
     now = clock.now()
     with transaction():
@@ -179,8 +192,10 @@ def _note_failure(endpoint_id: UUID, *, is_gone: bool) -> None:
         if endpoint is None or endpoint.disabled_at is not None:
             return
         since, failures = endpoint.failing_since or now, endpoint.failures + 1
-        _update(endpoint_id, failing_since=since, failures=failures)
+        until = now + _pause(failures) if isinstance(failure, ServerUnavailable) else None
+        _update(endpoint_id, failing_since=since, failures=failures, paused_until=until)
         fails_for_long = since <= now - STOP_AFTER and failures >= STOP_FAILURES
+        is_gone = isinstance(failure, EndpointGone)
         if not (is_gone or fails_for_long):
             return
         reason = "gone" if is_gone else "failing"
@@ -188,6 +203,11 @@ def _note_failure(endpoint_id: UUID, *, is_gone: bool) -> None:
         details = {"endpoint": str(endpoint_id), "reason": reason}
         audit.record("webhook_endpoint_stopped", details=details)
     log.error("webhook_endpoint_stopped", endpoint_id=endpoint_id, reason=reason)
+
+
+def _pause(failures: int) -> timedelta:
+    # A power of more would be too long to represent.
+    return min(_FIRST_PAUSE * (1 << min(failures - 1, 20)), _LONGEST_PAUSE)
 
 
 def _update(endpoint_id: UUID, *conditions: Any, **values: Any) -> bool:

@@ -128,7 +128,7 @@ def enable(id: UUID, *, skip: bool = False) -> None:
     with transaction():
         endpoint = require(id)
         endpoint.disabled_at = endpoint.stopped_because = endpoint.failing_since = None
-        endpoint.failures = 0
+        endpoint.failures, endpoint.paused_until = 0, None
         if skip:
             endpoint.sequence = _last_sequence()
             db.session.execute(_delete_unsent(id))

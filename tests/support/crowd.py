@@ -247,6 +247,16 @@ _BACKLOG: Final[dict[str, dict[str, str]]] = {
     "verification_requests": {"id": id_of("q4"), **_VISITOR, "user_id": _USER},
 }
 
+_WEBHOOKS: Final = {
+    **_BACKLOG["outbox_messages"],
+    "id": id_of("webhook"),
+    "user_id": "NULL::uuid",
+    "channel": "'webhook'",
+    "recipient": "md5('endpoint')::uuid::text",
+    "due_at": "now() - interval '1 day'",
+}
+"""What waits for an endpoint that is down."""
+
 
 def tables(users: int) -> Iterator[tuple[str, int]]:
     """Yield the tables that grow with the number of accounts, and how many rows each gets."""
@@ -274,6 +284,7 @@ def pile_up(connection: "psycopg.Connection[Any]", users: int, rows: int) -> Non
     for name, columns in _BACKLOG.items():
         # A stopped mail server is noticed sooner.
         _insert(connection, name, rows // 4 if name == "outbox_messages" else rows, users, columns)
+    _insert(connection, "outbox_messages", rows, users, _WEBHOOKS)
 
 
 def _insert(

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Flask
 
 from authapp import clock
+from authapp.delivery import outbox
 from authapp.delivery.deliver import deliver_due
 from authapp.models import Scope, User, db
 from authapp.services import (
@@ -88,6 +89,8 @@ def worker(app: Flask) -> None:
         for task in (token_cache.replay_journal, token_cache.mark_database, audit_chain.extend):
             task()
         assert list(deliver_due(lambda _message: True))
+        outbox.has_due(outbox.to_endpoint(UUID(int=1)))
+        list(deliver_due(lambda _message: True, outbox.to_endpoint(UUID(int=1))))
         delete_account.delete_due()
         audit_heads.HeadReporter().report()
         audit_checkpoints.covers(Head(1, b""))
