@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
+from authapp.domain.factors import authentication_methods
 from authapp.domain.roles import ADMIN
 from authapp.models import Scope, User
 from authapp.services import roles
@@ -190,7 +191,8 @@ def test_no_request_of_an_administrator_causes_a_server_error(app: Flask, user: 
     csrf = csrf_token(client)
     with app.app_context():
         roles.grant(user.id, ADMIN)
-        session = start_session(user.id, remember=True, client=PROGRAM)
+        amr = authentication_methods.PASSKEY
+        session = start_session(user.id, remember=True, client=PROGRAM, amr=amr)
     cookies = f"session={cookie(client, 'session')}; access_token={session.access_token}"
     sender = Sender(app, lambda _: {"HTTP_COOKIE": cookies, "HTTP_AUTHORIZATION": ""})
 

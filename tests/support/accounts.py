@@ -7,6 +7,7 @@ from authapp import clock
 from authapp.domain import account_status, sessions, signing_keys
 from authapp.domain.client import Client
 from authapp.domain.email_addresses import email_key
+from authapp.domain.factors import authentication_methods
 from authapp.domain.sessions import SignedIn
 from authapp.domain.sign_ins import SignInDevice
 from authapp.models import User, db
@@ -33,9 +34,11 @@ def add_user(email: str) -> User:
     return user
 
 
-def start_session(user_id: UUID, *, remember: bool, client: Client) -> SignedIn:
+def start_session(
+    user_id: UUID, *, remember: bool, client: Client, amr: str = authentication_methods.PASSWORD
+) -> SignedIn:
     signer = signing_keys.signer()
     with transaction():
         user = account_status.lock(user_id)
-        session = sessions.begin(user, remember=remember, client=client)
+        session = sessions.begin(user, remember=remember, client=client, amr=amr)
     return sessions.tokens_of(session, signer)
