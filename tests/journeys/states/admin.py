@@ -1,6 +1,7 @@
 """The operators' pages."""
 
 from tests.journeys.states.visit import Visit, state
+from tests.support.accounts import PASSWORD
 from tests.support.second_factors import code_of
 
 
@@ -12,6 +13,17 @@ def open_overview(visit: Visit) -> None:
     visit.sign_in()
     visit.fill(code=code_of(secret))
     visit.press("Sign in")
+    visit.open("/admin")
+
+
+@state("step_up-administrator")
+def ask_an_administrator_for_a_factor(visit: Visit) -> None:
+    visit.has_verified()
+    secret = visit.get_role()
+    asked = visit.submit("/login", email=visit.email, password=PASSWORD)
+    visit.submit(asked, code=code_of(secret), remember_device="y")
+    visit.submit("/account", to="/logout")
+    visit.submit("/login", email=visit.email, password=PASSWORD)
     visit.open("/admin")
 
 
