@@ -16,6 +16,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from authapp.delivery import webhooks
 from authapp.delivery.failures import DeliveryFailed, ServerUnavailable
 from authapp.delivery.webhooks import EndpointGone, Target
+from authapp.delivery.webhooks.connection import _connect
 from authapp.errors import ConfigError
 from authapp.security import webhook_signatures
 from tests.support.http_service import HTTPService
@@ -172,6 +173,30 @@ def test_a_slow_endpoint_is_cut_off(
             send(url)
 
         assert 0.9 < time.monotonic() - began < PATIENCE_SECONDS
+
+
+def test_only_connecting_leaves_time_for_other_addresses(
+    local: Flask, service: HTTPService
+) -> None:
+    with _connect(["127.0.0.1"] * 4, service.port, time.monotonic() + 60) as connected:
+        assert (connected.gettimeout() or 0) > 40
+
+
+def test_a_slow_name_server_is_not_waited_for(
+    local: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+
+    def hang(*_arguments: object, **_options: object) -> list[object]:
+        answered.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    try:
+        with pytest.raises(ServerUnavailable, match="looking up slow"):
+            send("https://slow.example/")
+    finally:
+        answered.set()
 
 
 @pytest.mark.parametrize(

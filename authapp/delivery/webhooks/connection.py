@@ -38,8 +38,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Response:
     parts = urlsplit(url)
     is_secure, host = parts.scheme == "https", parts.hostname or ""
     port = parts.port or (443 if is_secure else 80)
-    addresses = resolve(host, port, only_this_host=not is_secure)
     ends_at = time.monotonic() + current_settings().mail.delivery_timeout.total_seconds()
+    addresses = resolve(host, port, only_this_host=not is_secure, ends_at=ends_at)
     connected = _connect(first_few(addresses), port, ends_at)
     connection = _connection(host, port, connected, is_secure=is_secure)
     path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
@@ -52,9 +52,13 @@ def _connect(addresses: Sequence[str], port: int, ends_at: float) -> socket.sock
     for number, address in enumerate(addresses):
         left = (ends_at - time.monotonic()) / (len(addresses) - number)
         try:
-            return socket.create_connection((address, port), timeout=max(left, 0.1))
+            connected = socket.create_connection((address, port), timeout=max(left, 0.1))
         except OSError as error:
             failure = error
+        else:
+            # Only connecting had to leave time for the other addresses.
+            connected.settimeout(max(ends_at - time.monotonic(), 0.1))
+            return connected
     raise ServerUnavailable(f"cannot connect: {failure}") from failure
 
 
