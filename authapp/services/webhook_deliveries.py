@@ -78,7 +78,7 @@ def replay(endpoint_id: UUID, since: timedelta) -> int:
             if refused is not None:
                 raise Conflict(f"entry {refused.sequence} of the audit log was altered")
             recent = [each for each in entries if each.at >= begin]
-            given += _enqueue(require(endpoint_id), recent)
+            given += _enqueue(require(endpoint_id, for_update=True), recent)
         if not recent:
             return given
         before, vouched = page[0].sequence or 0, page[0].previous_hash

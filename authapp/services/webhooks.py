@@ -106,7 +106,8 @@ def rotate_secret(id: UUID, *, overlap: timedelta = OVERLAP) -> str:
     """
     secret = webhook_signatures.generate_secret()
     with transaction():
-        endpoint = require(id)
+        # `flask keys rewrap` may be sealing the secret again.
+        endpoint = require(id, for_update=True)
         endpoint.former_secret_sealed = endpoint.secret_sealed if overlap else None
         endpoint.former_until = clock.now() + overlap if overlap else None
         endpoint.secret_sealed = secrets.seal(secret, id)
@@ -137,9 +138,10 @@ def enable(id: UUID, *, skip: bool = False) -> None:
 def remove(id: UUID) -> None:
     """Delete an endpoint, and the events that wait for it; raises NotFound."""
     with transaction():
-        endpoint = require(id)
+        # First, so that a worker that is giving it events has finished before these are deleted.
+        db.session.delete(require(id, for_update=True))
+        db.session.flush()
         db.session.execute(delete(OutboxMessage).where(outbox.to_endpoint(id)))
-        db.session.delete(endpoint)
 
 
 def send_test(id: UUID) -> int:
@@ -152,9 +154,10 @@ def send_test(id: UUID) -> int:
     return webhooks.send(str(event.id), event.body, target)
 
 
-def require(id: UUID) -> WebhookEndpoint:
-    """Return an endpoint; raises NotFound."""
-    endpoint = db.session.get(WebhookEndpoint, id, populate_existing=True)
+def require(id: UUID, *, for_update: bool = False) -> WebhookEndpoint:
+    """Return an endpoint, locked until the end of the transaction if asked; raises NotFound."""
+    lock = for_update or None
+    endpoint = db.session.get(WebhookEndpoint, id, populate_existing=True, with_for_update=lock)
     if endpoint is None:
         raise NotFound(f"no such webhook: {id}")
     return endpoint

@@ -20,6 +20,7 @@ from authapp.cli.worker import Worker
 from authapp.delivery import outbox
 from authapp.delivery.deliver import WEBHOOK_PAUSES, Outcome
 from authapp.delivery.outbox import State
+from authapp.delivery.webhooks import secrets
 from authapp.domain import audit, webhook_events
 from authapp.errors import Conflict, InputRefused, LimitReached, NotFound
 from authapp.models import (
@@ -58,6 +59,7 @@ LOCAL = {"WEBHOOK_NETWORKS": "127.0.0.0/8"}
 SCHEMA = json.loads((ROOT / "docs" / "webhook-events.schema.json").read_text())
 NEW_KEY = "bmV3IGtleSBlbmNyeXB0aW9uIGtleSBvZiAzMiBieXQ="
 SLOW = timedelta(minutes=1)
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
@@ -597,6 +599,63 @@ def test_a_removed_endpoint_gets_nothing_more(service: HTTPService) -> None:
     assert work() == {}
     assert db.session.scalars(select(WebhookEndpoint)).all() == []
     assert events_of(id, State.WAITING) == []
+
+
+@on_postgresql
+def test_an_endpoint_is_removed_with_what_a_worker_is_giving_it(
+    app: Flask, service: HTTPService
+) -> None:
+    with app.app_context():
+        id, _ = webhooks.add(service.url)
+        happen()
+        extend_chain()
+        with transaction():
+            # What `give_new_events` has done before it commits.
+            endpoint = webhooks.require(id, for_update=True)
+            webhook_deliveries._give(endpoint, entries()[-1:])
+            removing = begin(app, lambda: webhooks.remove(id))
+        removing.join()
+
+        assert events_of(id, State.WAITING) == []
+
+
+@on_postgresql
+def test_a_secret_that_is_replaced_during_a_rewrap_does_not_come_back(
+    make_app: Callable[..., Flask], environ: dict[str, str], service: HTTPService
+) -> None:
+    app = make_app(**LOCAL, KEY_ENCRYPTION_KEYS=f"{NEW_KEY},{environ['KEY_ENCRYPTION_KEYS']}")
+    with make_app(**LOCAL).app_context():
+        id, leaked = webhooks.add(service.url)
+    with app.app_context():
+        with transaction():
+            secrets.reseal_all()
+            rotating = begin(app, lambda: webhooks.rotate_secret(id, overlap=timedelta()))
+        rotating.join()
+
+        db.session.expire_all()
+        assert webhooks.send_test(id) == 200
+    (request,) = service.requests
+    with pytest.raises(WebhookVerificationError, match="No matching signature"):
+        Webhook(leaked).verify(request.body, request.headers)
+
+
+def begin(app: Flask, task: Callable[[], object]) -> threading.Thread:
+    """Start a task in a thread; return once it has ended, or waits for a lock."""
+
+    def run() -> None:
+        with app.app_context():
+            task()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_until(lambda: not thread.is_alive() or waits_for_a_lock())
+    return thread
+
+
+def waits_for_a_lock() -> bool:
+    found = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with db.engine.connect() as other:
+        return bool(other.scalar(db.text(f"SELECT count(*) {found}")))
 
 
 @pytest.mark.usefixtures("context")

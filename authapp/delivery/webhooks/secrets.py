@@ -34,7 +34,9 @@ def reseal_all() -> None:
 
     Raises Conflict if none of the configured keys opens one.
     """
-    for endpoint in db.session.scalars(select(WebhookEndpoint)):
+    # A secret that is replaced at the same time must not come back.
+    locked = select(WebhookEndpoint).order_by(WebhookEndpoint.id).with_for_update()
+    for endpoint in db.session.scalars(locked.execution_options(populate_existing=True)):
         endpoint.secret_sealed = _reseal(endpoint.secret_sealed, endpoint.id)
         if endpoint.former_secret_sealed is not None:
             endpoint.former_secret_sealed = _reseal(endpoint.former_secret_sealed, endpoint.id)
