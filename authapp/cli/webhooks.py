@@ -100,9 +100,12 @@ def disable_command(id: UUID) -> None:
 
 @webhooks_group.command("enable")
 @click.argument("id", type=click.UUID)
-@click.option("--skip", is_flag=True, help="Skip the events that it has missed.")
+@click.option("--skip", is_flag=True, help="Skip the events that happened in between.")
 def enable_command(id: UUID, skip: bool) -> None:
-    """Send events to the endpoint ID again, beginning with those that it has missed."""
+    """Send events to the endpoint ID again, beginning with what happened in between.
+
+    Events that died before need `flask webhooks replay`.
+    """
     webhooks.enable(id, skip=skip)
     click.echo(f"enabled {id}")
 
