@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, func, select
 
@@ -26,17 +27,21 @@ class HasTurn(Conflict):
 @contextmanager
 def turn(work: Work) -> Iterator[None]:
     """Hold the turn; raises HasTurn if another process has it."""
-    database = db.engine.url.database
     is_file = db.engine.dialect.name == "sqlite"
-    with _file_lock(f"{database}-{work.name.lower()}") if is_file else _advisory_lock(work):
+    with _file_lock(work) if is_file else _advisory_lock(work):
         yield
 
 
 @contextmanager
-def _file_lock(path: str) -> Iterator[None]:
+def _file_lock(work: Work) -> Iterator[None]:
     """Lock a file beside the database: SQLite would lose its own locks if that one was closed."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    database = str(db.engine.url.database)
+    file = os.open(f"{database}-{work.name.lower()}", os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        if os.geteuid() == 0:
+            # The service's own user has to open it later.
+            owner = Path(database).stat()
+            os.fchown(file, owner.st_uid, owner.st_gid)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

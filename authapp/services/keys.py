@@ -134,8 +134,9 @@ def rewrap(*, force: bool = False) -> int:
     with transaction():
         changed = sum(key_encryption.reseal(key) for key in db.session.scalars(select(JWTKey)))
         authenticator_apps.reseal_all()
-        message_sealing.reseal_all()
+        # Endpoints are locked before their messages, as when one is removed.
         webhook_secrets.reseal_all()
+        message_sealing.reseal_all()
         audit_chain.reseal()
         if not force:
             _require_first_key_everywhere()

@@ -65,10 +65,11 @@ def lacks_factor(identity: Identity) -> bool:
 def ways(identity: Identity) -> list[Way]:
     """Return the ways in which the user of a session can confirm.
 
-    If the session lacks a factor, they are those that add it, unless the account has none.
+    If the session lacks a factor, they are those that add it, unless the account has none. Before
+    that, the password refreshes the session: it is enough for all but the operators' pages.
     """
     found = _open_ways(identity)
-    if not lacks_factor(identity):
+    if not (is_fresh(identity) and lacks_factor(identity)):
         return found
     return [way for way in found if _adds_factor(identity, way)] or found
 

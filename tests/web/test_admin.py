@@ -136,6 +136,24 @@ def test_a_session_from_before_the_rule_adds_the_second_factor(
     assert client.get("/admin").status_code == 200
 
 
+def test_a_password_refreshes_such_a_session_for_the_account_alone(
+    app: Flask, client: FlaskClient, user: User, move_time: Callable
+) -> None:
+    sign_in(client)
+    with app.app_context():
+        hold_role(user)
+        enroll(user.id)
+
+    with move_time(hours=1):
+        asked = client.get("/account/sessions").headers["Location"]
+        assert asked == "/account/confirm?next=/account/sessions"
+
+        assert post(client, asked, password=PASSWORD).headers["Location"] == "/account/sessions"
+
+        assert client.get("/account/sessions").status_code == 200
+        assert client.get("/admin").headers["Location"] == "/account/confirm?next=/admin"
+
+
 def test_a_password_alone_opens_the_pages_if_the_setting_says_so(
     make_app: Callable[..., Flask], user: User
 ) -> None:

@@ -31,8 +31,8 @@ class Response(NamedTuple):
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> Response:
     """Send the body without following redirects; raises ServerUnavailable without a response.
 
-    DELIVERY_TIMEOUT limits everything after the name is resolved, so that an endpoint that responds
-    one byte at a time cannot prolong it. No proxy from the environment is used: it would choose the
+    DELIVERY_TIMEOUT limits everything, so that neither a name server nor an endpoint that responds
+    one byte at a time can prolong it. No proxy from the environment is used: it would choose the
     address.
     """
     parts = urlsplit(url)
