@@ -12,7 +12,7 @@ NODE := $(VENV)/.node-sought
 RUNNING := $(or $(AUTHAPP_INSTANCE),instance)/running.env
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve flask test test-redis bench bench-cache fuzz drill upgrade-drill soak torture translations check openapi format docs wheel browser proxy node clean
+.PHONY: help run serve flask test test-redis bench bench-cache scale fuzz drill upgrade-drill soak torture translations check openapi format docs wheel browser proxy node clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ bench: $(DEVELOPMENT) ## Compare authapp with other libraries (ARGS="--quick", "
 
 bench-cache: $(DEVELOPMENT) ## Measure what the token cache costs and saves
 	$(BIN)/python -m tests.bench.cache
+
+scale: $(DEVELOPMENT) ## Compare 1,000 with 1,000,000 accounts in PostgreSQL (ARGS="--users 100000")
+	$(BIN)/python -m tests.bench.scale $(ARGS)
 
 drill: $(DEVELOPMENT) ## Freeze, kill and restart servers under traffic (ARGS="--quick", "--only Redis")
 	$(BIN)/python -m tests.drill $(ARGS)

@@ -28,7 +28,7 @@ def add(redis_server: RedisServer, number: int) -> None:
     """Add so many API tokens and sessions of other accounts, and the tokens to Redis."""
     owners = cycle(add_accounts(-(-number // ROWS_OF_AN_ACCOUNT)).values())
     for start in range(0, number, BATCH):
-        batch = [_token(owner) for owner in islice(owners, min(BATCH, number - start))]
+        batch = [api_token(owner) for owner in islice(owners, min(BATCH, number - start))]
         values = [{name: getattr(each, name) for name in FIELDS} for each in batch]
         sessions = [_session(each.user_id) for each in batch]
         # Past the session's watch over cached rows: no one has read these.
@@ -77,7 +77,8 @@ def fill(redis_server: RedisServer, tokens: list[TokenRecord]) -> None:
         pipeline.execute()
 
 
-def _token(user_id: UUID) -> TokenRecord:
+def api_token(user_id: UUID) -> TokenRecord:
+    """Return a new API token of an account, which is in no table."""
     now = clock.now()
     values = {
         "id": uuid4(),
