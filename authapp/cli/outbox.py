@@ -2,7 +2,7 @@
 
 import json
 import signal
-import threading
+from queue import SimpleQueue
 from typing import Final
 from uuid import UUID
 
@@ -32,11 +32,12 @@ def run_command(once: bool) -> None:
         _run_once()
         return
     worker = Worker(current_app._get_current_object())  # type: ignore[attr-defined]
-    stop = threading.Event()
+    # Unlike an event, this queue cannot block a signal's handler that interrupts its own reader.
+    signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda received, _frame: signals.put(received))
     worker.start()
-    stop.wait()
+    signals.get()
     worker.stop()
 
 

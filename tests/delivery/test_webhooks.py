@@ -183,7 +183,7 @@ def test_only_connecting_leaves_time_for_other_addresses(
 
 
 def test_a_slow_name_server_is_not_waited_for(
-    local: Flask, monkeypatch: pytest.MonkeyPatch
+    hurried: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered = threading.Event()
 

@@ -41,10 +41,19 @@ connect to itself.
 """
 
 
+_WORKERS: Final = 16
+"""How many processes of one test run have ports of their own."""
+
+
 def _candidates() -> Iterator[int]:
-    """Begin at a different port in each process, so that two do not try the same one at once."""
+    """Yield ports that no other process of this test run tries.
+
+    A port is free until the server that gets it listens, and granian lets two servers share one.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = PORTS[worker % _WORKERS :: _WORKERS]
     first = os.getpid() * 101
-    return (PORTS[(first + each) % len(PORTS)] for each in count())
+    return (ports[(first + each) % len(ports)] for each in count())
 
 
 _candidate: Final = _candidates()
