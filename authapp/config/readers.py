@@ -180,7 +180,7 @@ ROLE: Final = r"[a-z0-9][a-z0-9_-]{0,31}"
 
 
 def roles(raw: str) -> list[str]:
-    """Read names of roles; `none` is no role."""
+    """Read names of roles; `none` means no roles."""
     if raw.strip() == "none":
         return []
     names = [part.strip() for part in raw.split(",") if part.strip()]
